@@ -1,0 +1,62 @@
+package spanlog
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// The errors of the log. Match with errors.Is; RetryAfter classifies them.
+var (
+	// ErrFull: the log (or the dead-letter store) has reached its byte limit. Retryable.
+	ErrFull = errors.New("log is full")
+	// ErrDisk: the disk has less than the reserved space left, or a write failed. Retryable.
+	ErrDisk = errors.New("log disk is short of space or failing")
+	// ErrUnavailable: the server did not answer in time; the outcome is unknown. Retryable.
+	ErrUnavailable = errors.New("log is unavailable")
+	// ErrTooLarge: the payload is above the limit. Permanent.
+	ErrTooLarge = errors.New("record is too large")
+	// ErrInvalid: the record or an argument breaks the contract. Permanent.
+	ErrInvalid = errors.New("invalid")
+	// ErrClosed: the log was closed.
+	ErrClosed = errors.New("log is closed")
+	// ErrNotRegistered: no reader of that name is registered.
+	ErrNotRegistered = errors.New("reader is not registered")
+	// ErrFenced: another process has moved the reader's state; this one must stop.
+	ErrFenced = errors.New("reader is in use by another process")
+	// ErrPending: another intent is pending, or the intent is not the pending one.
+	ErrPending = errors.New("intent does not match the pending one")
+	// ErrNotFound: no such dead letter.
+	ErrNotFound = errors.New("not found")
+)
+
+// Suggested delays. A full log drains at the pace of the writer, which is seconds; a disk waits
+// for merges or for people; an unavailable server is usually a restart of under a second.
+const (
+	retryFull        = 5 * time.Second
+	retryDisk        = 15 * time.Second
+	retryUnavailable = 2 * time.Second
+)
+
+// retryError is a retryable error with the delay that it suggests.
+type retryError struct {
+	class error
+	after time.Duration
+	text  string
+}
+
+func (e *retryError) Error() string { return e.text }
+func (e *retryError) Unwrap() error { return e.class }
+
+func retryable(class error, after time.Duration, format string, args ...any) error {
+	return &retryError{class: class, after: after, text: fmt.Sprintf(format, args...)}
+}
+
+// RetryAfter reports whether err is worth another attempt, and after what delay.
+func RetryAfter(err error) (time.Duration, bool) {
+	var r *retryError
+	if errors.As(err, &r) {
+		return r.after, true
+	}
+	return 0, false
+}
