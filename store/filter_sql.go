@@ -1,0 +1,186 @@
+package store
+
+import (
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tiltmeter/tiltmeter/genai"
+)
+
+var (
+	nanoseconds = regexp.MustCompile(`^\d{1,18}$`)
+	decimal     = regexp.MustCompile(`^\d{1,20}(\.\d{1,12})?$`)
+)
+
+// parse reads a value into what its parameter holds.
+func (f *field) parse(value string) (string, error) {
+	switch f.typ {
+	case numberField:
+		n, err := strconv.ParseInt(value, 10, 64)
+		if err != nil || n < 0 {
+			return "", fmt.Errorf("field %s wants a whole number from 0, got %q", f.name, value)
+		}
+		return strconv.FormatInt(n, 10), nil
+	case durationField:
+		if nanoseconds.MatchString(value) {
+			return value, nil
+		}
+		d, err := time.ParseDuration(value)
+		if err != nil || d < 0 {
+			return "", fmt.Errorf("field %s wants a duration such as 1.5s or 300ms, got %q", f.name, value)
+		}
+		return strconv.FormatInt(int64(d), 10), nil
+	case decimalField:
+		if !decimal.MatchString(value) {
+			return "", fmt.Errorf("field %s wants a decimal such as 0.25, got %q", f.name, value)
+		}
+		return value, nil
+	case codeField:
+		n, ok := f.codes[value]
+		if !ok {
+			return "", fmt.Errorf("field %s wants one of %s, got %q", f.name,
+				strings.Join(slices.Sorted(maps.Keys(f.codes)), ", "), value)
+		}
+		return strconv.Itoa(n), nil
+	case traceIDField:
+		id, err := genai.ParseTraceID(value)
+		return hex.EncodeToString(id[:]), err
+	case spanIDField:
+		id, err := genai.ParseSpanID(value)
+		return hex.EncodeToString(id[:]), err
+	default:
+		return value, nil
+	}
+}
+
+// where is a condition on spans in SQL, and its named parameters. Values are only ever parameters.
+type where struct {
+	sql    []string
+	params params
+}
+
+func (w *where) param(typ, value string) string {
+	name := "f" + strconv.Itoa(len(w.params))
+	w.params = append(w.params, param{name, value})
+	return "{" + name + ":" + typ + "}"
+}
+
+// build turns the filter into SQL over the columns of spans. Alternatives ("=" on the same
+// field) become one IN.
+func (f Filter) build() where {
+	var w where
+	done := map[string]bool{}
+	for _, c := range f.conditions {
+		fd, _, ok := fieldByName(c.name())
+		if !ok {
+			continue // ParseFilter lets no unknown field through
+		}
+		values := []string{c.Value}
+		if c.Op == OpEq {
+			if done[c.name()] {
+				continue
+			}
+			done[c.name()] = true
+			values = f.alternatives(c.name())
+		}
+		w.sql = append(w.sql, fd.condition(&w, c, values))
+	}
+	return w
+}
+
+func (f Filter) alternatives(name string) (values []string) {
+	for _, c := range f.conditions {
+		if c.Op == OpEq && c.name() == name && !slices.Contains(values, c.Value) {
+			values = append(values, c.Value)
+		}
+	}
+	return values
+}
+
+func (f *field) condition(w *where, c Condition, values []string) string {
+	switch f.typ {
+	case listField:
+		return f.list(w, c, values)
+	case attributeField:
+		return f.attribute(w, c, values)
+	case numberField, durationField, decimalField, codeField:
+		return f.number(w, c, values)
+	case traceIDField, spanIDField:
+		return f.id(w, c, values)
+	default:
+		return text(w, f.expr, c.Op, values)
+	}
+}
+
+func text(w *where, expr string, op Op, values []string) string {
+	switch {
+	case op == OpContains:
+		return "positionCaseInsensitiveUTF8(" + expr + ", " + w.param("String", values[0]) + ") > 0"
+	case op == OpNe:
+		return expr + " != " + w.param("String", values[0])
+	default:
+		return expr + " IN (" + w.list("String", values) + ")"
+	}
+}
+
+func (w *where) list(typ string, values []string) string {
+	names := make([]string, len(values))
+	for i, v := range values {
+		names[i] = w.param(typ, v)
+	}
+	return strings.Join(names, ", ")
+}
+
+func (f *field) list(w *where, c Condition, values []string) string {
+	switch c.Op {
+	case OpNe:
+		return "NOT has(" + f.expr + ", " + w.param("String", values[0]) + ")"
+	case OpContains:
+		return "arrayExists(x -> " + text(w, "x", OpContains, values) + ", " + f.expr + ")"
+	default:
+		return "hasAny(" + f.expr + ", [" + w.list("String", values) + "])"
+	}
+}
+
+func (f *field) attribute(w *where, c Condition, values []string) string {
+	expr := f.expr + "[" + w.param("String", c.Key) + "]"
+	return text(w, expr, c.Op, values)
+}
+
+func (f *field) number(w *where, c Condition, values []string) string {
+	typ, known := "Int64", ""
+	switch {
+	case f.typ == decimalField:
+		typ, known = "Decimal(38, 12)", "cost_currency != '' AND "
+	case f.name == "ttft":
+		known = f.expr + " > 0 AND "
+	case f.typ == numberField:
+		known = f.expr + " >= 0 AND "
+	}
+	parsed := make([]string, len(values))
+	for i, v := range values {
+		parsed[i], _ = f.parse(v) // ParseFilter has refused what does not parse
+	}
+	if c.Op == OpEq {
+		return "(" + known + f.expr + " IN (" + w.list(typ, parsed) + "))"
+	}
+	return "(" + known + f.expr + " " + string(c.Op) + " " + w.param(typ, parsed[0]) + ")"
+}
+
+func (f *field) id(w *where, c Condition, values []string) string {
+	parts := make([]string, len(values))
+	for i, v := range values {
+		hexID, _ := f.parse(v) // ParseFilter has refused what does not parse
+		parts[i] = "unhex(" + w.param("String", hexID) + ")"
+	}
+	if c.Op == OpNe {
+		return f.expr + " != " + parts[0]
+	}
+	return f.expr + " IN (" + strings.Join(parts, ", ") + ")"
+}

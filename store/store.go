@@ -1,0 +1,203 @@
+// Package store keeps spans, their contents and their log records in ClickHouse, and reads them back.
+//
+// All SQL of the product is in this folder. A batch that was inserted under a token may be
+// inserted again under it, after a crash at any point: nothing is stored twice, the summaries
+// included. Contents are stored once for each project and day, however often they are sent.
+//
+// It knows genai.Span and ClickHouse's HTTP interface; it does not know whether the engine
+// behind the interface is the embedded one or a cluster, nor where spans come from.
+package store
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tiltmeter/tiltmeter/genai"
+)
+
+// DefaultTTLDays is how long data is kept when nothing else is set, in days from a span's start.
+const DefaultTTLDays = 30
+
+// ErrNotFound says that nothing is stored under the ids that were asked for.
+var ErrNotFound = errors.New("not found")
+
+// Options say where the data is and how long it is kept.
+type Options struct {
+	// ClickHouse is how to reach the engine. Protocol must be clickhouse.HTTP: rows go in as
+	// Native blocks over the same interface, dialled the same way. Auth.Database is the
+	// database; it is made when it does not exist ("" means "tiltmeter").
+	ClickHouse *clickhouse.Options
+	TTLDays    int    // days from a span's start until its data is dropped; 0 means DefaultTTLDays
+	Cluster    string // name of the ClickHouse cluster for ON CLUSTER; "" is a single server
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer // nil: metrics are counted and not exported
+
+	// KnownContents bounds the memory of contents known to be stored, in entries of about
+	// 64 bytes; 0 means DefaultKnownContents.
+	KnownContents int
+}
+
+// Log is a log record. Where it belongs to a GenAI span it comes with the partial span that
+// the dialects read from it (Batch.AddFragment), else it is kept as it is (Batch.AddLog).
+type Log struct {
+	Project   string
+	TraceID   genai.TraceID // zero: the record belongs to no trace
+	SpanID    genai.SpanID
+	Time      time.Time // of the event, or when it was observed where the sender gave no other
+	Seq       uint64    // arrival: grows with every record that the log holds
+	EventName string
+	Severity  uint8  // opentelemetry.proto.logs.v1.SeverityNumber
+	Body      string // as text; JSON where it was structured
+	Service   genai.Service
+	Scope     genai.Scope
+	Raw       []byte // the whole record as it was sent: protobuf opentelemetry.proto.logs.v1.LogRecord
+}
+
+// TraceQuery asks for traces that start in [From, To) and have a span that matches Filter.
+type TraceQuery struct {
+	Project  string
+	From, To time.Time
+	Filter   Filter
+	Words    string // words that must all occur in one content of the trace; "" asks for none
+	Limit    int    // traces a page, at most MaxPage; 0 means DefaultPage
+	After    Cursor // the Next of the page before; zero for the first page
+}
+
+// Cursor is a place in a list of traces, newest first.
+type Cursor struct {
+	Start   time.Time
+	TraceID genai.TraceID
+}
+
+// IsZero reports whether the cursor is no place: before the first page, or after the last.
+func (c Cursor) IsZero() bool { return c.TraceID.IsZero() }
+
+// TracePage is one page of a list; Next is zero on the last.
+type TracePage struct {
+	Traces []TraceSummary
+	Next   Cursor
+}
+
+// TraceSummary is what a list shows of a trace. Usage and Cost count each model call once.
+type TraceSummary struct {
+	TraceID       genai.TraceID
+	Start, End    time.Time
+	RootName      string // of the root span, or of the earliest when the root has not come
+	RootService   string
+	RootOperation genai.Operation
+	RootMissing   bool
+
+	Spans, GenAISpans, Errors, Warnings int64
+
+	Services, Operations, Models, Agents, Tools []string // sorted
+	PromptVersions                              []string // "name@version", sorted
+
+	Conversation, User, Environment string
+	Usage                           genai.Usage
+	Cost                            genai.Cost
+	InputPreview, OutputPreview     string
+
+	InsertedAt time.Time // when the latest span of the trace was stored; RecentTraces only
+}
+
+// Facet counts the traces that match by the values of one field.
+type Facet struct {
+	Field     string
+	Values    []FacetValue // most frequent first
+	Truncated bool         // there are more values than were asked for
+}
+
+// FacetValue is one value of a facet.
+type FacetValue struct {
+	Value  string
+	Traces int64
+}
+
+// HistogramBucket counts the traces that start in [Start, Start+step).
+type HistogramBucket struct {
+	Start          time.Time
+	Traces, Errors int64 // Errors: traces with a failed span
+}
+
+// TraceDetail is a trace with all its spans, by start, without messages and documents.
+type TraceDetail struct {
+	Summary   TraceSummary
+	Spans     []SpanOutline
+	Truncated bool // the trace has more than MaxTraceSpans spans
+}
+
+// SpanOutline is a span without its contents, and how many messages it has.
+type SpanOutline struct {
+	genai.Span
+	InputMessages, OutputMessages int
+	InputPreview, OutputPreview   string
+}
+
+// RawSpan is a span as it was sent.
+type RawSpan struct {
+	Resource, Scope []byte // protobuf Resource, InstrumentationScope
+	Span            []byte // protobuf Span
+	Logs            []RawLog
+}
+
+// RawLog is a log record as it was sent.
+type RawLog struct {
+	Resource, Scope []byte
+	Record          []byte // protobuf LogRecord
+}
+
+// SearchQuery asks for contents that hold all words, on spans that start in [From, To).
+type SearchQuery struct {
+	Project  string
+	Words    string
+	From, To time.Time
+	Filter   Filter
+	Limit    int // hits a page, at most MaxPage; 0 means DefaultPage
+	After    Cursor
+}
+
+// SearchPage is one page of hits, newest first, one a trace; Next is zero on the last.
+type SearchPage struct {
+	Hits []SearchHit
+	Next Cursor
+}
+
+// SearchHit is a content that holds the words, on the first span of a trace that has it.
+type SearchHit struct {
+	TraceID    genai.TraceID
+	SpanID     genai.SpanID
+	Start      time.Time
+	SpanName   string
+	Service    string
+	Role       string // of the message; "" for other contents
+	Snippet    string
+	Highlights []Highlight
+}
+
+// Highlight is a stretch of a snippet, in UTF-8 bytes.
+type Highlight struct{ Start, End int }
+
+// Project is an owner of data.
+type Project struct {
+	Name                string
+	FirstSeen, LastSeen time.Time
+	Spans               int64
+}
+
+// Counts says how much of a project is stored, exactly.
+type Counts struct{ Spans, Traces, Logs, Fragments int64 }
+
+// StorageStats says what a table costs.
+type StorageStats struct {
+	Table                   string
+	Rows                    int64
+	BytesOnDisk             int64 // compressed, indexes included
+	BytesUncompressed       int64
+	Parts                   int64
+	OldestDay, NewestDay    time.Time
+	IndexBytes, MarksInCore int64
+}
