@@ -173,8 +173,11 @@ type Span struct {
 	Evaluations      []*Evaluation          `protobuf:"bytes,35,rep,name=evaluations,proto3" json:"evaluations,omitempty"`
 	Error            *Error                 `protobuf:"bytes,36,opt,name=error,proto3" json:"error,omitempty"`
 	// How many messages there are, set even where the messages themselves are not.
-	InputMessageCount  int32             `protobuf:"varint,37,opt,name=input_message_count,json=inputMessageCount,proto3" json:"input_message_count,omitempty"`
-	OutputMessageCount int32             `protobuf:"varint,38,opt,name=output_message_count,json=outputMessageCount,proto3" json:"output_message_count,omitempty"`
+	InputMessageCount  int32 `protobuf:"varint,37,opt,name=input_message_count,json=inputMessageCount,proto3" json:"input_message_count,omitempty"`
+	OutputMessageCount int32 `protobuf:"varint,38,opt,name=output_message_count,json=outputMessageCount,proto3" json:"output_message_count,omitempty"`
+	// The beginning of the last user text and of the answer, where a list of spans leaves the messages out.
+	InputPreview       string            `protobuf:"bytes,39,opt,name=input_preview,json=inputPreview,proto3" json:"input_preview,omitempty"`
+	OutputPreview      string            `protobuf:"bytes,47,opt,name=output_preview,json=outputPreview,proto3" json:"output_preview,omitempty"`
 	SystemInstructions []*Part           `protobuf:"bytes,40,rep,name=system_instructions,json=systemInstructions,proto3" json:"system_instructions,omitempty"`
 	InputMessages      []*Message        `protobuf:"bytes,41,rep,name=input_messages,json=inputMessages,proto3" json:"input_messages,omitempty"`
 	OutputMessages     []*Message        `protobuf:"bytes,42,rep,name=output_messages,json=outputMessages,proto3" json:"output_messages,omitempty"`
@@ -480,6 +483,20 @@ func (x *Span) GetOutputMessageCount() int32 {
 		return x.OutputMessageCount
 	}
 	return 0
+}
+
+func (x *Span) GetInputPreview() string {
+	if x != nil {
+		return x.InputPreview
+	}
+	return ""
+}
+
+func (x *Span) GetOutputPreview() string {
+	if x != nil {
+		return x.OutputPreview
+	}
+	return ""
 }
 
 func (x *Span) GetSystemInstructions() []*Part {
@@ -1990,7 +2007,7 @@ var File_tiltmeter_v1_span_proto protoreflect.FileDescriptor
 
 const file_tiltmeter_v1_span_proto_rawDesc = "" +
 	"\n" +
-	"\x17tiltmeter/v1/span.proto\x12\ftiltmeter.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x95\x10\n" +
+	"\x17tiltmeter/v1/span.proto\x12\ftiltmeter.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe1\x10\n" +
 	"\x04Span\x12\x19\n" +
 	"\btrace_id\x18\x01 \x01(\tR\atraceId\x12\x17\n" +
 	"\aspan_id\x18\x02 \x01(\tR\x06spanId\x12$\n" +
@@ -2032,7 +2049,9 @@ const file_tiltmeter_v1_span_proto_rawDesc = "" +
 	"\vevaluations\x18# \x03(\v2\x18.tiltmeter.v1.EvaluationR\vevaluations\x12)\n" +
 	"\x05error\x18$ \x01(\v2\x13.tiltmeter.v1.ErrorR\x05error\x12.\n" +
 	"\x13input_message_count\x18% \x01(\x05R\x11inputMessageCount\x120\n" +
-	"\x14output_message_count\x18& \x01(\x05R\x12outputMessageCount\x12C\n" +
+	"\x14output_message_count\x18& \x01(\x05R\x12outputMessageCount\x12#\n" +
+	"\rinput_preview\x18' \x01(\tR\finputPreview\x12%\n" +
+	"\x0eoutput_preview\x18/ \x01(\tR\routputPreview\x12C\n" +
 	"\x13system_instructions\x18( \x03(\v2\x12.tiltmeter.v1.PartR\x12systemInstructions\x12<\n" +
 	"\x0einput_messages\x18) \x03(\v2\x15.tiltmeter.v1.MessageR\rinputMessages\x12>\n" +
 	"\x0foutput_messages\x18* \x03(\v2\x15.tiltmeter.v1.MessageR\x0eoutputMessages\x12G\n" +

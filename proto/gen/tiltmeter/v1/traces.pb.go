@@ -1131,8 +1131,12 @@ func (x *GetConversationRequest) GetSpanId() string {
 
 // The conversation as people read it: the longest history of the trace, ended by its answer.
 type GetConversationResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Turns         []*Turn                `protobuf:"bytes,1,rep,name=turns,proto3" json:"turns,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Turns  []*Turn                `protobuf:"bytes,1,rep,name=turns,proto3" json:"turns,omitempty"`
+	SpanId string                 `protobuf:"bytes,2,opt,name=span_id,json=spanId,proto3" json:"span_id,omitempty"` // the model call whose history this is; empty when no span carries content
+	// The conversations of the trace, this one first, then those of sub-agents and calls on the side.
+	Threads       []*Thread `protobuf:"bytes,3,rep,name=threads,proto3" json:"threads,omitempty"`
+	Truncated     bool      `protobuf:"varint,4,opt,name=truncated,proto3" json:"truncated,omitempty"` // the trace has more spans with content than the server reads at once
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1174,6 +1178,112 @@ func (x *GetConversationResponse) GetTurns() []*Turn {
 	return nil
 }
 
+func (x *GetConversationResponse) GetSpanId() string {
+	if x != nil {
+		return x.SpanId
+	}
+	return ""
+}
+
+func (x *GetConversationResponse) GetThreads() []*Thread {
+	if x != nil {
+		return x.Threads
+	}
+	return nil
+}
+
+func (x *GetConversationResponse) GetTruncated() bool {
+	if x != nil {
+		return x.Truncated
+	}
+	return false
+}
+
+// One conversation of a trace. Ask for its span_id to read it.
+type Thread struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	SpanId        string                 `protobuf:"bytes,1,opt,name=span_id,json=spanId,proto3" json:"span_id,omitempty"`                  // its longest model call
+	AgentSpanId   string                 `protobuf:"bytes,2,opt,name=agent_span_id,json=agentSpanId,proto3" json:"agent_span_id,omitempty"` // the agent's span that it happens in; empty outside of agents
+	Agent         string                 `protobuf:"bytes,3,opt,name=agent,proto3" json:"agent,omitempty"`
+	Model         string                 `protobuf:"bytes,4,opt,name=model,proto3" json:"model,omitempty"`
+	ModelCalls    int32                  `protobuf:"varint,5,opt,name=model_calls,json=modelCalls,proto3" json:"model_calls,omitempty"`
+	Messages      int32                  `protobuf:"varint,6,opt,name=messages,proto3" json:"messages,omitempty"` // of the longest history, answer included
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Thread) Reset() {
+	*x = Thread{}
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Thread) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Thread) ProtoMessage() {}
+
+func (x *Thread) ProtoReflect() protoreflect.Message {
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Thread.ProtoReflect.Descriptor instead.
+func (*Thread) Descriptor() ([]byte, []int) {
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Thread) GetSpanId() string {
+	if x != nil {
+		return x.SpanId
+	}
+	return ""
+}
+
+func (x *Thread) GetAgentSpanId() string {
+	if x != nil {
+		return x.AgentSpanId
+	}
+	return ""
+}
+
+func (x *Thread) GetAgent() string {
+	if x != nil {
+		return x.Agent
+	}
+	return ""
+}
+
+func (x *Thread) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *Thread) GetModelCalls() int32 {
+	if x != nil {
+		return x.ModelCalls
+	}
+	return 0
+}
+
+func (x *Thread) GetMessages() int32 {
+	if x != nil {
+		return x.Messages
+	}
+	return 0
+}
+
 type Turn struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	SpanId        string                 `protobuf:"bytes,1,opt,name=span_id,json=spanId,proto3" json:"span_id,omitempty"` // the span that this turn was first seen on
@@ -1188,7 +1298,7 @@ type Turn struct {
 
 func (x *Turn) Reset() {
 	*x = Turn{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[16]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1200,7 +1310,7 @@ func (x *Turn) String() string {
 func (*Turn) ProtoMessage() {}
 
 func (x *Turn) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[16]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1213,7 +1323,7 @@ func (x *Turn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Turn.ProtoReflect.Descriptor instead.
 func (*Turn) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{16}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Turn) GetSpanId() string {
@@ -1269,7 +1379,7 @@ type GetSpanRequest struct {
 
 func (x *GetSpanRequest) Reset() {
 	*x = GetSpanRequest{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[17]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1281,7 +1391,7 @@ func (x *GetSpanRequest) String() string {
 func (*GetSpanRequest) ProtoMessage() {}
 
 func (x *GetSpanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[17]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1294,7 +1404,7 @@ func (x *GetSpanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSpanRequest.ProtoReflect.Descriptor instead.
 func (*GetSpanRequest) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{17}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetSpanRequest) GetProject() string {
@@ -1329,7 +1439,7 @@ type GetRawSpanRequest struct {
 
 func (x *GetRawSpanRequest) Reset() {
 	*x = GetRawSpanRequest{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[18]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1341,7 +1451,7 @@ func (x *GetRawSpanRequest) String() string {
 func (*GetRawSpanRequest) ProtoMessage() {}
 
 func (x *GetRawSpanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[18]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1354,7 +1464,7 @@ func (x *GetRawSpanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRawSpanRequest.ProtoReflect.Descriptor instead.
 func (*GetRawSpanRequest) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{18}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GetRawSpanRequest) GetProject() string {
@@ -1388,7 +1498,7 @@ type RawSpan struct {
 
 func (x *RawSpan) Reset() {
 	*x = RawSpan{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[19]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1400,7 +1510,7 @@ func (x *RawSpan) String() string {
 func (*RawSpan) ProtoMessage() {}
 
 func (x *RawSpan) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[19]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1413,7 +1523,7 @@ func (x *RawSpan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RawSpan.ProtoReflect.Descriptor instead.
 func (*RawSpan) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{19}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RawSpan) GetResourceSpans() *structpb.Struct {
@@ -1445,7 +1555,7 @@ type SearchContentsRequest struct {
 
 func (x *SearchContentsRequest) Reset() {
 	*x = SearchContentsRequest{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[20]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1457,7 +1567,7 @@ func (x *SearchContentsRequest) String() string {
 func (*SearchContentsRequest) ProtoMessage() {}
 
 func (x *SearchContentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[20]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1470,7 +1580,7 @@ func (x *SearchContentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchContentsRequest.ProtoReflect.Descriptor instead.
 func (*SearchContentsRequest) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{20}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SearchContentsRequest) GetProject() string {
@@ -1532,7 +1642,7 @@ type SearchContentsResponse struct {
 
 func (x *SearchContentsResponse) Reset() {
 	*x = SearchContentsResponse{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[21]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1544,7 +1654,7 @@ func (x *SearchContentsResponse) String() string {
 func (*SearchContentsResponse) ProtoMessage() {}
 
 func (x *SearchContentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[21]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1557,7 +1667,7 @@ func (x *SearchContentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchContentsResponse.ProtoReflect.Descriptor instead.
 func (*SearchContentsResponse) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{21}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SearchContentsResponse) GetHits() []*SearchHit {
@@ -1590,7 +1700,7 @@ type SearchHit struct {
 
 func (x *SearchHit) Reset() {
 	*x = SearchHit{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[22]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1602,7 +1712,7 @@ func (x *SearchHit) String() string {
 func (*SearchHit) ProtoMessage() {}
 
 func (x *SearchHit) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[22]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1615,7 +1725,7 @@ func (x *SearchHit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchHit.ProtoReflect.Descriptor instead.
 func (*SearchHit) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{22}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SearchHit) GetTraceId() string {
@@ -1685,7 +1795,7 @@ type Highlight struct {
 
 func (x *Highlight) Reset() {
 	*x = Highlight{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[23]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1697,7 +1807,7 @@ func (x *Highlight) String() string {
 func (*Highlight) ProtoMessage() {}
 
 func (x *Highlight) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[23]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1710,7 +1820,7 @@ func (x *Highlight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Highlight.ProtoReflect.Descriptor instead.
 func (*Highlight) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{23}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Highlight) GetStart() int32 {
@@ -1828,9 +1938,20 @@ const file_tiltmeter_v1_traces_proto_rawDesc = "" +
 	"\x16GetConversationRequest\x12\x18\n" +
 	"\aproject\x18\x01 \x01(\tR\aproject\x12\x19\n" +
 	"\btrace_id\x18\x02 \x01(\tR\atraceId\x12\x17\n" +
-	"\aspan_id\x18\x03 \x01(\tR\x06spanId\"C\n" +
+	"\aspan_id\x18\x03 \x01(\tR\x06spanId\"\xaa\x01\n" +
 	"\x17GetConversationResponse\x12(\n" +
-	"\x05turns\x18\x01 \x03(\v2\x12.tiltmeter.v1.TurnR\x05turns\"\xe2\x01\n" +
+	"\x05turns\x18\x01 \x03(\v2\x12.tiltmeter.v1.TurnR\x05turns\x12\x17\n" +
+	"\aspan_id\x18\x02 \x01(\tR\x06spanId\x12.\n" +
+	"\athreads\x18\x03 \x03(\v2\x14.tiltmeter.v1.ThreadR\athreads\x12\x1c\n" +
+	"\ttruncated\x18\x04 \x01(\bR\ttruncated\"\xae\x01\n" +
+	"\x06Thread\x12\x17\n" +
+	"\aspan_id\x18\x01 \x01(\tR\x06spanId\x12\"\n" +
+	"\ragent_span_id\x18\x02 \x01(\tR\vagentSpanId\x12\x14\n" +
+	"\x05agent\x18\x03 \x01(\tR\x05agent\x12\x14\n" +
+	"\x05model\x18\x04 \x01(\tR\x05model\x12\x1f\n" +
+	"\vmodel_calls\x18\x05 \x01(\x05R\n" +
+	"modelCalls\x12\x1a\n" +
+	"\bmessages\x18\x06 \x01(\x05R\bmessages\"\xe2\x01\n" +
 	"\x04Turn\x12\x17\n" +
 	"\aspan_id\x18\x01 \x01(\tR\x06spanId\x12/\n" +
 	"\amessage\x18\x02 \x01(\v2\x15.tiltmeter.v1.MessageR\amessage\x12.\n" +
@@ -1904,7 +2025,7 @@ func file_tiltmeter_v1_traces_proto_rawDescGZIP() []byte {
 	return file_tiltmeter_v1_traces_proto_rawDescData
 }
 
-var file_tiltmeter_v1_traces_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_tiltmeter_v1_traces_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_tiltmeter_v1_traces_proto_goTypes = []any{
 	(*ListTracesRequest)(nil),         // 0: tiltmeter.v1.ListTracesRequest
 	(*ListTracesResponse)(nil),        // 1: tiltmeter.v1.ListTracesResponse
@@ -1922,78 +2043,80 @@ var file_tiltmeter_v1_traces_proto_goTypes = []any{
 	(*Trace)(nil),                     // 13: tiltmeter.v1.Trace
 	(*GetConversationRequest)(nil),    // 14: tiltmeter.v1.GetConversationRequest
 	(*GetConversationResponse)(nil),   // 15: tiltmeter.v1.GetConversationResponse
-	(*Turn)(nil),                      // 16: tiltmeter.v1.Turn
-	(*GetSpanRequest)(nil),            // 17: tiltmeter.v1.GetSpanRequest
-	(*GetRawSpanRequest)(nil),         // 18: tiltmeter.v1.GetRawSpanRequest
-	(*RawSpan)(nil),                   // 19: tiltmeter.v1.RawSpan
-	(*SearchContentsRequest)(nil),     // 20: tiltmeter.v1.SearchContentsRequest
-	(*SearchContentsResponse)(nil),    // 21: tiltmeter.v1.SearchContentsResponse
-	(*SearchHit)(nil),                 // 22: tiltmeter.v1.SearchHit
-	(*Highlight)(nil),                 // 23: tiltmeter.v1.Highlight
-	(*timestamppb.Timestamp)(nil),     // 24: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),       // 25: google.protobuf.Duration
-	(*Usage)(nil),                     // 26: tiltmeter.v1.Usage
-	(*Cost)(nil),                      // 27: tiltmeter.v1.Cost
-	(*Span)(nil),                      // 28: tiltmeter.v1.Span
-	(*Message)(nil),                   // 29: tiltmeter.v1.Message
-	(*Document)(nil),                  // 30: tiltmeter.v1.Document
-	(*structpb.Struct)(nil),           // 31: google.protobuf.Struct
+	(*Thread)(nil),                    // 16: tiltmeter.v1.Thread
+	(*Turn)(nil),                      // 17: tiltmeter.v1.Turn
+	(*GetSpanRequest)(nil),            // 18: tiltmeter.v1.GetSpanRequest
+	(*GetRawSpanRequest)(nil),         // 19: tiltmeter.v1.GetRawSpanRequest
+	(*RawSpan)(nil),                   // 20: tiltmeter.v1.RawSpan
+	(*SearchContentsRequest)(nil),     // 21: tiltmeter.v1.SearchContentsRequest
+	(*SearchContentsResponse)(nil),    // 22: tiltmeter.v1.SearchContentsResponse
+	(*SearchHit)(nil),                 // 23: tiltmeter.v1.SearchHit
+	(*Highlight)(nil),                 // 24: tiltmeter.v1.Highlight
+	(*timestamppb.Timestamp)(nil),     // 25: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),       // 26: google.protobuf.Duration
+	(*Usage)(nil),                     // 27: tiltmeter.v1.Usage
+	(*Cost)(nil),                      // 28: tiltmeter.v1.Cost
+	(*Span)(nil),                      // 29: tiltmeter.v1.Span
+	(*Message)(nil),                   // 30: tiltmeter.v1.Message
+	(*Document)(nil),                  // 31: tiltmeter.v1.Document
+	(*structpb.Struct)(nil),           // 32: google.protobuf.Struct
 }
 var file_tiltmeter_v1_traces_proto_depIdxs = []int32{
-	24, // 0: tiltmeter.v1.ListTracesRequest.start_time:type_name -> google.protobuf.Timestamp
-	24, // 1: tiltmeter.v1.ListTracesRequest.end_time:type_name -> google.protobuf.Timestamp
+	25, // 0: tiltmeter.v1.ListTracesRequest.start_time:type_name -> google.protobuf.Timestamp
+	25, // 1: tiltmeter.v1.ListTracesRequest.end_time:type_name -> google.protobuf.Timestamp
 	2,  // 2: tiltmeter.v1.ListTracesResponse.traces:type_name -> tiltmeter.v1.TraceSummary
-	24, // 3: tiltmeter.v1.TraceSummary.start_time:type_name -> google.protobuf.Timestamp
-	24, // 4: tiltmeter.v1.TraceSummary.end_time:type_name -> google.protobuf.Timestamp
-	25, // 5: tiltmeter.v1.TraceSummary.duration:type_name -> google.protobuf.Duration
-	26, // 6: tiltmeter.v1.TraceSummary.usage:type_name -> tiltmeter.v1.Usage
-	27, // 7: tiltmeter.v1.TraceSummary.cost:type_name -> tiltmeter.v1.Cost
-	24, // 8: tiltmeter.v1.GetFacetsRequest.start_time:type_name -> google.protobuf.Timestamp
-	24, // 9: tiltmeter.v1.GetFacetsRequest.end_time:type_name -> google.protobuf.Timestamp
+	25, // 3: tiltmeter.v1.TraceSummary.start_time:type_name -> google.protobuf.Timestamp
+	25, // 4: tiltmeter.v1.TraceSummary.end_time:type_name -> google.protobuf.Timestamp
+	26, // 5: tiltmeter.v1.TraceSummary.duration:type_name -> google.protobuf.Duration
+	27, // 6: tiltmeter.v1.TraceSummary.usage:type_name -> tiltmeter.v1.Usage
+	28, // 7: tiltmeter.v1.TraceSummary.cost:type_name -> tiltmeter.v1.Cost
+	25, // 8: tiltmeter.v1.GetFacetsRequest.start_time:type_name -> google.protobuf.Timestamp
+	25, // 9: tiltmeter.v1.GetFacetsRequest.end_time:type_name -> google.protobuf.Timestamp
 	5,  // 10: tiltmeter.v1.GetFacetsResponse.facets:type_name -> tiltmeter.v1.Facet
 	6,  // 11: tiltmeter.v1.Facet.values:type_name -> tiltmeter.v1.FacetValue
-	24, // 12: tiltmeter.v1.GetTraceHistogramRequest.start_time:type_name -> google.protobuf.Timestamp
-	24, // 13: tiltmeter.v1.GetTraceHistogramRequest.end_time:type_name -> google.protobuf.Timestamp
-	25, // 14: tiltmeter.v1.GetTraceHistogramResponse.step:type_name -> google.protobuf.Duration
+	25, // 12: tiltmeter.v1.GetTraceHistogramRequest.start_time:type_name -> google.protobuf.Timestamp
+	25, // 13: tiltmeter.v1.GetTraceHistogramRequest.end_time:type_name -> google.protobuf.Timestamp
+	26, // 14: tiltmeter.v1.GetTraceHistogramResponse.step:type_name -> google.protobuf.Duration
 	9,  // 15: tiltmeter.v1.GetTraceHistogramResponse.buckets:type_name -> tiltmeter.v1.HistogramBucket
-	24, // 16: tiltmeter.v1.HistogramBucket.start_time:type_name -> google.protobuf.Timestamp
+	25, // 16: tiltmeter.v1.HistogramBucket.start_time:type_name -> google.protobuf.Timestamp
 	2,  // 17: tiltmeter.v1.TailTracesResponse.trace:type_name -> tiltmeter.v1.TraceSummary
 	2,  // 18: tiltmeter.v1.Trace.summary:type_name -> tiltmeter.v1.TraceSummary
-	28, // 19: tiltmeter.v1.Trace.spans:type_name -> tiltmeter.v1.Span
-	16, // 20: tiltmeter.v1.GetConversationResponse.turns:type_name -> tiltmeter.v1.Turn
-	29, // 21: tiltmeter.v1.Turn.message:type_name -> tiltmeter.v1.Message
-	24, // 22: tiltmeter.v1.Turn.time:type_name -> google.protobuf.Timestamp
-	30, // 23: tiltmeter.v1.Turn.documents:type_name -> tiltmeter.v1.Document
-	31, // 24: tiltmeter.v1.RawSpan.resource_spans:type_name -> google.protobuf.Struct
-	31, // 25: tiltmeter.v1.RawSpan.resource_logs:type_name -> google.protobuf.Struct
-	24, // 26: tiltmeter.v1.SearchContentsRequest.start_time:type_name -> google.protobuf.Timestamp
-	24, // 27: tiltmeter.v1.SearchContentsRequest.end_time:type_name -> google.protobuf.Timestamp
-	22, // 28: tiltmeter.v1.SearchContentsResponse.hits:type_name -> tiltmeter.v1.SearchHit
-	24, // 29: tiltmeter.v1.SearchHit.start_time:type_name -> google.protobuf.Timestamp
-	23, // 30: tiltmeter.v1.SearchHit.highlights:type_name -> tiltmeter.v1.Highlight
-	0,  // 31: tiltmeter.v1.TraceService.ListTraces:input_type -> tiltmeter.v1.ListTracesRequest
-	3,  // 32: tiltmeter.v1.TraceService.GetFacets:input_type -> tiltmeter.v1.GetFacetsRequest
-	7,  // 33: tiltmeter.v1.TraceService.GetTraceHistogram:input_type -> tiltmeter.v1.GetTraceHistogramRequest
-	10, // 34: tiltmeter.v1.TraceService.TailTraces:input_type -> tiltmeter.v1.TailTracesRequest
-	12, // 35: tiltmeter.v1.TraceService.GetTrace:input_type -> tiltmeter.v1.GetTraceRequest
-	14, // 36: tiltmeter.v1.TraceService.GetConversation:input_type -> tiltmeter.v1.GetConversationRequest
-	17, // 37: tiltmeter.v1.TraceService.GetSpan:input_type -> tiltmeter.v1.GetSpanRequest
-	18, // 38: tiltmeter.v1.TraceService.GetRawSpan:input_type -> tiltmeter.v1.GetRawSpanRequest
-	20, // 39: tiltmeter.v1.TraceService.SearchContents:input_type -> tiltmeter.v1.SearchContentsRequest
-	1,  // 40: tiltmeter.v1.TraceService.ListTraces:output_type -> tiltmeter.v1.ListTracesResponse
-	4,  // 41: tiltmeter.v1.TraceService.GetFacets:output_type -> tiltmeter.v1.GetFacetsResponse
-	8,  // 42: tiltmeter.v1.TraceService.GetTraceHistogram:output_type -> tiltmeter.v1.GetTraceHistogramResponse
-	11, // 43: tiltmeter.v1.TraceService.TailTraces:output_type -> tiltmeter.v1.TailTracesResponse
-	13, // 44: tiltmeter.v1.TraceService.GetTrace:output_type -> tiltmeter.v1.Trace
-	15, // 45: tiltmeter.v1.TraceService.GetConversation:output_type -> tiltmeter.v1.GetConversationResponse
-	28, // 46: tiltmeter.v1.TraceService.GetSpan:output_type -> tiltmeter.v1.Span
-	19, // 47: tiltmeter.v1.TraceService.GetRawSpan:output_type -> tiltmeter.v1.RawSpan
-	21, // 48: tiltmeter.v1.TraceService.SearchContents:output_type -> tiltmeter.v1.SearchContentsResponse
-	40, // [40:49] is the sub-list for method output_type
-	31, // [31:40] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	29, // 19: tiltmeter.v1.Trace.spans:type_name -> tiltmeter.v1.Span
+	17, // 20: tiltmeter.v1.GetConversationResponse.turns:type_name -> tiltmeter.v1.Turn
+	16, // 21: tiltmeter.v1.GetConversationResponse.threads:type_name -> tiltmeter.v1.Thread
+	30, // 22: tiltmeter.v1.Turn.message:type_name -> tiltmeter.v1.Message
+	25, // 23: tiltmeter.v1.Turn.time:type_name -> google.protobuf.Timestamp
+	31, // 24: tiltmeter.v1.Turn.documents:type_name -> tiltmeter.v1.Document
+	32, // 25: tiltmeter.v1.RawSpan.resource_spans:type_name -> google.protobuf.Struct
+	32, // 26: tiltmeter.v1.RawSpan.resource_logs:type_name -> google.protobuf.Struct
+	25, // 27: tiltmeter.v1.SearchContentsRequest.start_time:type_name -> google.protobuf.Timestamp
+	25, // 28: tiltmeter.v1.SearchContentsRequest.end_time:type_name -> google.protobuf.Timestamp
+	23, // 29: tiltmeter.v1.SearchContentsResponse.hits:type_name -> tiltmeter.v1.SearchHit
+	25, // 30: tiltmeter.v1.SearchHit.start_time:type_name -> google.protobuf.Timestamp
+	24, // 31: tiltmeter.v1.SearchHit.highlights:type_name -> tiltmeter.v1.Highlight
+	0,  // 32: tiltmeter.v1.TraceService.ListTraces:input_type -> tiltmeter.v1.ListTracesRequest
+	3,  // 33: tiltmeter.v1.TraceService.GetFacets:input_type -> tiltmeter.v1.GetFacetsRequest
+	7,  // 34: tiltmeter.v1.TraceService.GetTraceHistogram:input_type -> tiltmeter.v1.GetTraceHistogramRequest
+	10, // 35: tiltmeter.v1.TraceService.TailTraces:input_type -> tiltmeter.v1.TailTracesRequest
+	12, // 36: tiltmeter.v1.TraceService.GetTrace:input_type -> tiltmeter.v1.GetTraceRequest
+	14, // 37: tiltmeter.v1.TraceService.GetConversation:input_type -> tiltmeter.v1.GetConversationRequest
+	18, // 38: tiltmeter.v1.TraceService.GetSpan:input_type -> tiltmeter.v1.GetSpanRequest
+	19, // 39: tiltmeter.v1.TraceService.GetRawSpan:input_type -> tiltmeter.v1.GetRawSpanRequest
+	21, // 40: tiltmeter.v1.TraceService.SearchContents:input_type -> tiltmeter.v1.SearchContentsRequest
+	1,  // 41: tiltmeter.v1.TraceService.ListTraces:output_type -> tiltmeter.v1.ListTracesResponse
+	4,  // 42: tiltmeter.v1.TraceService.GetFacets:output_type -> tiltmeter.v1.GetFacetsResponse
+	8,  // 43: tiltmeter.v1.TraceService.GetTraceHistogram:output_type -> tiltmeter.v1.GetTraceHistogramResponse
+	11, // 44: tiltmeter.v1.TraceService.TailTraces:output_type -> tiltmeter.v1.TailTracesResponse
+	13, // 45: tiltmeter.v1.TraceService.GetTrace:output_type -> tiltmeter.v1.Trace
+	15, // 46: tiltmeter.v1.TraceService.GetConversation:output_type -> tiltmeter.v1.GetConversationResponse
+	29, // 47: tiltmeter.v1.TraceService.GetSpan:output_type -> tiltmeter.v1.Span
+	20, // 48: tiltmeter.v1.TraceService.GetRawSpan:output_type -> tiltmeter.v1.RawSpan
+	22, // 49: tiltmeter.v1.TraceService.SearchContents:output_type -> tiltmeter.v1.SearchContentsResponse
+	41, // [41:50] is the sub-list for method output_type
+	32, // [32:41] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_tiltmeter_v1_traces_proto_init() }
@@ -2008,7 +2131,7 @@ func file_tiltmeter_v1_traces_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tiltmeter_v1_traces_proto_rawDesc), len(file_tiltmeter_v1_traces_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   24,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
