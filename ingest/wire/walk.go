@@ -22,12 +22,13 @@ type walker struct {
 	// resIdx, scIdx and itemIdx are the indices of the current ones, -1 before the first.
 	resIdx, scIdx, itemIdx int
 
-	resource           Resource
-	scope              Scope
-	resFault, scFault  fault
-	newRes, newScope   bool
-	rejected, accepted int
-	err                error
+	resource          Resource
+	scope             Scope
+	resFault, scFault fault
+	// resOwed and scOwed are set while no item has paid for a bad resource or scope. One that no
+	// item pays for costs the request: it would be accepted in silence otherwise.
+	resOwed, scOwed bool
+	err             error
 }
 
 func newWalker(b []byte, n *names) walker {
@@ -42,6 +43,7 @@ func (w *walker) next() ([]byte, bool) {
 			w.scPos = end
 			if num == 2 {
 				w.itemIdx++
+				w.resOwed, w.scOwed = false, false
 				return w.sc[lo:end], true
 			}
 		}
@@ -54,6 +56,10 @@ func (w *walker) next() ([]byte, bool) {
 
 // nextScope enters the next scope that exists, in this resource or a later one.
 func (w *walker) nextScope() bool {
+	if w.scOwed && !w.resFault.bad() {
+		w.failOwed()
+		return false
+	}
 	for {
 		for w.resPos < len(w.res) {
 			num, _, _, lo, end := field(w.res, w.resPos)
@@ -71,6 +77,10 @@ func (w *walker) nextScope() bool {
 }
 
 func (w *walker) nextResource() bool {
+	if w.resOwed {
+		w.failOwed()
+		return false
+	}
 	for w.reqPos < len(w.req) {
 		num, wt, _, lo, end := field(w.req, w.reqPos)
 		if end < 0 || (num == 1 && wt != wireLen) {
@@ -117,7 +127,7 @@ func (w *walker) enterResource(b []byte) {
 	w.res, w.resPos, w.scIdx = b, 0, -1
 	w.sc, w.scPos = nil, 0
 	w.resFault = w.resource.decode(raw, schema)
-	w.newRes = true
+	w.resOwed = w.resFault.bad()
 }
 
 // enterScope does for a scope what enterResource does for a resource.
@@ -139,12 +149,17 @@ func (w *walker) enterScope(b []byte) {
 	}
 	w.sc, w.scPos, w.itemIdx = b, 0, -1
 	w.scFault = w.scope.decode(raw, schema)
-	w.newScope = true
+	w.scOwed = w.scFault.bad()
 }
 
 // fail ends the walk: the framing around the items is broken at byte pos of the message at path.
 func (w *walker) fail(path string, pos int) {
 	w.err = fmt.Errorf("read %s at byte %d: %w", path, pos, ErrMalformed)
+}
+
+// failOwed ends the walk at a bad resource or scope that has no items.
+func (w *walker) failOwed() {
+	w.err = fmt.Errorf("read %s: %w", w.offender(noFault), ErrMalformed)
 }
 
 // offender names the current item and what is wrong with it. It allocates.

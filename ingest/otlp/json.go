@@ -1,0 +1,289 @@
+package otlp
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// jsonToProto converts an OTLP/JSON request to its protobuf bytes, so that the log holds one
+// format. It reads what the specification says and what senders really send: ids in hexadecimal
+// or base64, 64-bit integers as strings or numbers, enums as numbers or names, names in camelCase
+// or snake_case, attributes as a list of pairs or as an object, nulls; unknown fields are ignored.
+//
+// A field of a span that cannot be read is written with a wire type it cannot have: the wire walk
+// then refuses that span, under that field's name, and keeps the others.
+func jsonToProto(b []byte, s signal) ([]byte, error) {
+	c := converter{scanner: scanner{b: b}, out: make([]byte, 0, len(b))}
+	if c.peek() != '{' {
+		return nil, errors.New("read JSON: expected an object")
+	}
+	want := requestFields[s]
+	c.object(func(key []byte) {
+		name := canonical(key)
+		if other, ok := signalByField[name]; ok && other != s {
+			c.fail(fmt.Sprintf("%q in a request for %s: post it to /v1/%s", key, s, other))
+			return
+		}
+		c.member(name, want)
+	})
+	c.end()
+	if c.err != nil {
+		return nil, c.err
+	}
+	return c.out, nil
+}
+
+// converter writes protobuf while it reads JSON.
+type converter struct {
+	scanner
+	out []byte
+}
+
+// fieldDef says what a JSON member becomes: the field number and how its value is read.
+type fieldDef struct {
+	num  protowire.Number
+	read func(c *converter, num protowire.Number)
+}
+
+// fields is a message: its members by canonical name.
+type fields map[string]fieldDef
+
+// canonical folds camelCase and snake_case: "traceId", "trace_id" and "TraceID" are one name.
+func canonical(key []byte) string {
+	return strings.ReplaceAll(strings.ToLower(string(key)), "_", "")
+}
+
+// member reads the value of the member called name into the message whose fields are def.
+func (c *converter) member(name string, def fields) {
+	f, ok := def[name]
+	if !ok || f.read == nil {
+		c.skip()
+		return
+	}
+	if !c.null() {
+		f.read(c, f.num)
+	}
+}
+
+// message returns a reader for a nested message.
+func message(def fields) func(*converter, protowire.Number) {
+	return func(c *converter, num protowire.Number) {
+		if c.peek() != '{' {
+			c.mismatch(num)
+			return
+		}
+		c.nested(num, func() {
+			c.object(func(key []byte) { c.member(canonical(key), def) })
+		})
+	}
+}
+
+// repeated returns a reader for a list whose elements one reads. A null element is left out.
+func repeated(one func(*converter, protowire.Number)) func(*converter, protowire.Number) {
+	return func(c *converter, num protowire.Number) {
+		if c.peek() != '[' {
+			c.mismatch(num)
+			return
+		}
+		c.array(func() {
+			if !c.null() {
+				one(c, num)
+			}
+		})
+	}
+}
+
+// nested writes a length-delimited field whose content write appends.
+func (c *converter) nested(num protowire.Number, write func()) {
+	c.out = protowire.AppendTag(c.out, num, protowire.BytesType)
+	c.out = append(c.out, 0)
+	start := len(c.out)
+	write()
+	n := len(c.out) - start
+	if n < 0x80 {
+		c.out[start-1] = byte(n)
+		return
+	}
+	var length [binary.MaxVarintLen64]byte
+	k := binary.PutUvarint(length[:], uint64(n))
+	c.out = append(c.out, length[1:k]...)
+	copy(c.out[start+k-1:], c.out[start:start+n])
+	copy(c.out[start-1:], length[:k])
+}
+
+// mismatch skips a value of the wrong type and spoils its field.
+func (c *converter) mismatch(num protowire.Number) {
+	c.skip()
+	c.spoil(num)
+}
+
+// spoil writes field num as an empty group, a wire type that no field of the OTLP has.
+func (c *converter) spoil(num protowire.Number) {
+	c.out = protowire.AppendTag(c.out, num, protowire.StartGroupType)
+	c.out = protowire.AppendTag(c.out, num, protowire.EndGroupType)
+}
+
+func readString(c *converter, num protowire.Number) {
+	if c.peek() != '"' {
+		c.mismatch(num)
+		return
+	}
+	c.bytes(num, c.str())
+}
+
+func (c *converter) bytes(num protowire.Number, b []byte) {
+	c.out = protowire.AppendTag(c.out, num, protowire.BytesType)
+	c.out = protowire.AppendBytes(c.out, b)
+}
+
+// readID returns a reader for an id of size bytes: hexadecimal, as the OTLP says, or base64, as
+// protobuf's own JSON mapping says. Anything else becomes an id of a length that no id has, for
+// the wire walk to refuse.
+func readID(size int) func(*converter, protowire.Number) {
+	return func(c *converter, num protowire.Number) {
+		if c.peek() != '"' {
+			c.skip()
+			c.bytes(num, []byte{0})
+			return
+		}
+		text := c.str()
+		if id, err := hex.DecodeString(string(text)); err == nil && (len(id) == size || len(id) == 0) {
+			c.bytes(num, id)
+			return
+		}
+		if id, ok := decodeBase64(text); ok && len(id) == size {
+			c.bytes(num, id)
+			return
+		}
+		c.bytes(num, []byte{0})
+	}
+}
+
+// decodeBase64 reads the standard or the URL alphabet, with padding or without.
+func decodeBase64(text []byte) ([]byte, bool) {
+	t := strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(string(text), "="))
+	b, err := base64.RawStdEncoding.DecodeString(t)
+	return b, err == nil
+}
+
+func readBytes(c *converter, num protowire.Number) {
+	if c.peek() != '"' {
+		c.mismatch(num)
+		return
+	}
+	b, ok := decodeBase64(c.str())
+	if !ok {
+		c.spoil(num)
+		return
+	}
+	c.bytes(num, b)
+}
+
+func (c *converter) integer() (int64, bool) {
+	text, ok := c.scalar()
+	if !ok {
+		return 0, false
+	}
+	return parseInt(text)
+}
+
+func readVarint(c *converter, num protowire.Number) {
+	n, ok := c.integer()
+	if !ok {
+		c.spoil(num)
+		return
+	}
+	c.varint(num, uint64(n))
+}
+
+func (c *converter) varint(num protowire.Number, n uint64) {
+	c.out = protowire.AppendTag(c.out, num, protowire.VarintType)
+	c.out = protowire.AppendVarint(c.out, n)
+}
+
+func readFixed64(c *converter, num protowire.Number) {
+	n, ok := c.integer()
+	if !ok {
+		c.spoil(num)
+		return
+	}
+	c.out = protowire.AppendTag(c.out, num, protowire.Fixed64Type)
+	c.out = protowire.AppendFixed64(c.out, uint64(n))
+}
+
+func readFixed32(c *converter, num protowire.Number) {
+	n, ok := c.integer()
+	if !ok {
+		c.spoil(num)
+		return
+	}
+	c.out = protowire.AppendTag(c.out, num, protowire.Fixed32Type)
+	c.out = protowire.AppendFixed32(c.out, uint32(n))
+}
+
+func readDouble(c *converter, num protowire.Number) {
+	text, ok := c.scalar()
+	f := 0.0
+	if ok {
+		f, ok = parseDouble(text)
+	}
+	if !ok {
+		c.spoil(num)
+		return
+	}
+	c.double(num, f)
+}
+
+func (c *converter) double(num protowire.Number, f float64) {
+	c.out = protowire.AppendTag(c.out, num, protowire.Fixed64Type)
+	c.out = protowire.AppendFixed64(c.out, math.Float64bits(f))
+}
+
+func readBool(c *converter, num protowire.Number) {
+	switch {
+	case c.literal("true"):
+		c.varint(num, 1)
+	case c.literal("false"):
+		c.varint(num, 0)
+	case c.peek() == '"':
+		switch string(c.str()) {
+		case "true":
+			c.varint(num, 1)
+		case "false":
+			c.varint(num, 0)
+		default:
+			c.spoil(num)
+		}
+	default:
+		c.mismatch(num)
+	}
+}
+
+// readEnum returns a reader for an enum: a number, a number in a string, or a name with or
+// without its prefix ("SPAN_KIND_CLIENT", "CLIENT"). An unknown name is 0, "unspecified".
+func readEnum(prefix string, names ...string) func(*converter, protowire.Number) {
+	values := make(map[string]uint64, len(names))
+	for i, n := range names {
+		values[n] = uint64(i)
+	}
+	return func(c *converter, num protowire.Number) {
+		text, ok := c.scalar()
+		if !ok {
+			c.spoil(num)
+			return
+		}
+		if n, ok := parseInt(text); ok {
+			c.varint(num, uint64(n))
+			return
+		}
+		name := strings.TrimPrefix(strings.ToUpper(string(text)), prefix)
+		c.varint(num, values[name])
+	}
+}
