@@ -60,7 +60,6 @@ func configXML(o childOptions) string {
 	add := func(name string, value any) {
 		fmt.Fprintf(&b, "  <%s>%s</%s>\n", name, escape(fmt.Sprint(value)), name)
 	}
-	b.WriteString("  <logger><level>error</level><console>1</console></logger>\n")
 	add("max_server_memory_usage", o.MemoryBytes)
 	add("max_server_memory_usage_to_ram_ratio", "0.9")
 	add("mark_cache_size", o.MemoryBytes/markCacheShare)

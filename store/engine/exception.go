@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 )
 
 // Codes of ClickHouse (src/Common/ErrorCodes.cpp) that the front itself uses.
@@ -40,6 +41,13 @@ func newException(text string) *exception {
 		}
 	}
 	return &exception{code: codeUnknown, name: "UNKNOWN_EXCEPTION", text: text}
+}
+
+// noStreaming tells the engine's refusal to stream a statement, which comes
+// before anything of it was executed.
+func noStreaming(err error) bool {
+	e, ok := errors.AsType[*exception](err)
+	return ok && e.code == codeBadArguments && strings.Contains(e.text, "Streaming query is not supported")
 }
 
 func badRequest(format string, args ...any) *exception {

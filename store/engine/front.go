@@ -158,12 +158,11 @@ func (f *front) execute(ctx context.Context, req *request, r *http.Request, out 
 		case req.insert:
 			clean, err = f.insert(ctx, conn, req, http.MaxBytesReader(out.w, r.Body, maxInsertBytes))
 		case req.streams():
-			err = f.query(ctx, conn, req, out)
-		default:
-			var text []byte
-			if text, err = conn.run(req.sql, req.format, req.params); err == nil {
-				err = out.write(text)
+			if err = f.query(ctx, conn, req, out); noStreaming(err) {
+				err = f.whole(conn, req, out)
 			}
+		default:
+			err = f.whole(conn, req, out)
 		}
 	}
 	if !stop() {
@@ -172,6 +171,15 @@ func (f *front) execute(ctx context.Context, req *request, r *http.Request, out 
 	}
 	f.pool.release(conn, f.pool.restore(conn, req) && clean)
 	return err
+}
+
+// whole runs a statement whose answer is small.
+func (f *front) whole(conn *pooled, req *request, out *answer) error {
+	text, err := conn.run(req.sql, req.format, req.params)
+	if err != nil {
+		return err
+	}
+	return out.write(text)
 }
 
 // query streams a result: one chunk of the engine is in memory at a time.

@@ -144,10 +144,11 @@ func changesSession(sql string) bool {
 	}
 }
 
-// streams tells the statements that answer with rows.
+// streams tells the statements whose answer may be large. The engine refuses to
+// stream SHOW, DESCRIBE, EXISTS and EXPLAIN; their answers are small.
 func (r *request) streams() bool {
 	switch firstWord(r.sql) {
-	case "SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "EXISTS", "EXPLAIN", "FROM", "CHECK", "VALUES", "":
+	case "SELECT", "WITH", "FROM", "":
 		return true
 	}
 	return false
