@@ -1,0 +1,1236 @@
+// Generated from proto/gen/openapi.json by `npm run generate`. Do not edit.
+
+export interface paths {
+    "/v1/ingest/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the records that could not be read, oldest first. */
+        get: operations["IngestService_ListDeadLetters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/ingest/dead-letters:replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Puts dead letters back at the end of the log. */
+        post: operations["IngestService_ReplayDeadLetters"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/ingest/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Counts what came in since the process started, and says how far storage is behind. */
+        get: operations["IngestService_GetIngestStatus"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the projects that the key may read. */
+        get: operations["ProjectService_ListProjects"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/spans:search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Finds spans by the words in their contents, newest first. */
+        get: operations["TraceService_SearchContents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/storage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Counts what is stored, each span once, and the bytes that it takes. */
+        get: operations["StorageService_GetStorageStatus"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/traces": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists traces, newest first. A trace is listed when one of its spans matches every filter. */
+        get: operations["TraceService_ListTraces"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/traces/{trace_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns a trace with all of its spans, without messages and documents. */
+        get: operations["TraceService_GetTrace"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/traces/{trace_id}/conversation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns the conversation of a trace: the spans that carry content, with their content. */
+        get: operations["TraceService_GetConversation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/traces/{trace_id}/spans/{span_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns one span with everything that is known of it. */
+        get: operations["TraceService_GetSpan"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/traces/{trace_id}/spans/{span_id}/raw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns one span as it was sent: OTLP/JSON with its resource and scope, and its log records. */
+        get: operations["TraceService_GetRawSpan"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/traces:facets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Counts the traces that match by the values of the named fields. */
+        get: operations["TraceService_GetFacets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/traces:histogram": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Counts the traces that match over time, for the histogram above the list. */
+        get: operations["TraceService_GetTraceHistogram"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/traces:tail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sends each trace that matches, as soon as a span of it is stored. Over REST: server-sent events
+         *     with "Accept: text/event-stream", newline-delimited JSON otherwise.
+         */
+        get: operations["TraceService_TailTraces"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        Agent: {
+            description?: string;
+            id?: string;
+            name?: string;
+            version?: string;
+        };
+        /** @description What a call or a trace cost. An empty amount is unknown, which is not free. */
+        Cost: {
+            /** @description exact decimal */
+            amount?: string;
+            /** @description ISO 4217 */
+            currency?: string;
+            source?: string;
+        };
+        DeadLetter: {
+            error?: string;
+            /** Format: date-time */
+            failedAt?: string;
+            id?: string;
+            project?: string;
+            reason?: string;
+            /** Format: date-time */
+            receivedAt?: string;
+            /** @description traces or logs */
+            signal?: string;
+            /** Format: int64 */
+            sizeBytes?: string;
+        };
+        Document: {
+            content?: string;
+            id?: string;
+            /** @description JSON text as sent */
+            metadata?: string;
+            /** Format: double */
+            score?: number;
+        };
+        Embedding: {
+            /** Format: int64 */
+            dimensions?: string;
+            items?: components["schemas"]["EmbeddingItem"][];
+        };
+        EmbeddingItem: {
+            text?: string;
+            vector?: number[];
+        };
+        Error: {
+            /** Format: int64 */
+            httpStatus?: string;
+            message?: string;
+            stacktrace?: string;
+            type?: string;
+        };
+        Evaluation: {
+            errorType?: string;
+            explanation?: string;
+            label?: string;
+            name?: string;
+            responseId?: string;
+            /** Format: double */
+            score?: number;
+            /** Format: date-time */
+            time?: string;
+        };
+        Event: {
+            attributes?: Record<string, never>;
+            /** @description of a log record */
+            body?: unknown;
+            name?: string;
+            /** Format: date-time */
+            time?: string;
+        };
+        /** @description The values of one field. Filters on the field itself are left out when it is counted, so that a user can change a choice. */
+        Facet: {
+            field?: string;
+            /** @description there are more values than the limit */
+            truncated?: boolean;
+            values?: components["schemas"]["FacetValue"][];
+        };
+        FacetValue: {
+            /** Format: int64 */
+            traces?: string;
+            value?: string;
+        };
+        /** @description The conversation as people read it: the longest history of the trace, ended by its answer. */
+        GetConversationResponse: {
+            turns?: components["schemas"]["Turn"][];
+        };
+        GetFacetsResponse: {
+            facets?: components["schemas"]["Facet"][];
+        };
+        GetTraceHistogramResponse: {
+            buckets?: components["schemas"]["HistogramBucket"][];
+            step?: string;
+        };
+        /** @description A stretch of the snippet, in UTF-8 bytes. */
+        Highlight: {
+            /** Format: int32 */
+            end?: number;
+            /** Format: int32 */
+            start?: number;
+        };
+        HistogramBucket: {
+            /**
+             * Format: int64
+             * @description traces with a failed span
+             */
+            errors?: string;
+            /** Format: date-time */
+            startTime?: string;
+            /** Format: int64 */
+            traces?: string;
+        };
+        /** @description Counts since the process started, where not said otherwise. */
+        IngestStatus: {
+            /** Format: int64 */
+            acknowledgedRequests?: string;
+            /** Format: int64 */
+            deadLetters?: string;
+            /**
+             * Format: int64
+             * @description retried by the client, recognised, not stored again
+             */
+            duplicateRequests?: string;
+            /** @description why the engine is not ready */
+            engineMessage?: string;
+            engineReady?: boolean;
+            log?: components["schemas"]["LogStatus"];
+            /** Format: int64 */
+            receivedLogRecords?: string;
+            /** Format: int64 */
+            receivedMetricPoints?: string;
+            /** Format: int64 */
+            receivedRequests?: string;
+            /** Format: int64 */
+            receivedSpans?: string;
+            rejected?: components["schemas"]["RejectedCount"][];
+            /** Format: date-time */
+            startedAt?: string;
+            /** Format: int64 */
+            storedLogRecords?: string;
+            /** Format: int64 */
+            storedSpans?: string;
+        };
+        Link: {
+            attributes?: Record<string, never>;
+            spanId?: string;
+            traceId?: string;
+            traceState?: string;
+        };
+        ListDeadLettersResponse: {
+            deadLetters?: components["schemas"]["DeadLetter"][];
+            nextPageToken?: string;
+        };
+        ListProjectsResponse: {
+            projects?: components["schemas"]["Project"][];
+        };
+        ListTracesResponse: {
+            /** @description empty on the last page */
+            nextPageToken?: string;
+            traces?: components["schemas"]["TraceSummary"][];
+        };
+        /** @description The durable log between ingest and storage. */
+        LogStatus: {
+            /** Format: int64 */
+            bytes?: string;
+            /** @description age of the oldest record that is not yet stored */
+            lag?: string;
+            /** Format: int64 */
+            maxBytes?: string;
+            /** Format: int64 */
+            messages?: string;
+            /**
+             * Format: int64
+             * @description not yet stored
+             */
+            pendingMessages?: string;
+        };
+        Message: {
+            finishReason?: string;
+            name?: string;
+            parts?: components["schemas"]["Part"][];
+            /** @description system, user, assistant, tool, or as sent */
+            role?: string;
+        };
+        /** @description One typed piece of a message. */
+        Part: {
+            /** @description JSON text as sent */
+            arguments?: string;
+            content?: string;
+            fileId?: string;
+            id?: string;
+            mimeType?: string;
+            modality?: string;
+            name?: string;
+            /** @description JSON of a part of unknown type */
+            raw?: string;
+            /** @description JSON text as sent */
+            response?: string;
+            /** @description text, reasoning, tool_call, tool_call_response, blob, file, uri, refusal, document, … */
+            type?: string;
+            uri?: string;
+        };
+        Project: {
+            /** Format: date-time */
+            firstSeen?: string;
+            /** Format: date-time */
+            lastSeen?: string;
+            name?: string;
+            /** Format: int64 */
+            spans?: string;
+        };
+        Prompt: {
+            name?: string;
+            variables?: {
+                [key: string]: string;
+            };
+            version?: string;
+        };
+        RawSpan: {
+            /** @description OTLP/JSON, one record each */
+            resourceLogs?: Record<string, never>[];
+            /** @description OTLP/JSON, one span */
+            resourceSpans?: Record<string, never>;
+        };
+        RejectedCount: {
+            reason?: string;
+            /** Format: int64 */
+            spans?: string;
+        };
+        ReplayDeadLettersResponse: {
+            /** Format: int64 */
+            replayed?: string;
+        };
+        ReportedCount: {
+            /** Format: int64 */
+            count?: string;
+            key?: string;
+        };
+        Retrieval: {
+            dataSource?: string;
+            documents?: components["schemas"]["Document"][];
+            query?: string;
+            /** Format: int64 */
+            topK?: string;
+        };
+        Scope: {
+            name?: string;
+            version?: string;
+        };
+        SearchContentsResponse: {
+            hits?: components["schemas"]["SearchHit"][];
+            nextPageToken?: string;
+        };
+        SearchHit: {
+            highlights?: components["schemas"]["Highlight"][];
+            role?: string;
+            service?: string;
+            /** @description the text around the first hit */
+            snippet?: string;
+            spanId?: string;
+            spanName?: string;
+            /** Format: date-time */
+            startTime?: string;
+            traceId?: string;
+        };
+        Service: {
+            environment?: string;
+            instanceId?: string;
+            language?: string;
+            name?: string;
+            namespace?: string;
+            version?: string;
+        };
+        /** @description One span. Messages, documents and the raw form are set where the method says so. */
+        Span: {
+            agent?: components["schemas"]["Agent"];
+            /** @description small attributes that no field above holds */
+            attributes?: {
+                [key: string]: string;
+            };
+            conversationId?: string;
+            cost?: components["schemas"]["Cost"];
+            /** @description which instrumentation dialect was recognised; empty for a span that is not GenAI */
+            dialect?: string;
+            dialectVersion?: string;
+            /** @description 0 when the end lies before the start */
+            duration?: string;
+            /** @description of an embeddings span */
+            embedding?: components["schemas"]["Embedding"];
+            /** Format: date-time */
+            endTime?: string;
+            error?: components["schemas"]["Error"];
+            evaluations?: components["schemas"]["Evaluation"][];
+            events?: components["schemas"]["Event"][];
+            finishReasons?: string[];
+            framework?: string;
+            /**
+             * Format: int32
+             * @description How many messages there are, set even where the messages themselves are not.
+             */
+            inputMessageCount?: number;
+            inputMessages?: components["schemas"]["Message"][];
+            kind?: components["schemas"]["SpanKind"];
+            links?: components["schemas"]["Link"][];
+            name?: string;
+            /** @description gen_ai.operation.name; empty for a span that is not GenAI */
+            operation?: string;
+            /** Format: int32 */
+            outputMessageCount?: number;
+            outputMessages?: components["schemas"]["Message"][];
+            /** @description empty for a root */
+            parentSpanId?: string;
+            prompt?: components["schemas"]["Prompt"];
+            /** @description gen_ai.provider.name */
+            provider?: string;
+            /** @description request parameters by the last part of their gen_ai.request.* name */
+            request?: Record<string, never>;
+            requestModel?: string;
+            responseId?: string;
+            responseModel?: string;
+            /** @description of a retrieval or rerank span */
+            retrieval?: components["schemas"]["Retrieval"];
+            scope?: components["schemas"]["Scope"];
+            service?: components["schemas"]["Service"];
+            /** @description 16 lower-case hexadecimal characters */
+            spanId?: string;
+            /** Format: date-time */
+            startTime?: string;
+            status?: components["schemas"]["Status"];
+            systemInstructions?: components["schemas"]["Part"][];
+            tags?: string[];
+            /** @description unset: not known */
+            timeToFirstToken?: string;
+            /** @description of an execute_tool span */
+            tool?: components["schemas"]["Tool"];
+            toolDefinitions?: components["schemas"]["ToolDefinition"][];
+            /** @description 32 lower-case hexadecimal characters */
+            traceId?: string;
+            usage?: components["schemas"]["Usage"];
+            userId?: string;
+            warnings?: components["schemas"]["Warning"][];
+            workflow?: string;
+        };
+        /** @enum {string} */
+        SpanKind: "SPAN_KIND_UNSPECIFIED" | "SPAN_KIND_INTERNAL" | "SPAN_KIND_SERVER" | "SPAN_KIND_CLIENT" | "SPAN_KIND_PRODUCER" | "SPAN_KIND_CONSUMER";
+        Status: {
+            code?: components["schemas"]["Status.Code"];
+            message?: string;
+        };
+        /** @enum {string} */
+        "Status.Code": "CODE_UNSET" | "CODE_OK" | "CODE_ERROR";
+        /** @description Exact counts of one project. */
+        StorageStatus: {
+            /**
+             * Format: int64
+             * @description of all projects, compressed
+             */
+            bytesOnDisk?: string;
+            /** Format: int64 */
+            logRecords?: string;
+            /** Format: int64 */
+            spans?: string;
+            /** Format: int64 */
+            traces?: string;
+        };
+        TailTracesResponse: {
+            /**
+             * Format: int64
+             * @description traces that were left out before this one because the reader is too slow
+             */
+            skipped?: string;
+            trace?: components["schemas"]["TraceSummary"];
+        };
+        Tool: {
+            /** @description JSON text as sent */
+            arguments?: string;
+            callId?: string;
+            description?: string;
+            name?: string;
+            /** @description JSON text as sent */
+            result?: string;
+            type?: string;
+        };
+        ToolDefinition: {
+            description?: string;
+            name?: string;
+            /** @description JSON schema as sent */
+            parameters?: string;
+            type?: string;
+        };
+        Trace: {
+            /** @description by start time, parents before children when they start together */
+            spans?: components["schemas"]["Span"][];
+            summary?: components["schemas"]["TraceSummary"];
+            /** @description the trace has more spans than the server returns */
+            truncated?: boolean;
+        };
+        /** @description What a list shows of a trace. Sums count each model call once: wrappers and agents are left out. */
+        TraceSummary: {
+            agents?: string[];
+            conversationId?: string;
+            cost?: components["schemas"]["Cost"];
+            duration?: string;
+            /** Format: date-time */
+            endTime?: string;
+            environment?: string;
+            /** Format: int64 */
+            errorCount?: string;
+            /** Format: int64 */
+            genaiSpanCount?: string;
+            /** @description the beginning of the first user text */
+            inputPreview?: string;
+            models?: string[];
+            operations?: string[];
+            /** @description the beginning of the last answer */
+            outputPreview?: string;
+            /** @description "name@version" */
+            promptVersions?: string[];
+            rootMissing?: boolean;
+            /** @description name of the root span, or of the earliest when the root has not come */
+            rootName?: string;
+            rootOperation?: string;
+            rootService?: string;
+            services?: string[];
+            /** Format: int64 */
+            spanCount?: string;
+            /** Format: date-time */
+            startTime?: string;
+            tools?: string[];
+            traceId?: string;
+            usage?: components["schemas"]["Usage"];
+            userId?: string;
+            /** Format: int64 */
+            warningCount?: string;
+        };
+        Turn: {
+            agent?: string;
+            /** @description retrieved before this turn */
+            documents?: components["schemas"]["Document"][];
+            message?: components["schemas"]["Message"];
+            model?: string;
+            /** @description the span that this turn was first seen on */
+            spanId?: string;
+            /** Format: date-time */
+            time?: string;
+        };
+        /** @description Token counts. An unset count is unknown, which is not zero. */
+        Usage: {
+            /** Format: int64 */
+            cacheReadTokens?: string;
+            /** Format: int64 */
+            cacheWriteTokens?: string;
+            /**
+             * Format: int64
+             * @description cached tokens included
+             */
+            inputTokens?: string;
+            /**
+             * Format: int64
+             * @description reasoning included
+             */
+            outputTokens?: string;
+            /** Format: int64 */
+            reasoningTokens?: string;
+            /** @description each count as the sender gave it */
+            reported?: components["schemas"]["ReportedCount"][];
+        };
+        Warning: {
+            /** @description a closed vocabulary: content_missing, truncated, malformed_json, … */
+            code?: string;
+            field?: string;
+            text?: string;
+        };
+        /** @description The Status type defines a logical error model suitable for different programming environments. */
+        "google.rpc.Status": {
+            /**
+             * Format: int32
+             * @description The status code, which should be an enum value of google.rpc.Code.
+             */
+            code?: number;
+            /** @description A list of messages that carry the error details. */
+            details?: ({
+                "@type"?: string;
+            } & {
+                [key: string]: unknown;
+            })[];
+            /** @description A developer-facing error message. */
+            message?: string;
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    IngestService_ListDeadLetters: {
+        parameters: {
+            query?: {
+                pageSize?: number;
+                pageToken?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A successful response. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListDeadLettersResponse"];
+                };
+            };
+            /** @description An unexpected error response. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["google.rpc.Status"];
+                };
+            };
+        };
+    };
+    IngestService_ReplayDeadLetters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description empty: all */
+                    ids?: string[];
+                };
+            };
+        };
+        responses: {
+            /** @description A successful response. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReplayDeadLettersResponse"];
+                };
+            };
+            /** @description An unexpected error response. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["google.rpc.Status"];
+                };
+            };
+        };
+    };
+    IngestService_GetIngestStatus: {
+        parameters: {
+            query?: {
+                project?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Counts since the process started, where not said otherwise. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IngestStatus"];
+                };
+            };
+            /** @description An unexpected error response. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["google.rpc.Status"];
+                };
+            };
+        };
+    };
+    ProjectService_ListProjects: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A successful response. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListProjectsResponse"];
+                };
+            };
+            /** @description An unexpected error response. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["google.rpc.Status"];
+                };
+            };
+        };
+    };
+    TraceService_SearchContents: {
+        parameters: {
+            query?: {
+                project?: string;
+                /** @description words that must all occur */
+                query?: string;
+                startTime?: string;
+                endTime?: string;
+                filter?: string[];
+                pageSize?: number;
+                pageToken?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A successful response. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchContentsResponse"];
+                };
+            };
+            /** @description An unexpected error response. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["google.rpc.Status"];
+                };
+            };
+        };
+    };
+    StorageService_GetStorageStatus: {
+        parameters: {
+            query?: {
+                /** @description empty: the key's project, or "default" */
+                project?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Exact counts of one project. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StorageStatus"];
+                };
+            };
+            /** @description An unexpected error response. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["google.rpc.Status"];
+                };
+            };
+        };
+    };
+    TraceService_ListTraces: {
+        parameters: {
+            query?: {
+                /** @description empty: the key's project, or "default" */
+                project?: string;
+                /** @description inclusive; unset: 24 hours before end_time */
+                startTime?: string;
+                /** @description exclusive; unset: now */
+                endTime?: string;
+                /** @description "field op value" each, op one of = != > >= < <= ~ (contains). Fields: docs/filters.md. */
+                filter?: string[];
+                /** @description words that must all occur in one content of the trace */
+                query?: string;
+                /** @description 1 to 500, 0 means 50 */
+                pageSize?: number;
+                /** @description next_page_token of the page before */
+                pageToken?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A successful response. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListTracesResponse"];
+                };
+            };
+            /** @description An unexpected error response. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["google.rpc.Status"];
+                };
+            };
+        };
+    };
+    TraceService_GetTrace: {
+        parameters: {
+            query?: {
+                project?: string;
+            };
+            header?: never;
+            path: {
+                trace_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A successful response. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trace"];
+                };
+            };
+            /** @description An unexpected error response. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["google.rpc.Status"];
+                };
+            };
+        };
+    };
+    TraceService_GetConversation: {
+        parameters: {
+            query?: {
+                project?: string;
+                /** @description the model call to read; empty: the last one that has an answer */
+                spanId?: string;
+            };
+            header?: never;
+            path: {
+                trace_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The conversation as people read it: the longest history of the trace, ended by its answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GetConversationResponse"];
+                };
+            };
+            /** @description An unexpected error response. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["google.rpc.Status"];
+                };
+            };
+        };
+    };
+    TraceService_GetSpan: {
+        parameters: {
+            query?: {
+                project?: string;
+            };
+            header?: never;
+            path: {
+                trace_id: string;
+                span_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One span. Messages, documents and the raw form are set where the method says so. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Span"];
+                };
+            };
+            /** @description An unexpected error response. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["google.rpc.Status"];
+                };
+            };
+        };
+    };
+    TraceService_GetRawSpan: {
+        parameters: {
+            query?: {
+                project?: string;
+            };
+            header?: never;
+            path: {
+                trace_id: string;
+                span_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A successful response. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RawSpan"];
+                };
+            };
+            /** @description An unexpected error response. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["google.rpc.Status"];
+                };
+            };
+        };
+    };
+    TraceService_GetFacets: {
+        parameters: {
+            query?: {
+                project?: string;
+                startTime?: string;
+                endTime?: string;
+                filter?: string[];
+                query?: string;
+                /** @description empty: service, operation, model, agent, status, … */
+                field?: string[];
+                /** @description values a field, 1 to 100, 0 means 20 */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A successful response. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GetFacetsResponse"];
+                };
+            };
+            /** @description An unexpected error response. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["google.rpc.Status"];
+                };
+            };
+        };
+    };
+    TraceService_GetTraceHistogram: {
+        parameters: {
+            query?: {
+                project?: string;
+                startTime?: string;
+                endTime?: string;
+                filter?: string[];
+                query?: string;
+                /** @description at most 500, 0 means 60 */
+                buckets?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A successful response. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GetTraceHistogramResponse"];
+                };
+            };
+            /** @description An unexpected error response. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["google.rpc.Status"];
+                };
+            };
+        };
+    };
+    TraceService_TailTraces: {
+        parameters: {
+            query?: {
+                project?: string;
+                filter?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A successful response. (streaming responses) */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error?: components["schemas"]["google.rpc.Status"];
+                        result?: components["schemas"]["TailTracesResponse"];
+                    };
+                };
+            };
+            /** @description An unexpected error response. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["google.rpc.Status"];
+                };
+            };
+        };
+    };
+}

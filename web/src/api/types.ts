@@ -1,0 +1,32 @@
+// The wire types by the names that the rest of the app uses. This is the only file that knows how
+// the generator spells them.
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+
+export type WireSpan = Schemas["Span"];
+export type WireTrace = Schemas["Trace"];
+export type WireTraceSummary = Schemas["TraceSummary"];
+export type WireTracesPage = Schemas["ListTracesResponse"];
+export type WireTail = Schemas["TailTracesResponse"];
+export type WireFacets = Schemas["GetFacetsResponse"];
+export type WireHistogram = Schemas["GetTraceHistogramResponse"];
+export type WireHits = Schemas["SearchContentsResponse"];
+export type WireHit = Schemas["SearchHit"];
+export type WireConversation = Schemas["GetConversationResponse"];
+export type WireRawSpan = Schemas["RawSpan"];
+export type WireIngestStatus = Schemas["IngestStatus"];
+export type WireStorageStatus = Schemas["StorageStatus"];
+export type WireDeadLetters = Schemas["ListDeadLettersResponse"];
+export type WireProjects = Schemas["ListProjectsResponse"];
+export type WireRpcStatus = Schemas["google.rpc.Status"];
+export type Turn = Schemas["Turn"];
+export type Message = Schemas["Message"];
+export type Part = Schemas["Part"];
+export type Document = Schemas["Document"];
+export type Usage = Schemas["Usage"];
+export type Cost = Schemas["Cost"];
+export type Facet = Schemas["Facet"];
+export type Warning = Schemas["Warning"];
+export type Evaluation = Schemas["Evaluation"];
+export type ToolDefinition = Schemas["ToolDefinition"];

@@ -1,0 +1,164 @@
+import { describe, expect, test } from "vitest";
+import { addFilter, chosenValues, parseFilter, readDraft, removeFilter, sameFilter } from "./filter";
+import { formatBytes, formatMoney, formatShort, parseCount, plural, splitHighlights } from "./format";
+import { parseInline, parseMarkdown } from "./markdown";
+import { formatAgo, formatDuration, formatInstant, fromFieldValue, instantToMs, nanosBetween, parseDuration, parseInstant, resolveRange, toFieldValue } from "./time";
+
+describe("time", () => {
+  test("reads nine fractional digits exactly", () => {
+    const a = parseInstant("2026-11-24T10:00:00.123456789Z")!;
+    const b = parseInstant("2026-11-24T10:00:01.123456790Z")!;
+    expect(nanosBetween(a, b)).toBe(1_000_000_001);
+    expect(instantToMs(a)).toBeCloseTo(Date.parse("2026-11-24T10:00:00.123Z") + 0.456789, 5);
+  });
+  test("reads offsets, and refuses what is no time", () => {
+    expect(parseInstant("2026-11-24T12:00:00+02:00")).toEqual(parseInstant("2026-11-24T10:00:00Z"));
+    expect(parseInstant("yesterday")).toBeUndefined();
+    expect(parseInstant("")).toBeUndefined();
+  });
+  test.each([
+    ["1.5s", 1.5e9],
+    ["0.000000001s", 1],
+    ["-2s", -2e9],
+    ["3600s", 3.6e12],
+  ])("parseDuration(%s)", (text, ns) => expect(parseDuration(text)).toBe(ns));
+  test("parseDuration refuses other units", () => expect(parseDuration("3m")).toBeUndefined());
+  test.each([
+    [0, "0 ns"],
+    [950, "950 ns"],
+    [1_234, "1.23 µs"],
+    [12_340_000, "12.3 ms"],
+    [999_400_000, "999 ms"],
+    [1_234_000_000, "1.23 s"],
+    [59_990_000_000, "60.0 s"],
+    [61e9, "1 m 01 s"],
+    [3_661e9, "1 h 01 m"],
+  ])("formatDuration(%d) is %s", (ns, text) => expect(formatDuration(ns)).toBe(text));
+  test("formats in UTC on request", () => {
+    expect(formatInstant(Date.UTC(2026, 0, 2, 3, 4, 5, 6), "utc")).toBe("2026-01-02 03:04:05.006 UTC");
+    expect(formatAgo(0, 90_000, "utc")).toBe("1 min ago");
+    expect(formatAgo(0, 10 * 86_400_000, "utc")).toBe("1970-01-01");
+  });
+  test("a range from the URL is absolute, or a preset that ends now", () => {
+    expect(resolveRange({ range: "1h" }, 7_200_000)).toEqual({ fromMs: 3_600_000, toMs: 7_200_000 });
+    expect(resolveRange({ range: "nonsense" }, 86_400_000)).toEqual({ fromMs: 0, toMs: 86_400_000 });
+    expect(resolveRange({ from: "1970-01-01T00:00:01Z", to: "1970-01-01T00:00:02Z", range: "1h" }, 9e9)).toEqual({ fromMs: 1000, toMs: 2000 });
+    expect(resolveRange({ from: "1970-01-01T00:00:02Z", to: "1970-01-01T00:00:01Z", range: "15m" }, 9e5)).toEqual({ fromMs: 0, toMs: 9e5 });
+  });
+  test("a datetime-local field says the same time back", () => {
+    const ms = Date.UTC(2026, 10, 24, 5, 6, 7);
+    for (const zone of ["utc", "local"] as const) expect(fromFieldValue(toFieldValue(ms, zone), zone)).toBe(ms);
+    expect(fromFieldValue("", "utc")).toBeUndefined();
+  });
+});
+
+describe("numbers", () => {
+  test("what is absent stays unknown", () => {
+    expect(parseCount(undefined)).toBeUndefined();
+    expect(parseCount("")).toBeUndefined();
+    expect(parseCount("0")).toBe(0);
+    expect(formatMoney("", "USD")).toBe("unknown");
+    expect(formatMoney(undefined, undefined)).toBe("unknown");
+    expect(formatMoney("0", "USD")).toBe("$0");
+  });
+  test.each([
+    ["12.345", "USD", "$12.35"],
+    ["0.5", "USD", "$0.500"],
+    ["0.004231", "USD", "$0.0042"],
+    ["0.00000012", "EUR", "€0.00000012"],
+    ["3", "CHF", "3.00 CHF"],
+    ["-2", "USD", "-$2.00"],
+  ])("formatMoney(%s %s)", (amount, currency, text) => expect(formatMoney(amount, currency)).toBe(text));
+  test.each([
+    [999, "999"],
+    [1000, "1k"],
+    [12_345, "12.3k"],
+    [999_999, "1M"],
+    [1_234_567, "1.2M"],
+  ])("formatShort(%d)", (n, text) => expect(formatShort(n)).toBe(text));
+  test("bytes and plurals", () => {
+    expect(formatBytes(512)).toBe("512 B");
+    expect(formatBytes(1536)).toBe("1.5 KiB");
+    expect(plural(1, "span")).toBe("1 span");
+    expect(plural(2000, "query", "queries")).toBe("2,000 queries");
+  });
+  test("highlights count UTF-8 bytes", () => {
+    expect(splitHighlights("Zürich weather", [{ start: 8, end: 15 }])).toEqual([
+      { text: "Zürich ", hit: false },
+      { text: "weather", hit: true },
+    ]);
+    expect(splitHighlights("abc", [{ start: 2, end: 99 }])).toEqual([{ text: "abc", hit: false }]);
+  });
+});
+
+describe("filters", () => {
+  test("reads and writes", () => {
+    expect(parseFilter("model=gpt-4o")).toEqual({ field: "model", op: "=", value: "gpt-4o" });
+    expect(parseFilter(" duration >= 2s ")).toEqual({ field: "duration", op: ">=", value: "2s" });
+    expect(parseFilter("name != a = b")).toEqual({ field: "name", op: "!=", value: "a = b" });
+    expect(parseFilter("model =")).toBeUndefined();
+    expect(parseFilter("just words")).toBeUndefined();
+  });
+  test("adds once and removes whatever the spaces", () => {
+    const one = addFilter([], { field: "model", op: "=", value: "x" });
+    expect(addFilter(one, { field: "model", op: "=", value: "x" })).toEqual(one);
+    expect(removeFilter(["model=x", "status = error"], "model = x")).toEqual(["status = error"]);
+    expect(sameFilter("a=b", "a = b")).toBe(true);
+    expect([...chosenValues(["model = x", "model != y", "service = x"], "model")]).toEqual(["x"]);
+  });
+  test("a draft knows its stage", () => {
+    expect(readDraft("mod")).toEqual({ stage: "field", prefix: "mod" });
+    expect(readDraft("model ")).toEqual({ stage: "operator", field: "model", prefix: "" });
+    expect(readDraft("model = gp")).toEqual({ stage: "value", field: "model", op: "=", prefix: "gp" });
+    expect(readDraft("model!=")).toEqual({ stage: "value", field: "model", op: "!=", prefix: "" });
+  });
+});
+
+describe("markdown", () => {
+  const only = (source: string) => parseMarkdown(source)[0];
+  test("HTML stays text", () => {
+    expect(parseMarkdown("<script>alert(1)</script>")).toEqual([
+      { type: "paragraph", children: [{ type: "text", text: "<script>alert(1)</script>" }] },
+    ]);
+  });
+  test("only web and mail addresses become links", () => {
+    expect(parseInline("[x](javascript:alert(1))").some((n) => n.type === "link")).toBe(false);
+    expect(parseInline("[x](data:text/html;base64,AAAA)").some((n) => n.type === "link")).toBe(false);
+    expect(parseInline("[docs](https://example.com/a)")).toEqual([
+      { type: "link", href: "https://example.com/a", children: [{ type: "text", text: "docs" }] },
+    ]);
+    expect(parseInline("see https://example.com/a.")).toEqual([
+      { type: "text", text: "see " },
+      { type: "link", href: "https://example.com/a", children: [{ type: "text", text: "https://example.com/a" }] },
+      { type: "text", text: "." },
+    ]);
+  });
+  test("an image is a note, not a request", () => {
+    expect(parseInline("![secret](https://evil.example/x.png)")).toEqual([{ type: "image", alt: "secret", src: "https://evil.example/x.png" }]);
+  });
+  test("emphasis, code and their look-alikes", () => {
+    expect(parseInline("a **b** `c*d*` snake_case_name 2*3*4")).toEqual([
+      { type: "text", text: "a " },
+      { type: "strong", children: [{ type: "text", text: "b" }] },
+      { type: "text", text: " " },
+      { type: "code", text: "c*d*" },
+      { type: "text", text: " snake_case_name 2*3*4" },
+    ]);
+  });
+  test("blocks", () => {
+    expect(only("## Title ##")).toEqual({ type: "heading", level: 2, children: [{ type: "text", text: "Title" }] });
+    expect(only("```go\nx := 1\n```")).toEqual({ type: "code", language: "go", text: "x := 1" });
+    expect(only("```\nnever closed")).toEqual({ type: "code", language: "", text: "never closed" });
+    expect(only("---")).toEqual({ type: "rule" });
+    expect(only("> quoted")).toMatchObject({ type: "quote" });
+    expect(only("3. a\n4. b")).toMatchObject({ type: "list", ordered: true, start: 3, items: [[{}], [{}]] });
+    expect(only("- a\n  - b\n- c")).toMatchObject({ type: "list", items: [[{ type: "paragraph" }, { type: "list" }], [{}]] });
+    expect(only("| a | b |\n|---|---|\n| 1 | 2 |")).toMatchObject({ type: "table", rows: [[[{ text: "1" }], [{ text: "2" }]]] });
+  });
+  test("deep nesting ends, long text is quick", () => {
+    expect(() => parseMarkdown("> ".repeat(5000) + "x")).not.toThrow();
+    expect(() => parseMarkdown("*".repeat(20_000))).not.toThrow();
+    expect(() => parseMarkdown("[".repeat(20_000))).not.toThrow();
+    expect(() => parseMarkdown("`".repeat(5_000) + "x")).not.toThrow();
+  });
+});

@@ -1,0 +1,93 @@
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
+import { Shell } from "../features/shell";
+import { TracesPage } from "../features/traces";
+import { parseInstant, presets, type PresetId } from "../lib/time";
+import { ErrorState } from "../ui/State";
+import { oneOf, parseSearch, stringifySearch, text } from "./search";
+
+const rootRoute = createRootRoute({
+  component: Shell,
+  validateSearch: (search: Record<string, unknown>): { project?: string } => ({ project: text(search.project) }),
+  notFoundComponent: () => <ErrorState title="There is no such page" error={{ message: "The address leads nowhere. Traces are under /traces." }} />,
+});
+
+const homeRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/",
+  beforeLoad: () => {
+    throw redirect({ to: "/traces" });
+  },
+});
+
+interface TracesSearch {
+  range?: PresetId;
+  /** RFC 3339; both or none. */
+  from?: string;
+  to?: string;
+  filter?: string[];
+  query?: string;
+  /** Traces that match, or the passages that do. */
+  show?: "hits";
+  tail?: "on";
+}
+
+const tracesRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/traces",
+  component: TracesPage,
+  validateSearch: (search: Record<string, unknown>): TracesSearch => {
+    const from = text(search.from);
+    const to = text(search.to);
+    const absolute = parseInstant(from) && parseInstant(to);
+    return {
+      range: oneOf(search.range, presets.map((p) => p.id)),
+      from: absolute ? from : undefined,
+      to: absolute ? to : undefined,
+      filter: Array.isArray(search.filter) ? search.filter.filter((f) => typeof f === "string") : undefined,
+      query: text(search.query),
+      show: oneOf(search.show, ["hits"]),
+      tail: oneOf(search.tail, ["on"]),
+    };
+  },
+});
+
+const spanTabs = ["conversation", "messages", "attributes", "events", "tool", "retrieval", "raw"] as const;
+
+interface TraceSearch {
+  span?: string;
+  tab?: (typeof spanTabs)[number];
+  /** On wide windows: the conversation alone. On narrow ones: which of the panes is seen. */
+  view?: "timeline" | "read";
+}
+
+const traceRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/traces/$traceId",
+  component: lazyRouteComponent(() => import("../features/trace"), "TracePage"),
+  validateSearch: (search: Record<string, unknown>): TraceSearch => ({
+    span: text(search.span),
+    tab: oneOf(search.tab, spanTabs),
+    view: oneOf(search.view, ["timeline", "read"]),
+  }),
+});
+
+const ingestRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/ingest",
+  component: lazyRouteComponent(() => import("../features/ingest"), "IngestPage"),
+});
+
+export const router = createRouter({
+  routeTree: rootRoute.addChildren([homeRoute, tracesRoute, traceRoute, ingestRoute]),
+  parseSearch,
+  stringifySearch,
+  defaultPreload: false,
+  scrollRestoration: false,
+  defaultErrorComponent: ({ error }) => <ErrorState title="This page failed" error={{ message: error.message }} onRetry={() => globalThis.location.reload()} />,
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

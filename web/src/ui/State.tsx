@@ -1,0 +1,55 @@
+// What stands in for content: the wait for it, the lack of it, the failure to get it.
+import type { ReactNode } from "react";
+import { Button } from "./Button";
+import css from "./State.module.css";
+
+/** Bars in the place of text that is on its way. */
+export function Skeleton({ lines = 3, label = "Loading" }: { lines?: number; label?: string }) {
+  return (
+    <div className={css.skeleton} role="status" aria-label={label}>
+      {Array.from({ length: lines }, (_, i) => (
+        <span key={i} className={css.bar} style={{ inlineSize: `${92 - ((i * 37) % 45)}%` }} />
+      ))}
+    </div>
+  );
+}
+
+export function EmptyState({ title, children }: { title: string; children?: ReactNode }) {
+  return (
+    <div className={css.state}>
+      <h2 className={css.title}>{title}</h2>
+      {children}
+    </div>
+  );
+}
+
+interface Failure {
+  message: string;
+  requestId?: string;
+  fields?: readonly { field: string; description: string }[];
+}
+
+/** Says what happened, under which id the server knows it, and offers to try again. */
+export function ErrorState({ title, error, onRetry }: { title: string; error: Failure; onRetry?: () => void }) {
+  return (
+    <div className={css.state} role="alert">
+      <h2 className={`${css.title} ${css.failed}`}>{title}</h2>
+      <p className={css.message}>{error.message}</p>
+      {error.fields && error.fields.length > 0 ? (
+        <ul className={css.fields}>
+          {error.fields.map((f) => (
+            <li key={f.field + f.description}>
+              <code>{f.field}</code> {f.description}
+            </li>
+          ))}
+        </ul>
+      ) : null}
+      {error.requestId ? (
+        <p className={css.id}>
+          Request id <code>{error.requestId}</code>
+        </p>
+      ) : null}
+      {onRetry ? <Button onPress={onRetry}>Try again</Button> : null}
+    </div>
+  );
+}
