@@ -1,14 +1,18 @@
 package engine_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
+	osexec "os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -61,13 +65,14 @@ func TestKilledChildLosesNothingAcknowledged(t *testing.T) {
 	exec(t, conn, "CREATE TABLE k (a UInt64, b String) ENGINE = MergeTree ORDER BY a")
 	const rows = 20_000
 	var acknowledged uint64
-	for round := range 3 {
+	for round := range 5 {
 		pid := e.PID()
 		killed := make(chan struct{})
-		go func() { // a random moment of the inserts below
+		// A random moment of the insert below, which takes about as long.
+		time.AfterFunc(rand.N(20*time.Millisecond), func() {
 			defer close(killed)
 			_ = syscall.Kill(pid, syscall.SIGKILL)
-		}()
+		})
 		err := insert(t, conn, t.Context(), "INSERT INTO k (a, b)", acknowledged*rows, rows)
 		<-killed
 		await(t, "child is replaced", func() bool { return e.PID() != pid && e.Ready() == nil })
@@ -174,5 +179,32 @@ func TestTokensDeduplicateTableAndView(t *testing.T) {
 		if got := scan[string](t, conn, "SELECT toString(((SELECT count() FROM d), (SELECT sum(n) FROM ds)))"); got != step.want {
 			t.Errorf("step %d, token %s: %s, want %s", i, step.token, got, step.want)
 		}
+	}
+}
+
+func TestKilledOwnerLeavesTheFolderFree(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	owner := osexec.Command(os.Args[0])
+	owner.Env = append(os.Environ(), ownerEnv+"="+dir)
+	out, err := owner.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := owner.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, readErr := bufio.NewReader(out).ReadString('\n')
+	if err := owner.Process.Kill(); err != nil {
+		t.Error(err)
+	}
+	_ = owner.Wait() // killed: it has no success to report
+	if readErr != nil {
+		t.Fatalf("owner said %q: %v", line, readErr)
+	}
+	// A child that lived on would hold its lock and keep this start from the data.
+	conn := open(t, start(t, engine.Config{DataDir: dir}))
+	if got := scan[uint64](t, conn, "SELECT count() FROM owned"); got != 10 {
+		t.Errorf("rows of the killed owner: %d, want 10", got)
 	}
 }
