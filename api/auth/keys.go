@@ -64,12 +64,15 @@ func Open(dataDir string) (*Keys, error) {
 }
 
 // Create makes a key and returns its secret, which is not stored and cannot be had again.
-// An ingest key needs a project; an empty project means DefaultProject.
+// An empty project means DefaultProject, and AllProjects for an admin key. An ingest key names one project.
 func (k *Keys) Create(scope Scope, project, name string) (secret string, key Key, err error) {
 	if _, err := ParseScope(string(scope)); err != nil {
 		return "", Key{}, err
 	}
-	if project == "" {
+	switch {
+	case project == "" && scope == ScopeAdmin:
+		project = AllProjects
+	case project == "":
 		project = DefaultProject
 	}
 	if project == AllProjects && scope == ScopeIngest {
@@ -226,7 +229,7 @@ func (k *Keys) change(f func([]Key) ([]Key, error)) error {
 	if err != nil {
 		return fmt.Errorf("lock keys: %w", err)
 	}
-	defer func() { _ = lock.Close() }() // closing releases the lock
+	defer func() { _ = lock.Close() }()                                    // closing releases the lock
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil { //nolint:gosec // a descriptor fits an int
 		return fmt.Errorf("lock keys: %w", err)
 	}

@@ -1,0 +1,115 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
+
+	"github.com/tiltmeter/tiltmeter/api/auth"
+)
+
+// Part is one thing that must work before the server is ready. Check MUST return within its context.
+type Part struct {
+	Name  string
+	Check func(context.Context) error // nil: ready
+}
+
+const (
+	readyTime  = 2 * time.Second // for all parts together: probes give up after a few seconds
+	watchEvery = 5 * time.Second // between two checks for a client that watches health
+)
+
+// partState is one line of /readyz.
+type partState struct {
+	Name    string `json:"name"`
+	OK      bool   `json:"ok"`
+	Message string `json:"message,omitempty"`
+}
+
+// checkParts asks every part at the same time.
+func checkParts(ctx context.Context, parts []Part) (states []partState, ok bool) {
+	ctx, cancel := context.WithTimeout(ctx, readyTime)
+	defer cancel()
+	states, ok = make([]partState, len(parts)), true
+	var wg sync.WaitGroup
+	for i, p := range parts {
+		wg.Go(func() {
+			states[i] = partState{Name: p.Name, OK: true}
+			if err := p.Check(ctx); err != nil {
+				states[i].OK, states[i].Message = false, err.Error()
+			}
+		})
+	}
+	wg.Wait()
+	for _, s := range states {
+		ok = ok && s.OK
+	}
+	return states, ok
+}
+
+// serveReady is /readyz: {"ok", "parts": [{"name", "ok", "message"}]}, 503 when a part is not ready.
+// Messages may name paths and hosts of ours: they are for those who may read.
+func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) {
+	states, ok := checkParts(r.Context(), s.ready)
+	if _, err := s.guard.Authorize(r.Header.Get, auth.ScopeRead); err != nil {
+		for i := range states {
+			states[i].Message = ""
+		}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	if !ok {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	_ = json.NewEncoder(w).Encode(struct { // the client is gone when this fails
+		OK    bool        `json:"ok"`
+		Parts []partState `json:"parts"`
+	}{ok, states})
+}
+
+// healthService is grpc.health.v1 over the same parts; the service "" is the whole server.
+type healthService struct {
+	grpc_health_v1.UnimplementedHealthServer
+	ready []Part
+}
+
+func (h *healthService) Check(ctx context.Context, r *grpc_health_v1.HealthCheckRequest) (*grpc_health_v1.HealthCheckResponse, error) {
+	if r.GetService() != "" {
+		return nil, status.Error(codes.NotFound, "only the whole server, named \"\", has a health")
+	}
+	st := grpc_health_v1.HealthCheckResponse_SERVING
+	if _, ok := checkParts(ctx, h.ready); !ok {
+		st = grpc_health_v1.HealthCheckResponse_NOT_SERVING
+	}
+	return &grpc_health_v1.HealthCheckResponse{Status: st}, nil
+}
+
+func (h *healthService) Watch(r *grpc_health_v1.HealthCheckRequest, stream grpc.ServerStreamingServer[grpc_health_v1.HealthCheckResponse]) error {
+	ticker := time.NewTicker(watchEvery)
+	defer ticker.Stop()
+	last := grpc_health_v1.HealthCheckResponse_UNKNOWN
+	for {
+		now, err := h.Check(stream.Context(), r)
+		if err != nil {
+			return err
+		}
+		if now.GetStatus() != last {
+			last = now.GetStatus()
+			if err := stream.Send(now); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-stream.Context().Done():
+			return stream.Context().Err()
+		case <-ticker.C:
+		}
+	}
+}
