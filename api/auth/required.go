@@ -10,15 +10,18 @@ import (
 
 // Required reports whether keys are needed: as soon as one address is not loopback, on every port.
 // An address without a host, and a host name other than localhost, count as reachable.
-func Required(addrs ...string) bool { return firstReachable(addrs) != "" }
+func Required(addrs ...string) bool {
+	_, ok := firstReachable(addrs)
+	return ok
+}
 
-func firstReachable(addrs []string) string {
+func firstReachable(addrs []string) (addr string, ok bool) {
 	for _, a := range addrs {
 		if !isLoopback(a) {
-			return a
+			return a, true
 		}
 	}
-	return ""
+	return "", false
 }
 
 func isLoopback(addr string) bool {
@@ -47,8 +50,8 @@ var ErrNoKeys = errors.New("keys are needed and none exists")
 
 // Check says whether a server on these addresses may start, and whether its requests need keys.
 func Check(keys *Keys, addrs ...string) (required bool, err error) {
-	open := firstReachable(addrs)
-	if open == "" {
+	open, ok := firstReachable(addrs)
+	if !ok {
 		return false, nil
 	}
 	all, err := keys.List()
