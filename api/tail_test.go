@@ -1,0 +1,258 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tiltmeter/tiltmeter/api/auth"
+	"github.com/tiltmeter/tiltmeter/genai"
+	"github.com/tiltmeter/tiltmeter/store"
+)
+
+func anyoneContext(t testing.TB) context.Context {
+	return auth.WithPrincipal(t.Context(), auth.Principal{Scope: auth.ScopeAdmin, Project: auth.AllProjects})
+}
+
+// arrivals is the one question that the live tail asks of a store.
+type arrivals struct {
+	Store
+
+	mu    sync.Mutex // guards everything below
+	rows  []store.TraceSummary
+	looks int
+	err   error
+}
+
+func (a *arrivals) RecentTraces(_ context.Context, _ string, since time.Time, limit int, _ store.Filter) ([]store.TraceSummary, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.looks++
+	var out []store.TraceSummary
+	for _, r := range a.rows {
+		if r.InsertedAt.After(since) {
+			out = append(out, r)
+		}
+	}
+	slices.SortStableFunc(out, func(x, y store.TraceSummary) int { return x.InsertedAt.Compare(y.InsertedAt) })
+	return out[:min(limit, len(out))], a.err
+}
+
+func (a *arrivals) add(id byte, at time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.rows = append(a.rows, store.TraceSummary{TraceID: genai.TraceID{15: id}, InsertedAt: at})
+}
+
+func (a *arrivals) taken() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.looks
+}
+
+// reader follows a hub in the background and keeps what it was sent.
+type reader struct {
+	mu      sync.Mutex // guards everything below
+	ids     []byte
+	skipped int64
+	beats   int
+	last    string
+	err     error
+	done    bool
+}
+
+func (r *reader) got() []byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.ids)
+}
+
+func follow(ctx context.Context, h *tailHub, since time.Time, filter ...string) *reader {
+	r := &reader{}
+	go func() {
+		err := h.follow(ctx, "p", filter, since, func(i tailItem) error {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.ids = append(r.ids, i.trace.TraceID[15])
+			r.skipped += i.skipped
+			r.last = i.id()
+			return nil
+		}, func() error {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.beats++
+			return nil
+		}, func() error { return nil })
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.err, r.done = err, true
+	}()
+	return r
+}
+
+func testHub(s Store, l Limits) *tailHub {
+	return newTailHub(s, l.withDefaults(), slog.New(slog.DiscardHandler), nil)
+}
+
+func TestTailSharesOneLook(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := &arrivals{}
+		h := testHub(a, Limits{})
+		a.add(1, time.Now().Add(-time.Hour)) // before anyone followed
+		pass(time.Minute)
+		if a.taken() != 0 {
+			t.Errorf("%d looks while nobody follows", a.taken())
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		first, second := follow(ctx, h, time.Time{}), follow(ctx, h, time.Time{})
+		synctest.Wait()
+		looks := a.taken()
+		pass(10*time.Second + time.Millisecond)
+		if n := a.taken() - looks; n != 10 {
+			t.Errorf("%d looks in 10 s for two readers, want 10", n)
+		}
+		a.add(2, time.Now())
+		pass(2 * time.Second)
+		a.add(3, time.Now())
+		a.add(2, time.Now()) // a further span of it
+		pass(2 * time.Second)
+		for name, r := range map[string]*reader{"first": first, "second": second} {
+			if diff := cmp.Diff([]byte{2, 3, 2}, r.got()); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", name, diff)
+			}
+		}
+		cancel()
+		synctest.Wait()
+		if !first.done || !errors.Is(first.err, context.Canceled) {
+			t.Errorf("after leaving: done %v, %v", first.done, first.err)
+		}
+		looks = a.taken()
+		pass(time.Minute)
+		if a.taken() != looks || len(h.polls) != 0 || h.count != 0 {
+			t.Errorf("%d looks, %d polls, %d readers after the last left", a.taken()-looks, len(h.polls), h.count)
+		}
+	})
+}
+
+// TestTailSeesLateBlocks: a block whose rows are older than what was seen already is not missed, nor told twice.
+func TestTailSeesLateBlocks(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := &arrivals{}
+		r := follow(t.Context(), testHub(a, Limits{}), time.Time{})
+		pass(10 * time.Second)
+		made := time.Now()
+		pass(time.Second)
+		a.add(1, time.Now())
+		pass(2 * time.Second)
+		a.add(2, made) // becomes readable three seconds after it was made
+		pass(20 * time.Second)
+		if diff := cmp.Diff([]byte{1, 2}, r.got()); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestTailSkipsForSlowReaders(t *testing.T) {
+	t.Parallel()
+	r := &tailReader{ready: make(chan struct{}, 1)}
+	for i := range 10 {
+		r.push(store.TraceSummary{TraceID: genai.TraceID{15: byte(i)}}, 3)
+	}
+	items := r.take()
+	if len(items) != 3 || items[0].skipped != 7 || items[0].trace.TraceID[15] != 7 || items[1].skipped != 0 {
+		t.Errorf("got %+v", items)
+	}
+	r.push(store.TraceSummary{}, 3)
+	if items := r.take(); len(items) != 1 || items[0].skipped != 0 {
+		t.Errorf("later: got %+v", items)
+	}
+}
+
+func TestTailResumes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := &arrivals{}
+		h := testHub(a, Limits{})
+		ctx, cancel := context.WithCancel(t.Context())
+		r := follow(ctx, h, time.Time{})
+		pass(time.Second)
+		a.add(1, time.Now())
+		pass(2 * time.Second)
+		cancel()
+		synctest.Wait()
+		for id := byte(2); id < 4; id++ {
+			pass(time.Minute)
+			a.add(id, time.Now())
+		}
+		since, ok := parseTailID(r.last)
+		if !ok {
+			t.Fatalf("id %q", r.last)
+		}
+		r = follow(t.Context(), h, since)
+		pass(2 * time.Second)
+		a.add(4, time.Now())
+		pass(2 * time.Second)
+		got := r.got()
+		if len(got) > 0 && got[0] == 1 {
+			got = got[1:] // the one it left at may come again
+		}
+		if diff := cmp.Diff([]byte{2, 3, 4}, got); diff != "" {
+			t.Error(diff)
+		}
+		old := follow(t.Context(), h, time.Now().Add(-24*time.Hour))
+		pass(2 * time.Second)
+		if n := len(old.got()); n != 4 { // all within ten minutes
+			t.Errorf("resumed from yesterday: got %v", old.got())
+		}
+	})
+}
+
+func TestTailBounds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := &arrivals{err: errors.New("engine restarts")}
+		h := testHub(a, Limits{TailReaders: 2})
+		first := follow(t.Context(), h, time.Time{})
+		follow(t.Context(), h, time.Time{}, "service = a")
+		synctest.Wait()
+		third := follow(t.Context(), h, time.Time{})
+		synctest.Wait()
+		if c, _ := classify(third.err); !third.done || c != classExhausted {
+			t.Errorf("third: %v %v", third.done, third.err)
+		}
+		if len(h.polls) != 2 {
+			t.Errorf("%d polls for two filters", len(h.polls))
+		}
+		pass(46 * time.Second)
+		first.mu.Lock()
+		if first.done || first.beats != 3 {
+			t.Errorf("while the engine is away: done %v (%v), %d signs of life in 46 s, want 3", first.done, first.err, first.beats)
+		}
+		first.mu.Unlock()
+		a.mu.Lock()
+		a.err = nil
+		a.mu.Unlock()
+		a.add(1, time.Now())
+		pass(2 * time.Second)
+		if diff := cmp.Diff([]byte{1}, first.got()); diff != "" {
+			t.Errorf("after the engine came back:\n%s", diff)
+		}
+		wrong := follow(t.Context(), h, time.Time{}, "nonsense")
+		synctest.Wait()
+		if c, _ := classify(wrong.err); c != classInvalid {
+			t.Errorf("wrong filter: %v", wrong.err)
+		}
+	})
+}
+
+// pass lets time go by inside a synctest bubble.
+func pass(d time.Duration) { <-time.After(d) }
