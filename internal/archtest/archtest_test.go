@@ -11,6 +11,7 @@ import (
 	"io"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -149,7 +150,7 @@ func TestEveryPackageIntroducesItself(t *testing.T) {
 		}
 		files := p.GoFiles
 		if len(files) == 0 {
-			files = append(p.TestGoFiles, p.XTestGoFiles...)
+			files = slices.Concat(p.TestGoFiles, p.XTestGoFiles)
 		}
 		var with []string
 		for _, name := range files {
