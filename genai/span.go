@@ -71,6 +71,10 @@ type Span struct {
 
 	Evaluations []Evaluation
 	Error       Error
+
+	// Partial marks a fragment whose Input or Output is one message of a list that other
+	// fragments of the same span continue; see Merge. A whole span never has it.
+	Partial bool
 }
 
 // IsGenAI reports whether a dialect recognised the span as a GenAI operation.

@@ -1,0 +1,287 @@
+package dialect
+
+import (
+	"bytes"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+	"unsafe"
+
+	"github.com/tiltmeter/tiltmeter/genai"
+	"github.com/tiltmeter/tiltmeter/ingest/wire"
+)
+
+// reading is one span or log record while it is read. It lives in a pool: nothing in it
+// outlives the call except the cached resource and scope, which are copies.
+type reading struct {
+	limits Limits
+	dst    *genai.Span
+	span   *wire.Span // nil for a log record
+
+	// held has the values of the attributes whose keys a dialect knows, by key; present and
+	// consumed say which are there and which ended in a canonical field.
+	held              [numKeys]heldAttribute
+	present, consumed keySet
+	gen               bool // a gen_ai key was seen
+	genEvents         bool // an event with a GenAI name was seen
+
+	service  genai.Service // of resRaw
+	resRaw   []byte
+	scope    genai.Scope // of scopeRaw
+	scopeRaw []byte
+}
+
+type heldAttribute struct {
+	v  wire.Value
+	at int // how many unknown attributes came before it
+}
+
+type keySet [(numKeys + 63) / 64]uint64
+
+func (s *keySet) has(k key) bool { return s[k/64]&(1<<(k%64)) != 0 }
+func (s *keySet) add(k key)      { s[k/64] |= 1 << (k % 64) }
+
+func (r *reading) begin(dst *genai.Span, res *wire.Resource, scope *wire.Scope) {
+	*dst = genai.Span{
+		Attributes: dst.Attributes[:0], Events: dst.Events[:0], Links: dst.Links[:0], Warnings: dst.Warnings[:0],
+		System: dst.System[:0], Input: dst.Input[:0], Output: dst.Output[:0], Tools: dst.Tools[:0],
+		FinishReasons: dst.FinishReasons[:0], Tags: dst.Tags[:0], Evaluations: dst.Evaluations[:0],
+		Usage:     genai.Usage{Reported: dst.Usage.Reported[:0]},
+		Retrieval: genai.Retrieval{Documents: dst.Retrieval.Documents[:0]},
+		Embedding: genai.Embedding{Items: dst.Embedding.Items[:0]},
+		Prompt:    genai.Prompt{Variables: dst.Prompt.Variables[:0]},
+		Request:   genai.Request{StopSequences: dst.Request.StopSequences[:0]},
+	}
+	r.dst, r.span = dst, nil
+	r.present, r.consumed = keySet{}, keySet{}
+	r.gen, r.genEvents = false, false
+	if res != nil {
+		dst.Service = r.readResource(res)
+	}
+	if scope != nil {
+		dst.Scope = r.readScope(scope)
+	}
+}
+
+// end lets go of the request's memory.
+func (r *reading) end() { r.dst, r.span = nil, nil }
+
+// readResource reads the resource once for all spans that have it: requests repeat a resource
+// for thousands of spans, and senders repeat it for ever. The cache compares the bytes and
+// owns its copy, so that it neither trusts addresses nor keeps a request alive.
+func (r *reading) readResource(res *wire.Resource) genai.Service {
+	if r.resRaw != nil && bytes.Equal(r.resRaw, res.Raw) {
+		return r.service
+	}
+	s := genai.Service{Raw: bytes.Clone(res.Raw)}
+	for it := res.Attributes(); it.Next(); {
+		var to *string
+		switch string(it.Key()) {
+		case "service.name":
+			to = &s.Name
+		case "service.namespace":
+			to = &s.Namespace
+		case "service.version":
+			to = &s.Version
+		case "service.instance.id":
+			to = &s.InstanceID
+		case "deployment.environment.name":
+			to = &s.Environment
+		case "deployment.environment": // until 1.26
+			if s.Environment == "" {
+				to = &s.Environment
+			}
+		case "telemetry.sdk.language":
+			to = &s.Language
+		}
+		if to != nil {
+			b, _ := it.Value().AppendText(nil, r.limits.Depth)
+			*to = string(b)
+		}
+	}
+	if s.Raw == nil {
+		s.Raw = []byte{}
+	}
+	r.service, r.resRaw = s, s.Raw
+	return s
+}
+
+func (r *reading) readScope(sc *wire.Scope) genai.Scope {
+	if r.scopeRaw != nil && bytes.Equal(r.scopeRaw, sc.Raw) {
+		return r.scope
+	}
+	raw := append([]byte{}, sc.Raw...)
+	r.scope = genai.Scope{
+		Name: strings.Clone(text(sc.Name)), Version: strings.Clone(text(sc.Version)), Raw: raw,
+	}
+	r.scopeRaw = raw
+	return r.scope
+}
+
+// readSpan copies what every span has and sorts its attributes into known and unknown ones.
+func (r *reading) readSpan(s *wire.Span) {
+	d := r.dst
+	r.span = s
+	d.TraceID, d.SpanID, d.ParentSpanID = s.TraceID, s.SpanID, s.ParentSpanID
+	d.TraceState, d.Name, d.StatusMessage = text(s.TraceState), text(s.Name), text(s.StatusMessage)
+	if s.Kind >= 0 && s.Kind <= int32(genai.KindConsumer) {
+		d.Kind = genai.Kind(s.Kind)
+	}
+	if s.StatusCode >= 0 && s.StatusCode <= int32(genai.StatusError) {
+		d.StatusCode = genai.StatusCode(s.StatusCode)
+	}
+	d.Start, d.End = unixNano(s.StartUnixNano), unixNano(s.EndUnixNano)
+	d.Raw = s.Raw
+	d.Dropped = genai.Dropped{Attributes: s.DroppedAttributes, Events: s.DroppedEvents, Links: s.DroppedLinks}
+	if s.EndUnixNano < s.StartUnixNano {
+		r.warn(genai.WarnEndBeforeStart, "end_time", "the span ends before it starts")
+	}
+	if d.Dropped != (genai.Dropped{}) {
+		r.warn(genai.WarnSenderDropped, "dropped", "the sender's SDK dropped attributes, events or links")
+	}
+	r.readAttributes(s.Attributes())
+	if s.EventCount > 0 {
+		r.readEvents(s.Events())
+	}
+	if s.LinkCount > 0 {
+		r.readLinks(s.Links())
+	}
+}
+
+func (r *reading) readAttributes(it wire.KeyValues) {
+	n := 0
+	for it.Next() {
+		if n++; n > r.limits.Attributes {
+			r.warn(genai.WarnTruncated, "attributes", "the span has more attributes than the limit; the rest is in the raw span only")
+			return
+		}
+		name := it.Key()
+		if k := lookup(name); k != noKey && !r.present.has(k) {
+			r.present.add(k)
+			r.held[k] = heldAttribute{it.Value(), len(r.dst.Attributes)}
+			r.gen = r.gen || k <= lastGenKey
+			continue
+		}
+		r.dst.Attributes = append(r.dst.Attributes, genai.Attribute{Key: text(name), Value: r.value(name, it.Value())})
+	}
+}
+
+// finish puts the known attributes that no dialect consumed back among the others, where the
+// sender had them.
+func (r *reading) finish() {
+	var left []key
+	for w := range r.present {
+		for m := r.present[w] &^ r.consumed[w]; m != 0; m &= m - 1 {
+			left = append(left, key(w*64+trailingZeros(m)))
+		}
+	}
+	if left == nil {
+		return
+	}
+	slices.SortStableFunc(left, func(a, b key) int { return r.held[a].at - r.held[b].at })
+	for i, k := range left {
+		name := keyNames[k]
+		a := genai.Attribute{Key: name, Value: r.value([]byte(name), r.held[k].v)}
+		r.dst.Attributes = slices.Insert(r.dst.Attributes, min(r.held[k].at+i, len(r.dst.Attributes)), a)
+	}
+}
+
+func (r *reading) readLinks(it wire.Links) {
+	for n := 0; it.Next(); n++ {
+		if n >= r.limits.Links {
+			r.warn(genai.WarnTruncated, "links", "the span has more links than the limit; the rest is in the raw span only")
+			return
+		}
+		l := it.Link()
+		r.dst.Links = append(r.dst.Links, genai.Link{
+			TraceID: l.TraceID, SpanID: l.SpanID, TraceState: text(l.TraceState), Attributes: r.attributes(l.Attributes()),
+		})
+	}
+}
+
+func (r *reading) attributes(it wire.KeyValues) []genai.Attribute {
+	var out []genai.Attribute
+	for it.Next() {
+		if len(out) == r.limits.Attributes {
+			r.warn(genai.WarnTruncated, "attributes", "an event or link has more attributes than the limit")
+			break
+		}
+		out = append(out, genai.Attribute{Key: text(it.Key()), Value: r.value(it.Key(), it.Value())})
+	}
+	return out
+}
+
+// value is v as a canonical value, cut at the limit.
+func (r *reading) value(name []byte, v wire.Value) genai.Value {
+	switch v.Kind() {
+	case wire.KindString:
+		return genai.String(r.cut(name, v.Str()))
+	case wire.KindBool:
+		return genai.Bool(v.Bool())
+	case wire.KindInt:
+		return genai.Int(v.Int())
+	case wire.KindDouble:
+		return genai.Double(v.Double())
+	case wire.KindBytes:
+		b := v.Bytes()
+		if len(b) > r.limits.AttributeValueBytes {
+			r.warnCut(name)
+			b = b[:r.limits.AttributeValueBytes]
+		}
+		return genai.Bytes(b)
+	case wire.KindArray:
+		return genai.Value{Type: genai.TypeArray, Text: r.json(name, v)}
+	case wire.KindMap:
+		return genai.Value{Type: genai.TypeMap, Text: r.json(name, v)}
+	}
+	return genai.Value{}
+}
+
+// json renders a list or map. A rendering over the limit is cut like text.
+func (r *reading) json(name []byte, v wire.Value) string {
+	b, cut := v.AppendJSON(make([]byte, 0, len(v.Raw())+2), r.limits.Depth)
+	if cut {
+		r.warn(genai.WarnTruncated, text(name), "the value is nested deeper than the limit")
+	}
+	return r.cut(name, b)
+}
+
+func (r *reading) cut(name, b []byte) string {
+	if len(b) > r.limits.AttributeValueBytes {
+		b, _ = wire.CutText(b, r.limits.AttributeValueBytes)
+		r.warnCut(name)
+	}
+	return text(b)
+}
+
+func (r *reading) warnCut(name []byte) {
+	r.warn(genai.WarnTruncated, text(name), "the value is longer than "+
+		strconv.Itoa(r.limits.AttributeValueBytes)+" bytes; the rest is in the raw span only")
+}
+
+// maxWarnings bounds the warnings of one span: one broken list must not leave thousands.
+const maxWarnings = 32
+
+func (r *reading) warn(code genai.WarningCode, field, text string) {
+	if len(r.dst.Warnings) < maxWarnings {
+		r.dst.Warnings = append(r.dst.Warnings, genai.Warning{Code: code, Field: field, Text: text})
+	}
+}
+
+// text is b as a string that shares b's memory; only invalid UTF-8 is copied, repaired.
+func text(b []byte) string {
+	if !utf8.Valid(b) {
+		b = wire.AppendValidUTF8(make([]byte, 0, len(b)+8), b)
+	}
+	return unsafe.String(unsafe.SliceData(b), len(b))
+}
+
+// unixNano is the time of n nanoseconds since 1970; 0 means not said and gives the zero time.
+func unixNano(n uint64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.Unix(int64(n/1e9), int64(n%1e9)).UTC() //nolint:gosec // both quotients fit
+}
