@@ -79,6 +79,11 @@ func (g *Generator) make(seq uint64, base time.Time) *payload {
 	return p
 }
 
+// Request returns the encoded request seq, whose spans end at base or before, in memory of its own.
+func (g *Generator) Request(seq uint64, base time.Time) []byte {
+	return g.make(seq, base).bytes // never released, so never written again
+}
+
 // Entry is what one trace of a request adds to the ledger.
 type Entry struct {
 	TraceID [16]byte

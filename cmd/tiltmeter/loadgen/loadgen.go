@@ -8,6 +8,7 @@
 package loadgen
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,7 +26,8 @@ const (
 	openInFlight   = 16 // requests in flight a connection at a rate, when not said
 )
 
-// Options is one run.
+// Options is one run. Zero values of Batch, Connections, Compression, Timeout, RetryFor, VerifyTimeout and
+// VerifySample mean the flags' defaults; everything else is taken as it is.
 type Options struct {
 	Endpoint      string        // host:port of OTLP
 	HTTP          bool          // OTLP/HTTP protobuf instead of gRPC
@@ -35,19 +37,20 @@ type Options struct {
 	Batch         int           // spans a request
 	Seed          uint64        // 0: from the clock
 	Connections   int
-	Concurrency   int           // requests in flight; 0: Connections at full speed, 16 each at a rate
-	Compression   string        // none, gzip, zstd
-	Timeout       time.Duration // of one attempt
-	RetryFor      time.Duration // how long a request is retried after it fell due, then given up
-	RetryAll      bool          // every acknowledged request is sent once more
-	Key           string        // bearer key for ingest and for Verify
-	CA            string        // PEM file; set: TLS
-	Ledger        string        // file, see ReadLedger
-	Verify        string        // base URL of the REST API
-	VerifyTimeout time.Duration // how long to wait for the server to store what it took
-	VerifySample  int           // traces fetched whole
-	JSON          bool          // report as JSON
-	Out           io.Writer     // where the report goes
+	Concurrency   int             // requests in flight; 0: Connections at full speed, 16 each at a rate
+	Compression   string          // none, gzip, zstd
+	Timeout       time.Duration   // of one attempt
+	RetryFor      time.Duration   // how long a request is retried after it fell due, then given up
+	RetryAll      bool            // every acknowledged request is sent once more
+	Key           string          // bearer key for ingest and for Verify
+	CA            string          // PEM file; set: TLS
+	Ledger        string          // file, see ReadLedger
+	Verify        string          // base URL of the REST API
+	VerifyTimeout time.Duration   // how long to wait for the server to store what it took
+	VerifySample  int             // traces fetched whole
+	Stop          <-chan struct{} // closed: no further request falls due
+	JSON          bool            // report as JSON
+	Out           io.Writer       // where the report goes
 }
 
 // Flags binds the options to fs with their defaults.
@@ -101,8 +104,17 @@ func (o *Options) validate() error {
 	return errors.Join(errs...)
 }
 
-// complete fills in what depends on other options.
+// complete fills in what was not said and what depends on other options.
 func (o *Options) complete() {
+	var d Options
+	d.Flags(pflag.NewFlagSet("", pflag.ContinueOnError))
+	o.Batch = cmp.Or(o.Batch, d.Batch)
+	o.Connections = cmp.Or(o.Connections, d.Connections)
+	o.Compression = cmp.Or(o.Compression, d.Compression)
+	o.Timeout = cmp.Or(o.Timeout, d.Timeout)
+	o.RetryFor = cmp.Or(o.RetryFor, d.RetryFor)
+	o.VerifyTimeout = cmp.Or(o.VerifyTimeout, d.VerifyTimeout)
+	o.VerifySample = cmp.Or(o.VerifySample, d.VerifySample)
 	if o.Seed == 0 {
 		o.Seed = uint64(time.Now().UnixNano())
 	}

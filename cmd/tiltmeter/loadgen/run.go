@@ -14,10 +14,10 @@ import (
 
 // Measure is Run without printing: it returns the report, also beside an error when there is one.
 func Measure(ctx context.Context, o Options) (*Report, error) {
+	o.complete()
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	o.complete()
 	roots, err := readRoots(o.CA)
 	if err != nil {
 		return nil, err
@@ -115,6 +115,11 @@ func (r *run) do(ctx context.Context) (*Report, error) {
 // due says when request seq falls due, and whether it belongs to the run at all.
 func (r *run) due(seq uint64) (time.Time, bool) {
 	at := time.Now()
+	select {
+	case <-r.o.Stop:
+		return at, false
+	default:
+	}
 	if r.o.Rate > 0 {
 		at = r.start.Add(time.Duration(float64(seq) * float64(r.o.Batch) / r.o.Rate * float64(time.Second)))
 	}
@@ -138,7 +143,7 @@ func (r *run) work(ctx context.Context, s sender, t *tally) error {
 		}
 		p := r.gen.make(seq, due)
 		if r.o.Rate > 0 {
-			if wait := time.Until(due); wait > 0 && sleep(ctx, wait) != nil {
+			if !r.waitUntil(ctx, due) {
 				p.release()
 				return nil
 			}
@@ -158,6 +163,24 @@ func (r *run) work(ctx context.Context, s sender, t *tally) error {
 		}
 	}
 	return nil
+}
+
+// waitUntil reports false when the run was ended before that moment.
+func (r *run) waitUntil(ctx context.Context, due time.Time) bool {
+	wait := time.Until(due)
+	if wait <= 0 {
+		return true
+	}
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-r.o.Stop:
+		return false
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // request sends p until it is answered for good and tallies what happened.

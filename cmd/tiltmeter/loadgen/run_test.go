@@ -271,7 +271,7 @@ func TestRetryAfter(t *testing.T) {
 
 func TestOptionsSayWhatIsWrong(t *testing.T) {
 	t.Parallel()
-	_, err := Measure(t.Context(), Options{Compression: "lz4"})
+	_, err := Measure(t.Context(), Options{Compression: "lz4", Batch: -1, Connections: -1, Timeout: -1})
 	for _, want := range []string{"--endpoint", "--batch", "--connections", "--timeout", "--duration", "--compression"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v does not name %s", err, want)

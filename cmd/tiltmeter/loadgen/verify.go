@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -10,8 +11,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -59,7 +62,6 @@ type verifier struct {
 
 	mu      sync.Mutex
 	traces  map[[16]byte]known // mu guards everything below
-	sample  [][16]byte
 	acked   int64
 	unknown int64
 	out     Verification
@@ -96,10 +98,6 @@ func (v *verifier) note(o Outcome, entries []Entry) {
 			continue
 		}
 		v.traces[e.TraceID] = known{e, o}
-		// Chosen by their ids: spread over the first part of the run with no draw.
-		if len(v.sample) < 2*v.o.VerifySample && mix(binary.BigEndian.Uint64(e.TraceID[8:]))%8 == 0 || len(v.sample) == 0 {
-			v.sample = append(v.sample, e.TraceID)
-		}
 	}
 }
 
@@ -286,9 +284,16 @@ func (v *verifier) compareList(ctx context.Context) error {
 	return nil
 }
 
+// sample draws traces evenly over the run: those whose hashed ids are smallest.
+func (v *verifier) sample() [][16]byte {
+	key := func(id [16]byte) uint64 { return mix(binary.BigEndian.Uint64(id[8:])) }
+	all := slices.SortedFunc(maps.Keys(v.traces), func(a, b [16]byte) int { return cmp.Compare(key(a), key(b)) })
+	return all[:min(len(all), v.o.VerifySample)]
+}
+
 // compareSample fetches traces whole and compares the set of span ids.
 func (v *verifier) compareSample(ctx context.Context) error {
-	for _, id := range v.sample[:min(len(v.sample), v.o.VerifySample)] {
+	for _, id := range v.sample() {
 		k := v.traces[id]
 		var trace struct {
 			Spans []struct {
