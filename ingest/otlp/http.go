@@ -153,16 +153,19 @@ func (s *Server) readBody(r *http.Request, format bodyFormat, share *budget, buf
 	if format.json {
 		factor = jsonFactor
 	}
-	want := max(firstBufferBytes, int(known)+1)
-	for {
-		if len(buf) == cap(buf) || cap(buf) < want {
-			want = min(max(want, 2*len(buf)), limit+1)
-			if !share.grow(factor * int64(want)) {
+	// room is how much of buf the gate has granted; a pooled buffer may be larger.
+	room := min(max(firstBufferBytes, int(known)+1), limit+1)
+	for granted := false; ; {
+		if len(buf) == room {
+			room, granted = min(2*room, limit+1), false
+		}
+		if !granted {
+			if !share.grow(factor * int64(room)) {
 				return buf, s.refuseGate()
 			}
-			buf = slices.Grow(buf, want-len(buf))
+			buf, granted = slices.Grow(buf, room-len(buf)), true
 		}
-		n, err := src.Read(buf[len(buf):min(cap(buf), limit+1)])
+		n, err := src.Read(buf[len(buf):room])
 		buf = buf[:len(buf)+n]
 		switch {
 		case len(buf) > limit:

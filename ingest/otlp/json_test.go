@@ -1,0 +1,174 @@
+package otlp
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
+	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
+
+	"github.com/tiltmeter/tiltmeter/ingest/wire"
+)
+
+// TestJSONAsPdataReadsIt: what real clients send in JSON becomes what pdata makes of it.
+func TestJSONAsPdataReadsIt(t *testing.T) {
+	t.Parallel()
+	for name, body := range captured(t, "*.json") {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sig := signalOf(name)
+			got, err := jsonToProto(body, sig)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if sig == metrics {
+				return
+			}
+			if diff := cmp.Diff(pdataJSON(t, sig, body, false), pdataJSON(t, sig, got, true)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// pdataJSON reads a request with pdata and writes it as pdata's JSON.
+func pdataJSON(t *testing.T, sig signal, b []byte, isProto bool) string {
+	t.Helper()
+	type request interface {
+		UnmarshalProto(b []byte) error
+		UnmarshalJSON(b []byte) error
+		MarshalJSON() ([]byte, error)
+	}
+	var req request = ptraceotlp.NewExportRequest()
+	if sig == logs {
+		req = plogotlp.NewExportRequest()
+	}
+	read := req.UnmarshalJSON
+	if isProto {
+		read = req.UnmarshalProto
+	}
+	if err := read(b); err != nil {
+		t.Fatal(err)
+	}
+	out, err := req.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+// oneSpan wraps the members of a span to a request.
+func oneSpan(members string) []byte {
+	return []byte(`{"resourceSpans":[{"scopeSpans":[{"spans":[{` + members + `}]}]}]}`)
+}
+
+const ids = `"traceId":"0102030405060708090a0b0c0d0e0f10","spanId":"0102030405060708"`
+
+// TestJSONTolerance: what senders do beside the specification.
+func TestJSONTolerance(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ members, attributes string }{
+		"ids in base64":         {`"traceId":"AQIDBAUGBwgJCgsMDQ4PEA==","spanId":"AQIDBAUGBwg="`, ""},
+		"ids without padding":   {`"traceId":"AQIDBAUGBwgJCgsMDQ4PEA","spanId":"AQIDBAUGBwg"`, ""},
+		"ids in upper case":     {`"traceId":"0102030405060708090A0B0C0D0E0F10","spanId":"0102030405060708"`, ""},
+		"snake case":            {`"trace_id":"0102030405060708090a0b0c0d0e0f10","span_id":"0102030405060708"`, ""},
+		"unknown and null":      {ids + `,"new":{"a":[1,{"b":null}]},"name":null,"events":null`, ""},
+		"times as numbers":      {ids + `,"startTimeUnixNano":1700000000000000000`, ""},
+		"kind and code by name": {ids + `,"kind":"SPAN_KIND_CLIENT","status":{"code":"ERROR"}`, ""},
+		"integer as number":     {ids + `,"attributes":[{"key":"a","value":{"intValue":5}}]`, `a=5`},
+		"integer as string":     {ids + `,"attributes":[{"key":"a","value":{"intValue":"5"}}]`, `a=5`},
+		"large integer":         {ids + `,"attributes":[{"key":"a","value":{"intValue":"9007199254740993"}}]`, `a=9007199254740993`},
+		"infinity":              {ids + `,"attributes":[{"key":"a","value":{"doubleValue":"Infinity"}}]`, `a="Infinity"`},
+		"bytes":                 {ids + `,"attributes":[{"key":"a","value":{"bytesValue":"AQI="}}]`, `a="AQI="`},
+		"attributes as object": {
+			ids + `,"attributes":{"a":"x","b":1,"c":1.5,"d":[true,null],"e":{"f":"g"},"h":{"stringValue":"i"}}`,
+			`a="x" b=1 c=1.5 d=[true,null] e={"f":"g"} h="i"`,
+		},
+		"list and map": {
+			ids + `,"attributes":[{"key":"a","value":{"arrayValue":{"values":[{"stringValue":"x"}]}}},` +
+				`{"key":"b","value":{"kvlistValue":{"values":[{"key":"k","value":{"boolValue":true}}]}}}]`,
+			`a=["x"] b={"k":true}`,
+		},
+		"plain value": {ids + `,"attributes":[{"key":"a","value":"x"}]`, `a="x"`},
+		"escapes":     {ids + `,"attributes":{"a":"\u00e9\ud83d\ude00\ud83d\n\/"}`, "a=\"é😀\uFFFD\\n/\""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b, err := jsonToProto(oneSpan(tc.members), traces)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := wire.ReadTraces(b)
+			if !r.Next() {
+				rep, err := wire.ValidateTraces(b, wire.Limits{})
+				t.Fatalf("the span was refused: %v, %v", rep.First, err)
+			}
+			s := r.Span()
+			if s.TraceID != [16]byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16} ||
+				s.SpanID != [8]byte{1, 2, 3, 4, 5, 6, 7, 8} {
+				t.Errorf("ids are %x, %x", s.TraceID, s.SpanID)
+			}
+			var got []string
+			for it := s.Attributes(); it.Next(); {
+				v, _ := it.Value().AppendJSON([]byte(string(it.Key())+"="), wire.DefaultDepth)
+				got = append(got, string(v))
+			}
+			if diff := cmp.Diff(tc.attributes, strings.Join(got, " ")); diff != "" {
+				t.Error(diff)
+			}
+			if strings.Contains(tc.members, "CLIENT") && (s.Kind != 3 || s.StatusCode != 2) {
+				t.Errorf("kind %d, code %d", s.Kind, s.StatusCode)
+			}
+		})
+	}
+}
+
+// TestJSONBadFieldCostsTheSpan: what cannot be read is refused by the name of its field, and the
+// span beside it stays.
+func TestJSONBadFieldCostsTheSpan(t *testing.T) {
+	t.Parallel()
+	for members, path := range map[string]string{
+		`"spanId":"0102030405060708"`:                                "trace_id",
+		`"traceId":"zz","spanId":"0102030405060708"`:                 "trace_id",
+		`"traceId":5,"spanId":"0102030405060708"`:                    "trace_id",
+		ids + `,"name":5`:                                            "name",
+		ids + `,"startTimeUnixNano":"yesterday"`:                     "start_time_unix_nano",
+		ids + `,"attributes":7`:                                      "attributes",
+		ids + `,"attributes":[{"key":"a","value":{"intValue":"x"}}]`: "attributes[0]",
+	} {
+		body := strings.TrimSuffix(string(oneSpan(members)), `]}]}]}`) + `,{` + ids + `}]}]}]}`
+		b, err := jsonToProto([]byte(body), traces)
+		if err != nil {
+			t.Errorf("%s: %v", members, err)
+			continue
+		}
+		rep, err := wire.ValidateTraces(b, wire.Limits{})
+		if err != nil || rep.Items != 2 || rep.Rejected != 1 ||
+			!strings.HasSuffix(rep.First.Path, "spans[0]."+path) {
+			t.Errorf("%s: %+v, %v", members, rep, err)
+		}
+	}
+}
+
+// FuzzJSON: whatever arrives, no panic; what is taken is JSON and becomes a request whose framing
+// both decoders accept, unless a group's own fields are of the wrong type.
+func FuzzJSON(f *testing.F) {
+	for _, b := range captured(f, "*.json") {
+		f.Add(b)
+	}
+	f.Add(oneSpan(ids + `,"attributes":{"a":[1,{"b":null}]}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for _, sig := range []signal{traces, logs, metrics} {
+			out, err := jsonToProto(b, sig)
+			if err != nil {
+				continue
+			}
+			if !json.Valid(b) {
+				t.Errorf("%q is not JSON and was taken", b)
+			}
+			_, _ = validate(sig, out, wire.Limits{})
+		}
+	})
+}
