@@ -44,9 +44,57 @@ func (r *reading) readEvents(it wire.Events) {
 			r.takeKnown(e.Attributes())
 			r.genEvents = r.genEvents || name != "exception"
 		}
+		if role := messageRole(name); role != "" {
+			r.genEvents = true
+			r.readMessageEvent(name, role, e)
+		}
 		r.dst.Events = append(r.dst.Events, genai.Event{
 			Name: name, Time: unixNano(e.TimeUnixNano), Attributes: r.attributes(e.Attributes()),
 		})
+	}
+}
+
+// readMessageEvent reads a message from a span event: its body as JSON (Semantic Kernel, Azure AI
+// Inference), or its fields as attributes (Strands). On a tool span the tool message holds the
+// arguments and the choice the result.
+func (r *reading) readMessageEvent(name string, role genai.Role, e *wire.Event) {
+	var body, content, finish string
+	for it := e.Attributes(); it.Next(); {
+		switch string(it.Key()) {
+		case "gen_ai.event.content", "gen_ai.prompt", "gen_ai.completion":
+			body = r.cut(it.Key(), it.Value().Str())
+		case "content", "message":
+			content = r.cut(it.Key(), it.Value().Str())
+		case "finish_reason":
+			finish = text(it.Value().Str())
+		}
+	}
+	d, out := r.dst, strings.HasSuffix(name, ".choice") || strings.HasSuffix(name, ".completion")
+	if op := r.held[keyOperationName].v.Str(); r.present.has(keyOperationName) && string(op) == string(genai.OpExecuteTool) {
+		if out {
+			d.Tool.Result = genai.JSON(content)
+		} else {
+			d.Tool.Arguments = genai.JSON(content)
+		}
+		return
+	}
+	to := &d.Input
+	if out {
+		to = &d.Output
+	}
+	var code genai.WarningCode
+	if body != "" {
+		*to, code = genai.ParseMessages(*to, body, role)
+	} else {
+		m := genai.Message{Role: role, FinishReason: genai.ParseFinishReason(finish)}
+		m.Parts, code = genai.ParseParts(nil, content)
+		*to = append(*to, m)
+		if m.FinishReason != "" {
+			d.FinishReasons = append(d.FinishReasons, m.FinishReason)
+		}
+	}
+	if code != "" {
+		r.warn(code, name, "the JSON broke off; what follows is kept as text")
 	}
 }
 

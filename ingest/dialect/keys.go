@@ -82,6 +82,9 @@ const (
 	keyEndUserID
 	keyTags
 	keyStopReason
+	keyContextSession
+	keyContextUser
+	keyReasoningDetail
 	keyExceptionType
 	keyExceptionMessage
 	keyExceptionStacktrace
@@ -167,6 +170,9 @@ var keyNames = [numKeys]string{
 	keyEndUserID:           "enduser.id",
 	keyTags:                "tag.tags",
 	keyStopReason:          "anthropic.message.stop_reason",
+	keyContextSession:      "ai.settings.context.sessionId",
+	keyContextUser:         "ai.settings.context.userId",
+	keyReasoningDetail:     "ai.usage.outputTokenDetails.reasoningTokens",
 	keyExceptionType:       "exception.type",
 	keyExceptionMessage:    "exception.message",
 	keyExceptionStacktrace: "exception.stacktrace",

@@ -36,7 +36,13 @@ func (otelGenAI) fill(d *genai.Span, r *reading) {
 	r.fillRequest(&d.Request)
 	r.fillUsage(d)
 	r.fillContent(d)
+	for i := range d.Output {
+		if f := d.Output[i].FinishReason; f != "" && len(d.FinishReasons) <= i {
+			d.FinishReasons = append(d.FinishReasons, f)
+		}
+	}
 	r.fillTool(&d.Tool, d.Operation)
+	dropToolMessages(d)
 	r.fillError(d)
 	for _, k := range [...]key{keyTTFC, keyClientTTFC, keyServerTTFT} {
 		if f, ok := r.float(k); ok && f > 0 && d.TimeToFirstToken == 0 {
@@ -69,8 +75,8 @@ func (r *reading) fillIdentity(d *genai.Span) {
 		Description: cmp.Or(d.Agent.Description, r.str(keyAgentDescription)), Version: cmp.Or(d.Agent.Version, r.str(keyAgentVersion)),
 	}
 	d.Workflow = cmp.Or(d.Workflow, r.str(keyWorkflow))
-	d.Conversation = cmp.Or(d.Conversation, r.str(keyConversation, keySessionID))
-	d.User = cmp.Or(d.User, r.str(keyUserID, keyEndUserID))
+	d.Conversation = cmp.Or(d.Conversation, r.str(keyConversation, keySessionID, keyContextSession))
+	d.User = cmp.Or(d.User, r.str(keyUserID, keyEndUserID, keyContextUser))
 	d.Prompt.Name = cmp.Or(d.Prompt.Name, r.str(keyPromptName))
 	d.Prompt.Version = cmp.Or(d.Prompt.Version, r.str(keyPromptVersion))
 	d.Retrieval.Query = cmp.Or(d.Retrieval.Query, r.str(keyRetrievalQuery))
@@ -143,6 +149,9 @@ func (r *reading) fillUsage(d *genai.Span) {
 	u.CacheRead = r.tokens(u, keyCacheRead, keyCacheReadFlat)
 	u.CacheWrite = r.tokens(u, keyCacheWrite, keyCacheCreation, keyCacheWriteFlat, keyCacheCreationFlat)
 	u.Reasoning = r.tokens(u, keyReasoningTokens, keyReasoningTokensFlat)
+	if u.Known() && !u.Reasoning.Known {
+		u.Reasoning = r.tokens(u, keyReasoningDetail) // AI SDK 7, also on its steps, which have no usage
+	}
 	total := r.tokens(u, keyTotalTokens)
 	cached := u.CacheRead.N + u.CacheWrite.N
 	if u.Input.Known && cached > 0 && (cached > u.Input.N || total.Known && total.N == u.Input.N+cached+u.Output.N) {
@@ -215,10 +224,20 @@ func (r *reading) fillTool(t *genai.ToolExecution, op genai.Operation) {
 	}
 }
 
+// dropToolMessages forgets the messages of a tool span: they repeat its arguments and its result.
+func dropToolMessages(d *genai.Span) {
+	if d.Operation == genai.OpExecuteTool && (d.Tool.Arguments != "" || d.Tool.Result != "") {
+		d.Input, d.Output = d.Input[:0], d.Output[:0]
+	}
+}
+
 func (r *reading) fillError(d *genai.Span) {
 	typ := r.str(keyErrorType, keyExceptionType)
 	d.Error.Type = cmp.Or(typ, d.Error.Type)
-	d.Error.Message = cmp.Or(d.Error.Message, r.str(keyExceptionMessage), d.StatusMessage)
+	d.Error.Message = cmp.Or(d.Error.Message, r.str(keyExceptionMessage))
+	if d.Failed() {
+		d.Error.Message = cmp.Or(d.Error.Message, d.StatusMessage)
+	}
 	d.Error.Stacktrace = cmp.Or(d.Error.Stacktrace, r.str(keyExceptionStacktrace))
 	if f, ok := r.float(keyHTTPStatus); ok && f >= 400 {
 		d.Error.HTTPStatus = int64(f)
