@@ -285,7 +285,7 @@ func appendField(dst []byte, k, v string) []byte {
 
 func appendJSON(dst []byte, j JSON) []byte {
 	c := scanner{s: string(j)}
-	if c.next(); c.err || c.peek() != 0 || c.pos != len(j) {
+	if c.next(); c.err || c.loose || c.peek() != 0 || c.pos != len(j) {
 		return appendString(dst, string(j))
 	}
 	return append(dst, j...)

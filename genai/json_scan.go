@@ -42,6 +42,7 @@ type scanner struct {
 	pos   int
 	depth int
 	err   bool
+	loose bool // a string held a raw control character, which JSON forbids
 }
 
 func (c *scanner) fail() { c.err = true }
@@ -171,7 +172,7 @@ func (c *scanner) skipString() (escaped, cut bool) {
 			}
 			i += w
 		default: // a control character: not JSON, but senders do it; taken as it stands
-			escaped = true
+			escaped, c.loose = true, true
 			i++
 		}
 	}
@@ -426,7 +427,7 @@ func nested(s string) (JSON, bool) {
 		return "", false
 	}
 	n := c.next()
-	if c.err {
+	if c.err || c.loose {
 		return "", false
 	}
 	c.peek()
