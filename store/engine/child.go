@@ -18,6 +18,10 @@ import (
 // childEnv marks a process as the engine's child; its value is childOptions.
 const childEnv = "TILTMETER_ENGINE_CHILD"
 
+// lifelineFD is the child's end of a pipe that closes with the parent, the
+// first of exec.Cmd's ExtraFiles.
+const lifelineFD = 3
+
 // childOptions is all that the child needs to know, as JSON in childEnv.
 type childOptions struct {
 	Dir         string        `json:"dir"`
@@ -54,7 +58,7 @@ func runChildProcess(opts childOptions) error {
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer cancel()
 	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
+		_, _ = io.Copy(io.Discard, os.NewFile(lifelineFD, "lifeline"))
 		os.Exit(1) // the parent is gone; every acknowledged insert is on disk
 	}()
 	lock, err := lockChild(ctx, opts.Dir)

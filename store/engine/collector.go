@@ -2,9 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
-	"net"
-	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,6 +15,10 @@ var (
 		"Statements that reached the embedded ClickHouse.", nil, nil)
 	refusedDesc = prometheus.NewDesc("tiltmeter_engine_failed_statements_total",
 		"Statements that did not succeed, by reason: error, cancelled, too_large, queue_full.", []string{"reason"}, nil)
+	errorsDesc = prometheus.NewDesc("tiltmeter_engine_errors_total",
+		"Errors counted by the embedded ClickHouse itself, those of background work included, by its name for them.", []string{"name"}, nil)
+	insertBytesDesc = prometheus.NewDesc("tiltmeter_engine_insert_bytes_total",
+		"Bytes of insert bodies handed to the embedded ClickHouse.", nil, nil)
 	queuedDesc = prometheus.NewDesc("tiltmeter_engine_queued_statements",
 		"Statements waiting for a connection.", nil, nil)
 	runningDesc = prometheus.NewDesc("tiltmeter_engine_running_statements",
@@ -29,7 +30,7 @@ var (
 type childCollector struct{ engine *Engine }
 
 func (c *childCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{statementsDesc, refusedDesc, queuedDesc, runningDesc} {
+	for _, d := range []*prometheus.Desc{statementsDesc, refusedDesc, errorsDesc, insertBytesDesc, queuedDesc, runningDesc} {
 		ch <- d
 	}
 }
@@ -47,6 +48,10 @@ func (c *childCollector) Collect(ch chan<- prometheus.Metric) {
 	counter(refusedDesc, s.Cancelled, "cancelled")
 	counter(refusedDesc, s.TooLarge, "too_large")
 	counter(refusedDesc, s.QueueFull, "queue_full")
+	counter(insertBytesDesc, s.InsertBytes)
+	for _, x := range s.Errors {
+		counter(errorsDesc, x.Count, x.Name)
+	}
 	ch <- prometheus.MustNewConstMetric(queuedDesc, prometheus.GaugeValue, float64(s.Queued))
 	ch <- prometheus.MustNewConstMetric(runningDesc, prometheus.GaugeValue, float64(s.Running))
 }
@@ -57,18 +62,7 @@ func (e *Engine) childStats() (s childStats, ok bool) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
-	client := &http.Client{Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return e.Dial(ctx) },
-	}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://engine/stats", nil)
-	if err != nil {
-		return s, false
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return s, false
-	}
-	defer resp.Body.Close()
-	return s, json.NewDecoder(resp.Body).Decode(&s) == nil
+	client := e.socketClient()
+	defer client.CloseIdleConnections()
+	return s, get(ctx, client, "/stats", &s)
 }

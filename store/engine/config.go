@@ -86,6 +86,10 @@ func configXML(o childOptions) string {
 	add("max_thread_pool_size", 500)
 	add("max_thread_pool_free_size", 8)
 	add("asynchronous_metrics_update_period_s", 60)
+	// Warnings go to stderr, which the parent bounds and logs: it is how failed
+	// merges are seen. Errors of statements reach their callers.
+	b.WriteString("  <logger><level>warning</level><console>true</console><console_log_level>warning</console_log_level>" +
+		"<levels><executeQuery>none</executeQuery></levels></logger>\n")
 	for _, name := range systemLogs {
 		fmt.Fprintf(&b, "  <%s remove=\"1\"/>\n", name)
 	}

@@ -61,6 +61,9 @@ type Config struct {
 	StartTimeout time.Duration
 	// StopTimeout bounds Close when its context has no deadline; 0 means 20 s.
 	StopTimeout time.Duration
+	// HangTimeout is how long the child may owe an answer to SELECT 1 before it
+	// is killed and replaced; 0 means 1 minute.
+	HangTimeout time.Duration
 	// Logger receives the supervisor's events and the child's stderr; nil
 	// means slog.Default().
 	Logger *slog.Logger
@@ -167,6 +170,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.StopTimeout <= 0 {
 		c.StopTimeout = defaultStopTimeout
+	}
+	if c.HangTimeout <= 0 {
+		c.HangTimeout = defaultHangTimeout
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()

@@ -32,14 +32,14 @@ const (
 )
 
 // front answers the part of ClickHouse's HTTP interface that clickhouse-go
-// and curl use: POST / and GET /?query=, GET /ping, and GET /stats of ours.
+// and curl use: POST / and GET /?query=, GET /ping, and /health and /stats of ours.
 type front struct {
 	pool    *pool
 	hello   []byte // the answer to helloStatement
 	buffers sync.Pool
 	ctx     context.Context // ends every statement when the child must stop
 	cancel  context.CancelFunc
-	stats   struct{ statements, failed, cancelled, tooLarge atomic.Int64 }
+	stats   struct{ statements, failed, cancelled, tooLarge, insertBytes atomic.Int64 }
 }
 
 // childStats is what /stats answers; counters since the child started.
@@ -51,6 +51,10 @@ type childStats struct {
 	QueueFull  int64 `json:"queue_full"`
 	Queued     int64 `json:"queued"`
 	Running    int64 `json:"running"`
+	// InsertBytes is counted as the data goes to the engine.
+	InsertBytes int64 `json:"insert_bytes"`
+	// Errors is the engine's own count by name, background work included.
+	Errors []engineError `json:"errors"`
 }
 
 func newFront(p *pool) (*front, error) {
@@ -95,6 +99,8 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.URL.Path == "/ping":
 		_, _ = io.WriteString(w, "Ok.\n")
+	case r.URL.Path == "/health":
+		f.health(w)
 	case r.URL.Path == "/stats":
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(f.snapshot())
@@ -112,6 +118,7 @@ func (f *front) snapshot() childStats {
 		Statements: f.stats.statements.Load(), Failed: f.stats.failed.Load(),
 		Cancelled: f.stats.cancelled.Load(), TooLarge: f.stats.tooLarge.Load(),
 		QueueFull: f.pool.refused.Load(), Queued: f.pool.queued.Load(), Running: int64(len(f.pool.slots)),
+		InsertBytes: f.stats.insertBytes.Load(), Errors: f.pool.errors(),
 	}
 }
 
@@ -121,6 +128,10 @@ func (f *front) statement(w http.ResponseWriter, r *http.Request) {
 	req, err := parseRequest(r.URL.Query(), func() (string, error) { return readStatement(w, r) })
 	if err != nil {
 		f.fail(w, err, http.StatusBadRequest)
+		return
+	}
+	if req.insert && r.ContentLength > maxInsertBytes {
+		f.fail(w, tooLargeOr(&http.MaxBytesError{Limit: maxInsertBytes}), http.StatusRequestEntityTooLarge)
 		return
 	}
 	if req.hello {
@@ -138,11 +149,19 @@ func (f *front) statement(w http.ResponseWriter, r *http.Request) {
 			out.breakOff(err)
 			return
 		}
-		f.fail(w, err, http.StatusInternalServerError)
+		f.fail(w, err, statusOf(err))
 	}
 }
 
-// execute runs the request on a connection and gives that back as it was.
+// statusOf tells a refusal that is over in a moment from a failure.
+func statusOf(err error) int {
+	if asException(err).code == codeTooMany {
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusInternalServerError
+}
+
+// execute runs the request on a connection and gives that back.
 func (f *front) execute(ctx context.Context, req *request, r *http.Request, out *answer) error {
 	conn, err := f.pool.acquire(ctx)
 	if err != nil {
@@ -152,25 +171,31 @@ func (f *front) execute(ctx context.Context, req *request, r *http.Request, out 
 	// not go back before a kill on its way has landed: it would hit the next.
 	killed := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() { defer close(killed); f.pool.kill(conn) })
-	clean := true
-	if err = f.pool.prepare(conn, req); err == nil {
-		switch {
-		case req.insert:
-			clean, err = f.insert(ctx, conn, req, http.MaxBytesReader(out.w, r.Body, maxInsertBytes))
-		case req.streams():
-			if err = f.query(ctx, conn, req, out); noStreaming(err) {
-				err = f.whole(conn, req, out)
-			}
-		default:
-			err = f.whole(conn, req, out)
-		}
-	}
+	clean, err := f.run(ctx, conn, req, r, out)
 	if !stop() {
 		<-killed
 		clean = false
 	}
-	f.pool.release(conn, f.pool.restore(conn, req) && clean)
+	f.pool.release(conn, clean && !req.session)
 	return err
+}
+
+// run executes the request on conn; clean tells whether conn may be used again.
+func (f *front) run(ctx context.Context, conn *pooled, req *request, r *http.Request, out *answer) (clean bool, err error) {
+	if req.sql, err = f.pool.prepare(conn, req); err != nil {
+		return false, err
+	}
+	switch {
+	case req.insert:
+		return f.insert(ctx, conn, req, http.MaxBytesReader(out.w, r.Body, maxInsertBytes))
+	case req.streams():
+		if err = f.query(ctx, conn, req, out); noStreaming(err) {
+			err = f.whole(conn, req, out)
+		}
+	default:
+		err = f.whole(conn, req, out)
+	}
+	return true, err
 }
 
 // whole runs a statement whose answer is small.
@@ -227,6 +252,7 @@ func (f *front) insert(ctx context.Context, conn *pooled, req *request, body io.
 	defer f.buffers.Put(buf)
 	for {
 		n, readErr := fill(body, *buf)
+		f.stats.insertBytes.Add(int64(n))
 		if err := stream.append((*buf)[:n]); err != nil {
 			return false, err
 		}

@@ -10,6 +10,7 @@ import (
 // by the child (see childStats).
 type metrics struct {
 	restarts      prometheus.Counter
+	hangs         prometheus.Counter
 	stderrDropped prometheus.Counter
 	all           []prometheus.Collector
 }
@@ -19,6 +20,10 @@ func newMetrics(reg prometheus.Registerer, e *Engine) (*metrics, error) {
 		restarts: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "tiltmeter_engine_restarts_total",
 			Help: "Times the embedded ClickHouse was started again after it died.",
+		}),
+		hangs: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "tiltmeter_engine_hangs_total",
+			Help: "Times the embedded ClickHouse was killed because it no longer answered.",
 		}),
 		stderrDropped: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "tiltmeter_engine_stderr_dropped_lines_total",
@@ -34,7 +39,7 @@ func newMetrics(reg prometheus.Registerer, e *Engine) (*metrics, error) {
 		}
 		return 0
 	})
-	m.all = []prometheus.Collector{m.restarts, m.stderrDropped, ready, &childCollector{engine: e}}
+	m.all = []prometheus.Collector{m.restarts, m.hangs, m.stderrDropped, ready, &childCollector{engine: e}}
 	if reg == nil {
 		return m, nil
 	}

@@ -20,8 +20,8 @@ const maxQueued = 1024
 // in system.processes, to be killed.
 const logComment = "log_comment"
 
-// pool hands out connections: one statement at a time on each, every one with
-// the base settings when it is handed out.
+// pool hands out connections: one statement at a time on each. What a request
+// before has set on one is put right by prepare.
 type pool struct {
 	lib      *library
 	base     map[string]string
@@ -32,6 +32,8 @@ type pool struct {
 	sequence atomic.Int64
 	admin    *connection // kept open so that the engine stays up; kills statements
 	adminMu  sync.Mutex
+	probe    *connection // asked whether the engine still answers; never waits for statements
+	probeMu  sync.Mutex
 
 	// mu guards everything below.
 	mu     sync.Mutex
@@ -41,7 +43,9 @@ type pool struct {
 
 type pooled struct {
 	*connection
-	id string // its log_comment
+	id       string            // its log_comment, or the beginning of it
+	current  map[string]string // settings over the base, see prepare
+	database string
 }
 
 func openPool(lib *library, opts childOptions, configFile string) (*pool, error) {
@@ -57,6 +61,10 @@ func openPool(lib *library, opts childOptions, configFile string) (*pool, error)
 		return nil, err
 	}
 	p.admin = admin
+	if p.probe, err = lib.open(p.args); err != nil {
+		admin.close()
+		return nil, err
+	}
 	return p, nil
 }
 
@@ -93,7 +101,7 @@ func (p *pool) acquire(ctx context.Context) (*pooled, error) {
 		<-p.slots
 		return nil, err
 	}
-	return &pooled{connection: c, id: id}, nil
+	return &pooled{connection: c, id: id, database: defaultDatabase}, nil
 }
 
 // release takes a connection back; one whose state is not known is closed.
@@ -110,52 +118,6 @@ func (p *pool) release(c *pooled, clean bool) {
 	<-p.slots
 }
 
-// prepare puts the request's settings and database on the connection.
-func (p *pool) prepare(c *pooled, r *request) error {
-	if len(r.settings) > 0 {
-		set := make([]string, 0, len(r.settings))
-		for _, s := range r.settings {
-			set = append(set, s.name+" = "+quote(s.value))
-		}
-		if _, err := c.run("SET "+strings.Join(set, ", "), "Null", nil); err != nil {
-			return err
-		}
-	}
-	if r.database != "" && r.database != defaultDatabase {
-		if _, err := c.run("USE "+quoteName(r.database), "Null", nil); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// restore undoes prepare; false means that the connection must be closed.
-func (p *pool) restore(c *pooled, r *request) bool {
-	if r.session {
-		return false
-	}
-	if r.database != "" && r.database != defaultDatabase {
-		if _, err := c.run("USE "+defaultDatabase, "Null", nil); err != nil {
-			return false
-		}
-	}
-	if len(r.settings) == 0 {
-		return true
-	}
-	set := make([]string, 0, len(r.settings))
-	for _, s := range r.settings {
-		value := "DEFAULT"
-		if base, ok := p.base[s.name]; ok {
-			value = quote(base)
-		} else if s.name == logComment {
-			value = quote(c.id)
-		}
-		set = append(set, s.name+" = "+value)
-	}
-	_, err := c.run("SET "+strings.Join(set, ", "), "Null", nil)
-	return err == nil
-}
-
 // kill ends the statement that runs on c, if one does.
 func (p *pool) kill(c *pooled) {
 	p.adminMu.Lock()
@@ -164,7 +126,7 @@ func (p *pool) kill(c *pooled) {
 		return
 	}
 	// An error means that nothing runs there any more.
-	_, _ = p.admin.run("KILL QUERY WHERE Settings['"+logComment+"'] = "+quote(c.id)+" ASYNC", "Null", nil)
+	_, _ = p.admin.run("KILL QUERY WHERE splitByChar(' ', Settings['"+logComment+"'])[1] = "+quote(c.id)+" ASYNC", "Null", nil)
 }
 
 // ask runs one statement on the connection that is always open.
@@ -184,6 +146,10 @@ func (p *pool) close() {
 	for _, c := range idle {
 		c.close()
 	}
+	p.probeMu.Lock()
+	p.probe.close()
+	p.probe = nil
+	p.probeMu.Unlock()
 	p.adminMu.Lock()
 	defer p.adminMu.Unlock()
 	p.admin.close() // the last one: this shuts the engine down in order

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -74,29 +72,38 @@ func (e *Engine) runChild() error {
 	if err != nil {
 		return err
 	}
-	stdin, err := cmd.StdinPipe()
+	// The child ends when the other end of this pipe closes. Not its stdin:
+	// the engine reads that for an INSERT with inline values.
+	theirs, life, err := os.Pipe()
 	if err != nil {
-		return fmt.Errorf("make the child's stdin: %w", err)
+		return fmt.Errorf("make the child's lifeline: %w", err)
 	}
-	if err := cmd.Start(); err != nil {
+	cmd.ExtraFiles = []*os.File{theirs}
+	err = cmd.Start()
+	stderr.child.Close()
+	theirs.Close()
+	if err != nil {
+		stderr.ours.Close()
+		life.Close()
 		return fmt.Errorf("start engine child: %w", err)
 	}
-	stderr.child.Close()
 	e.setState(stateStarting, errors.New("engine is starting"), cmd.Process.Pid)
 
 	ctx, cancel := context.WithCancel(context.Background())
 	forwarded := make(chan string, 1)
 	go func() { forwarded <- e.forward(stderr.ours) }()
-	watched := make(chan struct{})
-	go func() { defer close(watched); e.watch(ctx, cmd.Process) }()
+	watched := make(chan string, 1)
+	go func() { watched <- e.watch(ctx, cmd.Process) }()
 
 	err = cmd.Wait()
 	cancel()
-	<-watched
+	hung := <-watched
 	last := <-forwarded
 	stderr.ours.Close()
-	stdin.Close()
+	life.Close()
 	switch {
+	case hung != "":
+		return fmt.Errorf("engine child: %s", hung)
 	case err == nil:
 		return errors.New("engine child ended by itself")
 	case last != "":
@@ -135,50 +142,35 @@ func (e *Engine) command() (*exec.Cmd, *stderrPipe, error) {
 }
 
 // watch turns the child's life into states: ready at its first answer, asked
-// to end when the engine is closed.
-func (e *Engine) watch(ctx context.Context, p *os.Process) {
-	ready := make(chan struct{})
-	go func() {
-		defer close(ready)
-		if e.awaitPing(ctx) {
-			e.setState(stateReady, nil, p.Pid)
-		}
-	}()
+// to end when the engine is closed. It returns why it killed the child, if so.
+func (e *Engine) watch(ctx context.Context, p *os.Process) string {
+	tending, cancel := context.WithCancel(ctx)
+	defer cancel()
+	tended := make(chan string, 1)
+	go func() { tended <- e.tend(tending, p) }()
 	select {
 	case <-ctx.Done():
 	case <-e.stop:
+		cancel()
 		_ = p.Signal(syscall.SIGTERM) // fails only when it is gone already
 		<-ctx.Done()
 	}
-	<-ready
+	return <-tended
 }
 
 // awaitPing asks until the child answers; false when it died first.
 func (e *Engine) awaitPing(ctx context.Context) bool {
-	client := &http.Client{Timeout: pingTimeout, Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, "unix", e.socket)
-		},
-	}}
-	for {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://engine/ping", nil)
-		if err != nil {
-			return false
-		}
-		if resp, err := client.Do(req); err == nil {
-			resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return true
-			}
-		}
+	client := e.socketClient()
+	client.Timeout = pingTimeout
+	defer client.CloseIdleConnections()
+	for !get(ctx, client, "/ping", nil) {
 		select {
 		case <-ctx.Done():
 			return false
 		case <-time.After(pingEvery):
 		}
 	}
+	return true
 }
 
 // forward copies the child's stderr into the log, bounded, and returns the
@@ -190,10 +182,14 @@ func (e *Engine) forward(r io.Reader) string {
 	for {
 		line, more, err := buffered.ReadLine()
 		if len(line) > 0 {
-			last = string(line)
-			if limit.Allow() {
-				e.log.Warn("engine child says", "line", last, "cut", more)
-			} else {
+			said := string(line)
+			switch keep, level := readLine(said); {
+			case !keep:
+			case limit.Allow():
+				last = said
+				e.log.Log(context.Background(), level, "engine child says", "line", said, "cut", more)
+			default:
+				last = said
 				e.metrics.stderrDropped.Inc()
 			}
 		}

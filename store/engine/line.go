@@ -1,0 +1,32 @@
+package engine
+
+import (
+	"log/slog"
+	"regexp"
+	"strings"
+)
+
+var (
+	// engineLine is a line of the engine's own log on stderr:
+	// 2026.01.02 03:04:05.678901 [ 123 ] {query id} <Error> Logger: text.
+	engineLine = regexp.MustCompile(`^\d{4}\.\d\d\.\d\d \d\d:\d\d:\d\d\.\d+ \[ \d+ \] \{[^}]*\} <(\w+)> `)
+	// stackFrame is a line of a stack trace in it; addresses without symbols
+	// tell nobody anything.
+	stackFrame = regexp.MustCompile(`^\d+(\.\d+)?\. .*@ 0x`)
+)
+
+// readLine says whether a line of the child's stderr is worth keeping, and how
+// grave it is. What the engine did not write (a crash of Go, of libc) is kept.
+func readLine(line string) (keep bool, level slog.Level) {
+	m := engineLine.FindStringSubmatch(line)
+	switch {
+	case m == nil:
+		return strings.TrimSpace(line) != "" && !stackFrame.MatchString(line), slog.LevelWarn
+	case m[1] == "Fatal" || m[1] == "Critical" || m[1] == "Error":
+		return true, slog.LevelError
+	case m[1] == "Warning":
+		return true, slog.LevelWarn
+	default:
+		return false, slog.LevelInfo
+	}
+}
