@@ -22,6 +22,9 @@ import (
 // DefaultTTLDays is how long data is kept when nothing else is set, in days from a span's start.
 const DefaultTTLDays = 30
 
+// MaxTTLDays bounds how long data is kept: the engine's expiry dates end in 2106.
+const MaxTTLDays = 3650
+
 // ErrNotFound says that nothing is stored under the ids that were asked for.
 var ErrNotFound = errors.New("not found")
 

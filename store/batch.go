@@ -1,0 +1,371 @@
+package store
+
+import (
+	"math"
+	"math/big"
+	"strings"
+	"time"
+	"unicode/utf8"
+	"unsafe"
+
+	"github.com/tiltmeter/tiltmeter/genai"
+	"github.com/tiltmeter/tiltmeter/store/content"
+)
+
+const (
+	// maxMapValue and maxMapKeys bound the attributes that can be filtered by: reading one key of
+	// a map reads all of it. The others are kept in detail.
+	maxMapValue, maxMapKeys = 256, 64 // bytes, keys
+	// maxPreview is how much of a text a list shows, in characters.
+	maxPreview = 240
+	// maxTime ends the times that the engine's hours can hold; the raw form keeps what is later.
+	maxTime = 3944678400 * int64(time.Second) // 2095-01-01: with the longest TTL still before 2106
+)
+
+// Batch collects rows column by column. It is reusable, and for one goroutine at a time.
+type Batch struct {
+	s         *Store
+	spans     spanColumns
+	contents  contentColumns
+	chunks    chunkColumns
+	fragments fragmentColumns
+	logs      logColumns
+	enc       encoder
+	fresh     map[knownKey]struct{} // contents of this batch
+	projects  map[string]uint32
+	wire      []byte
+}
+
+// NewBatch makes an empty batch for this store.
+func (s *Store) NewBatch() *Batch {
+	b := &Batch{s: s, fresh: map[knownKey]struct{}{}, projects: map[string]uint32{}}
+	b.spans.init()
+	b.contents.init()
+	b.chunks.init()
+	b.fragments.init()
+	b.logs.init()
+	return b
+}
+
+// tables are in the order in which they must be stored: what is named before who names it.
+func (b *Batch) tables() []*table {
+	return []*table{&b.chunks.table, &b.contents.table, &b.fragments.table, &b.logs.table, &b.spans.table}
+}
+
+// Rows is the number of spans, fragments and logs.
+func (b *Batch) Rows() int { return b.spans.rows + b.fragments.rows + b.logs.rows }
+
+// Bytes is about what the batch takes in memory and on the way to the engine.
+func (b *Batch) Bytes() (n int) {
+	for _, t := range b.tables() {
+		n += t.size()
+	}
+	return n
+}
+
+// Reset empties the batch and keeps its memory.
+func (b *Batch) Reset() {
+	for _, t := range b.tables() {
+		t.reset()
+	}
+	clear(b.fresh)
+}
+
+func (b *Batch) projectNumber(name string) uint32 {
+	n, ok := b.projects[name]
+	if !ok {
+		name = strings.Clone(name)
+		n = b.s.known.project(name)
+		b.projects[name] = n
+	}
+	return n
+}
+
+const (
+	inContents = iota
+	inChunks
+)
+
+func (b *Batch) hasContent(e *encoder, h content.Hash) bool {
+	key := knownKey{h, e.number, e.day, inContents}
+	_, ok := b.fresh[key]
+	return ok || b.s.known.has(key)
+}
+
+// isNew notes the content, and reports whether it must be sent.
+func (b *Batch) isNew(key knownKey) bool {
+	if _, ok := b.fresh[key]; ok || b.s.known.has(key) {
+		return false
+	}
+	b.fresh[key] = struct{}{}
+	return true
+}
+
+func (b *Batch) addContent(e *encoder, h content.Hash, kind, body string) {
+	if !b.isNew(knownKey{h, e.number, e.day, inContents}) {
+		return
+	}
+	c := &b.contents
+	c.rows++
+	c.project.str(e.project)
+	c.day.u16(e.day)
+	c.hash.bytes(h[:])
+	c.kind.str(kind)
+	c.body.str(body)
+}
+
+func (b *Batch) addChunk(e *encoder, h content.Hash, body string, children []content.Hash) {
+	if !b.isNew(knownKey{h, e.number, e.day, inChunks}) {
+		return
+	}
+	c := &b.chunks
+	c.rows++
+	c.project.str(e.project)
+	c.day.u16(e.day)
+	c.hash.bytes(h[:])
+	c.body.str(body)
+	for i := range children {
+		c.children.elem.bytes(children[i][:])
+	}
+	c.children.end(len(children))
+}
+
+// AddSpan adds a span. What it needs is copied: s and the memory that it aliases may be reused.
+func (b *Batch) AddSpan(s *genai.Span) {
+	c, e := &b.spans, &b.enc
+	start, clamped := clamp(s.Start)
+	if clamped {
+		b.s.metrics.clampedTimes.Inc()
+	}
+	e.start(b, s.Project, dayOf(start))
+	e.detail(s)
+	if clamped || s.End.Sub(s.Start) != time.Duration(clampNano(s.End)-start) {
+		e.time(fStart, s.Start)
+		e.time(fEnd, s.End)
+	}
+	c.rows++
+	c.core(s, start)
+	c.genAI(s)
+	b.attributes(s.Attributes)
+	c.inputMessages.u32(uint32(len(s.Input)))   //nolint:gosec // bounded by the request's size
+	c.outputMessages.u32(uint32(len(s.Output))) //nolint:gosec // bounded by the request's size
+	c.inputPreview.str(inputPreview(s))
+	c.outputPreview.str(outputPreview(s))
+	// Raw last: it finds the contents of the canonical form.
+	skip := rawSkip
+	if clamped {
+		skip = rawSkipClamped
+	}
+	e.raw = content.Cut(e.raw[:0], s.Raw, content.SpanShape, skip, e.putRaw)
+	c.raw.bytes(e.raw)
+	c.resource.hash(e.unreadBytes(s.Service.Raw))
+	c.scope.hash(e.unreadBytes(s.Scope.Raw))
+	c.detail.bytes(e.buf)
+	for i := range e.refs {
+		c.refs.elem.bytes(e.refs[i][:])
+	}
+	c.refs.end(len(e.refs))
+}
+
+// What the columns of a span hold exactly is not in its raw form: trace id, span id, parent,
+// name, kind, start, end. Times that were clamped stay.
+var (
+	rawSkip        = content.FieldSet(1, 2, 4, 5, 6, 7, 8)
+	rawSkipClamped = content.FieldSet(1, 2, 4, 5, 6)
+)
+
+func (e *encoder) unreadBytes(b []byte) content.Hash {
+	if len(b) == 0 {
+		return content.Hash{}
+	}
+	return e.unread(unsafe.String(&b[0], len(b)))
+}
+
+func clampNano(t time.Time) int64 {
+	switch s := t.Unix(); {
+	case s < 0:
+		return 0
+	case s >= maxTime/int64(time.Second):
+		return maxTime
+	}
+	return t.UnixNano()
+}
+
+func clamp(t time.Time) (nanos int64, clamped bool) {
+	n := clampNano(t)
+	return n, !time.Unix(0, n).Equal(t)
+}
+
+func dayOf(nanos int64) uint16 { return uint16(nanos / int64(24*time.Hour)) } //nolint:gosec // clamped to 2095
+
+func (b *Batch) attributes(list []genai.Attribute) {
+	c, e := &b.spans, &b.enc
+	n := 0
+	if len(list) > 0 {
+		at := e.begin(fAttributeTypes)
+		for i := range list {
+			mark := byte(list[i].Value.Type)
+			if n >= maxMapKeys || len(list[i].Value.Text) > maxMapValue || !mappable(&list[i]) {
+				mark |= notInMap
+			} else {
+				c.attributes.put(list[i].Key, list[i].Value.String())
+				n++
+			}
+			e.buf = append(e.buf, mark)
+		}
+		e.end(at)
+		if n < len(list) {
+			b.s.metrics.cutAttributes.Add(float64(len(list) - n))
+			marks := string(e.buf[len(e.buf)-len(list):])
+			for i := range list {
+				if marks[i]&notInMap != 0 {
+					e.attribute(fAttribute, list[i].Key, list[i].Value)
+				}
+			}
+		}
+	}
+	c.attributes.end()
+}
+
+// notInMap marks an attribute that is kept in detail.
+const notInMap = 0x80
+
+// mappable reports whether the text of the value gives the value back.
+func mappable(a *genai.Attribute) bool {
+	return a.Value.Type != genai.TypeDouble || !math.IsNaN(a.Value.Double())
+}
+
+// AddFragment adds what a GenAI log record tells of a span: f is the partial span.
+func (b *Batch) AddFragment(f *genai.Span, l *Log) {
+	c, e := &b.fragments, &b.enc
+	nanos, clamped := clamp(l.Time)
+	if clamped {
+		b.s.metrics.clampedTimes.Inc()
+	}
+	e.start(b, l.Project, dayOf(nanos))
+	e.fragment(f)
+	c.rows++
+	c.event.add(e, l, nanos)
+	c.detail.bytes(e.buf)
+	c.refs.end(e.appendRefs(&c.refs.elem))
+}
+
+// AddLog adds a log record that is not GenAI or belongs to no trace.
+func (b *Batch) AddLog(l *Log) {
+	c, e := &b.logs, &b.enc
+	nanos, clamped := clamp(l.Time)
+	if clamped {
+		b.s.metrics.clampedTimes.Inc()
+	}
+	e.start(b, l.Project, dayOf(nanos))
+	c.rows++
+	c.event.add(e, l, nanos)
+	c.severity.u8(l.Severity)
+	c.service.str(l.Service.Name)
+	c.scopeName.str(l.Scope.Name)
+	c.body.str(preview(l.Body, maxPreview))
+	c.refs.end(e.appendRefs(&c.refs.elem))
+}
+
+func (e *encoder) appendRefs(c *hashCol) int {
+	for i := range e.refs {
+		c.bytes(e.refs[i][:])
+	}
+	return len(e.refs)
+}
+
+func tokens(c *int64Col, t genai.Tokens) {
+	if !t.Known {
+		c.i64(-1)
+		return
+	}
+	c.i64(max(0, t.N))
+}
+
+// costScale is that of the column: Decimal(38, 12).
+const costScale = 12
+
+// parseCost reads a decimal into units of 10^-12, rounded towards zero.
+func parseCost(s string) (lo, hi uint64, ok bool) {
+	whole, frac, _ := strings.Cut(s, ".")
+	frac = (frac + "000000000000")[:costScale]
+	digits := whole + frac
+	if len(digits) <= 18 {
+		var n int64
+		for i := range len(digits) {
+			if digits[i] < '0' || digits[i] > '9' {
+				return bigCost(s)
+			}
+			n = n*10 + int64(digits[i]-'0')
+		}
+		return uint64(n), 0, true //nolint:gosec // never negative
+	}
+	return bigCost(s)
+}
+
+// bigCost reads signs, exponents and long numbers.
+func bigCost(s string) (lo, hi uint64, ok bool) {
+	r, ok := new(big.Rat).SetString(s)
+	if !ok || len(s) > 64 {
+		return 0, 0, false
+	}
+	r.Mul(r, new(big.Rat).SetInt64(1e12))
+	n := new(big.Int).Quo(r.Num(), r.Denom())
+	if n.BitLen() > 120 {
+		return 0, 0, false
+	}
+	if n.Sign() < 0 {
+		n.Add(n, new(big.Int).Lsh(big.NewInt(1), 128))
+	}
+	var b [16]byte
+	n.FillBytes(b[:])
+	for i := range 8 {
+		hi, lo = hi<<8|uint64(b[i]), lo<<8|uint64(b[8+i])
+	}
+	return lo, hi, true
+}
+
+// inputPreview is the beginning of the last user text.
+func inputPreview(s *genai.Span) string {
+	for i := len(s.Input) - 1; i >= 0; i-- {
+		if s.Input[i].Role == genai.RoleUser {
+			if t := firstText(s.Input[i].Parts); t != "" {
+				return preview(t, maxPreview)
+			}
+		}
+	}
+	return preview(s.Retrieval.Query, maxPreview)
+}
+
+func outputPreview(s *genai.Span) string {
+	for i := range s.Output {
+		if t := firstText(s.Output[i].Parts); t != "" {
+			return preview(t, maxPreview)
+		}
+	}
+	return ""
+}
+
+func firstText(parts []genai.Part) string {
+	for i := range parts {
+		if parts[i].Type == genai.PartText || parts[i].Type == genai.PartRefusal {
+			return parts[i].Content
+		}
+	}
+	return ""
+}
+
+// preview cuts s after n characters.
+func preview(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	at := 0
+	for range n {
+		_, size := utf8.DecodeRuneInString(s[at:])
+		if at += size; at >= len(s) {
+			return s
+		}
+	}
+	return s[:at]
+}

@@ -1,0 +1,202 @@
+package store
+
+import (
+	"encoding/binary"
+	"strings"
+)
+
+// A column holds the values of one column of a batch as ClickHouse's Native format wants them
+// (https://clickhouse.com/docs/en/interfaces/formats#native): appending a value appends its bytes,
+// and nothing is left to do when the block is sent.
+type column interface {
+	typeName() string
+	size() int // bytes, about
+	// prefix appends what comes before the column's data: the version of LowCardinality.
+	prefix(dst []byte) []byte
+	data(dst []byte) []byte
+	reset()
+}
+
+// fixedCol holds numbers and fixed strings, little endian.
+type fixedCol struct {
+	typ string
+	buf []byte
+}
+
+func (c *fixedCol) typeName() string         { return c.typ }
+func (c *fixedCol) size() int                { return len(c.buf) }
+func (c *fixedCol) prefix(dst []byte) []byte { return dst }
+func (c *fixedCol) data(dst []byte) []byte   { return append(dst, c.buf...) }
+func (c *fixedCol) reset()                   { c.buf = c.buf[:0] }
+func (c *fixedCol) u8(v uint8)               { c.buf = append(c.buf, v) }
+func (c *fixedCol) u16(v uint16)             { c.buf = binary.LittleEndian.AppendUint16(c.buf, v) }
+func (c *fixedCol) u32(v uint32)             { c.buf = binary.LittleEndian.AppendUint32(c.buf, v) }
+func (c *fixedCol) u64(v uint64)             { c.buf = binary.LittleEndian.AppendUint64(c.buf, v) }
+func (c *fixedCol) i64(v int64)              { c.u64(uint64(v)) } //nolint:gosec // two's complement is the format
+func (c *fixedCol) bytes(v []byte)           { c.buf = append(c.buf, v...) }
+
+// stringCol holds strings: length and bytes.
+type stringCol struct{ buf []byte }
+
+func (c *stringCol) typeName() string         { return "String" }
+func (c *stringCol) size() int                { return len(c.buf) }
+func (c *stringCol) prefix(dst []byte) []byte { return dst }
+func (c *stringCol) data(dst []byte) []byte   { return append(dst, c.buf...) }
+func (c *stringCol) reset()                   { c.buf = c.buf[:0] }
+func (c *stringCol) str(s string) {
+	c.buf = binary.AppendUvarint(c.buf, uint64(len(s)))
+	c.buf = append(c.buf, s...)
+}
+
+func (c *stringCol) bytes(b []byte) {
+	c.buf = binary.AppendUvarint(c.buf, uint64(len(b)))
+	c.buf = append(c.buf, b...)
+}
+
+// lowCol is LowCardinality(String): a dictionary and indexes into it.
+type lowCol struct {
+	dict stringCol
+	n    uint32 // entries of dict
+	keys []uint32
+	seen map[string]uint32
+	last string
+	lkey uint32
+}
+
+// maxDictBytes bounds the memory of names that a column remembers between batches, in entries.
+const maxDictEntries = 1 << 16
+
+func (c *lowCol) typeName() string { return "LowCardinality(String)" }
+func (c *lowCol) size() int        { return 4*len(c.keys) + c.dict.size() }
+
+func (c *lowCol) str(s string) {
+	if s == c.last && len(c.keys) > 0 {
+		c.keys = append(c.keys, c.lkey)
+		return
+	}
+	k, ok := c.seen[s]
+	if !ok {
+		if c.seen == nil {
+			c.seen = make(map[string]uint32)
+		}
+		s = strings.Clone(s) // s may alias a payload that is reused
+		k = c.n
+		c.n++
+		c.seen[s] = k
+		c.dict.str(s)
+	}
+	c.last, c.lkey = s, k
+	c.keys = append(c.keys, k)
+}
+
+func (c *lowCol) reset() {
+	c.dict.reset()
+	c.n, c.keys, c.last = 0, c.keys[:0], ""
+	if len(c.seen) > maxDictEntries {
+		c.seen = nil
+	}
+	clear(c.seen)
+}
+
+// The serialization of LowCardinality: version 1, then flags and the index type in one word.
+const (
+	lowCardinalityVersion = 1
+	lowHasDictionary      = 1<<9 | 1<<10 // additional keys, to be updated
+	lowIndexU32           = 2
+)
+
+func (c *lowCol) prefix(dst []byte) []byte {
+	return binary.LittleEndian.AppendUint64(dst, lowCardinalityVersion)
+}
+
+func (c *lowCol) data(dst []byte) []byte {
+	if len(c.keys) == 0 {
+		return dst
+	}
+	dst = binary.LittleEndian.AppendUint64(dst, lowHasDictionary|lowIndexU32)
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(c.n))
+	dst = append(dst, c.dict.buf...)
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(len(c.keys)))
+	for _, k := range c.keys {
+		dst = binary.LittleEndian.AppendUint32(dst, k)
+	}
+	return dst
+}
+
+// mapCol is Map(LowCardinality(String), String).
+type mapCol struct {
+	offsets fixedCol
+	n       uint64
+	keys    lowCol
+	values  stringCol
+}
+
+func (c *mapCol) typeName() string         { return "Map(LowCardinality(String), String)" }
+func (c *mapCol) size() int                { return c.offsets.size() + c.keys.size() + c.values.size() }
+func (c *mapCol) prefix(dst []byte) []byte { return c.keys.prefix(dst) }
+func (c *mapCol) data(dst []byte) []byte {
+	return c.values.data(c.keys.data(c.offsets.data(dst)))
+}
+
+func (c *mapCol) reset() {
+	c.offsets.reset()
+	c.n = 0
+	c.keys.reset()
+	c.values.reset()
+}
+
+func (c *mapCol) put(k, v string) { c.keys.str(k); c.values.str(v); c.n++ }
+func (c *mapCol) end()            { c.offsets.u64(c.n) }
+
+// table is the rows of one table in a batch.
+type table struct {
+	name    string
+	columns []namedColumn
+	rows    int
+}
+
+type namedColumn struct {
+	name string
+	column
+}
+
+func (t *table) size() int {
+	n := 0
+	for _, c := range t.columns {
+		n += c.size()
+	}
+	return n
+}
+
+func (t *table) reset() {
+	t.rows = 0
+	for _, c := range t.columns {
+		c.reset()
+	}
+}
+
+// block appends the rows as one Native block of revision 0.
+func (t *table) block(dst []byte) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(t.columns)))
+	dst = binary.AppendUvarint(dst, uint64(t.rows))
+	for _, c := range t.columns {
+		dst = appendText(appendText(dst, c.name), c.typeName())
+		if t.rows > 0 {
+			dst = c.data(c.prefix(dst))
+		}
+	}
+	return dst
+}
+
+func appendText(dst []byte, s string) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
+}
+
+// insertSQL names the columns, so that their order in the table does not matter.
+func (t *table) insertSQL() string {
+	names := make([]string, len(t.columns))
+	for i, c := range t.columns {
+		names[i] = "`" + c.name + "`"
+	}
+	return "INSERT INTO " + t.name + " (" + strings.Join(names, ", ") + ") FORMAT Native"
+}

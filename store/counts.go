@@ -1,0 +1,104 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+type param struct{ name, value string }
+type params []param
+
+// query runs a statement; method names the caller in the engine's query log.
+func (s *Store) query(ctx context.Context, method, sql string, ps params) (driver.Rows, error) {
+	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"log_comment": method}))
+	args := make([]any, len(ps))
+	for i, p := range ps {
+		args[i] = clickhouse.Named(p.name, p.value)
+	}
+	return s.conn.Query(ctx, sql, args...)
+}
+
+// each runs a statement and calls scan for every row.
+func (s *Store) each(ctx context.Context, method, sql string, ps params, scan func(driver.Rows) error) error {
+	rows, err := s.query(ctx, method, sql, ps)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+const counts = `
+SELECT
+    (SELECT count() FROM spans WHERE project = {project:String}),
+    (SELECT uniqExact(trace_id) FROM traces WHERE project = {project:String} AND spans > 0),
+    (SELECT count() FROM logs WHERE project = {project:String}),
+    (SELECT count() FROM fragments WHERE project = {project:String})`
+
+// Counts says how much of a project is stored, exactly.
+func (s *Store) Counts(ctx context.Context, project string) (Counts, error) {
+	var n [4]uint64
+	err := s.each(ctx, "Counts", counts, params{{"project", project}}, func(r driver.Rows) error {
+		return r.Scan(&n[0], &n[1], &n[2], &n[3])
+	})
+	if err != nil {
+		return Counts{}, fmt.Errorf("count project %q: %w", project, err)
+	}
+	return Counts{Spans: int64(n[0]), Traces: int64(n[1]), Logs: int64(n[2]), Fragments: int64(n[3])}, nil //nolint:gosec // counts of rows
+}
+
+const projects = `
+SELECT project, min(start), max(end), sum(spans)
+FROM traces GROUP BY project ORDER BY project`
+
+// Projects lists who owns data.
+func (s *Store) Projects(ctx context.Context) (list []Project, err error) {
+	err = s.each(ctx, "Projects", projects, nil, func(r driver.Rows) error {
+		var p Project
+		var n uint64
+		err := r.Scan(&p.Name, &p.FirstSeen, &p.LastSeen, &n)
+		p.Spans = int64(n) //nolint:gosec // a count of rows
+		list = append(list, p)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list projects: %w", err)
+	}
+	return list, nil
+}
+
+const storageStats = `
+SELECT table, sum(rows), sum(bytes_on_disk), sum(data_uncompressed_bytes), count(),
+       min(toDateTime(min_date)), max(toDateTime(max_date)),
+       sum(secondary_indices_compressed_bytes), sum(primary_key_bytes_in_memory)
+FROM system.parts WHERE active AND database = currentDatabase() GROUP BY table ORDER BY table`
+
+// StorageStats says what each table costs on disk.
+func (s *Store) StorageStats(ctx context.Context) (list []StorageStats, err error) {
+	err = s.each(ctx, "StorageStats", storageStats, nil, func(r driver.Rows) error {
+		var st StorageStats
+		var n [6]uint64
+		var oldest, newest time.Time
+		if err := r.Scan(&st.Table, &n[0], &n[1], &n[2], &n[3], &oldest, &newest, &n[4], &n[5]); err != nil {
+			return err
+		}
+		st.Rows, st.BytesOnDisk, st.BytesUncompressed = int64(n[0]), int64(n[1]), int64(n[2]) //nolint:gosec // sizes
+		st.Parts, st.IndexBytes, st.MarksInCore = int64(n[3]), int64(n[4]), int64(n[5])       //nolint:gosec // sizes
+		st.OldestDay, st.NewestDay = oldest, newest
+		list = append(list, st)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read storage statistics: %w", err)
+	}
+	return list, nil
+}

@@ -1,0 +1,443 @@
+package store
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/tiltmeter/tiltmeter/genai"
+	"github.com/tiltmeter/tiltmeter/store/content"
+)
+
+const (
+	// MaxTraceSpans bounds what Trace returns.
+	MaxTraceSpans = 100_000
+	// maxFragments bounds the log records that are merged into one span or trace.
+	maxFragments = 20_000
+	// logSlack is how far a log record may lie outside of its trace's spans in time.
+	logSlack = time.Hour
+)
+
+const traceTimes = `
+SELECT min(first), max(last), count() FROM trace_times
+WHERE project = {project:String} AND trace_id = unhex({trace:String})`
+
+// span columns in the order in which spanRow scans them.
+const spanColumnList = `span_id, parent_span_id, name, kind, start, duration_ns, status,
+    service, service_namespace, service_version, service_instance, environment, language,
+    scope_name, scope_version, dialect, dialect_version,
+    operation, provider, framework, request_model, response_model, response_id, finish_reasons,
+    input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, ttft_ns,
+    agent_name, workflow, conversation, user, prompt_name, prompt_version, tool_name, error_type, tags,
+    mapKeys(attributes), mapValues(attributes), input_messages, output_messages, input_preview, output_preview, refs, detail`
+
+const spanWhere = `
+FROM spans
+WHERE project = {project:String} AND trace_id = unhex({trace:String})
+  AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})`
+
+const spansByTrace = `SELECT ` + spanColumnList + spanWhere + `
+ORDER BY start, span_id LIMIT 1 BY span_id LIMIT {limit:UInt32}`
+
+const spanByID = `SELECT ` + spanColumnList + spanWhere + `
+  AND span_id = unhex({span:String}) LIMIT 1`
+
+const contentSpans = `SELECT ` + spanColumnList + spanWhere + `
+  AND notEmpty(refs) AND operation != '' ORDER BY start, span_id LIMIT 1 BY span_id LIMIT {limit:UInt32}`
+
+const rawByID = `SELECT parent_span_id, name, kind, start, duration_ns, refs, raw, resource, scope` + spanWhere + `
+  AND span_id = unhex({span:String}) LIMIT 1`
+
+const fragmentWhere = `
+WHERE project = {project:String} AND trace_id = unhex({trace:String})
+  AND time BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
+  AND ({span:String} = '' OR span_id = unhex({span:String}))`
+
+const fragmentsByTrace = `SELECT span_id, time, refs, detail FROM fragments` + fragmentWhere + `
+ORDER BY time, seq LIMIT {limit:UInt32}`
+
+const rawLogs = `
+SELECT time, seq, refs, raw, resource, scope FROM fragments` + fragmentWhere + `
+UNION ALL SELECT time, seq, refs, raw, resource, scope FROM logs` + fragmentWhere + `
+ORDER BY time, seq LIMIT {limit:UInt32}`
+
+// span is one row of spans.
+type spanRow struct {
+	SpanOutline
+	keys, values []string
+	refs         []content.Hash
+	detail       string
+	day          uint16
+}
+
+func (w *spanRow) scan(r driver.Rows, project string, trace genai.TraceID) error {
+	s := &w.Span
+	var id, parent string
+	var kind, status uint8
+	var start time.Time
+	var duration, ttft int64
+	var counts [5]int64
+	var finish, refs []string
+	var in, out uint32
+	var op string
+	err := r.Scan(&id, &parent, &s.Name, &kind, &start, &duration, &status,
+		&s.Service.Name, &s.Service.Namespace, &s.Service.Version, &s.Service.InstanceID, &s.Service.Environment, &s.Service.Language,
+		&s.Scope.Name, &s.Scope.Version, &s.Dialect, &s.DialectVersion,
+		&op, &s.Provider, &s.Framework, &s.RequestModel, &s.ResponseModel, &s.ResponseID, &finish,
+		&counts[0], &counts[1], &counts[2], &counts[3], &counts[4], &ttft,
+		&s.Agent.Name, &s.Workflow, &s.Conversation, &s.User, &s.Prompt.Name, &s.Prompt.Version, &s.Tool.Name, &s.Error.Type, &s.Tags,
+		&w.keys, &w.values, &in, &out, &w.InputPreview, &w.OutputPreview, &refs, &w.detail)
+	if err != nil {
+		return err
+	}
+	s.Project, s.TraceID, s.Operation = project, trace, genai.Operation(op)
+	copy(s.SpanID[:], id)
+	copy(s.ParentSpanID[:], parent)
+	s.Kind, s.StatusCode = genai.Kind(kind), genai.StatusCode(status)
+	s.Start, s.End = start.UTC(), start.UTC().Add(time.Duration(duration))
+	s.TimeToFirstToken = time.Duration(ttft)
+	for i, t := range []*genai.Tokens{&s.Usage.Input, &s.Usage.Output, &s.Usage.CacheRead, &s.Usage.CacheWrite, &s.Usage.Reasoning} {
+		if counts[i] >= 0 {
+			*t = genai.Count(counts[i])
+		}
+	}
+	for _, f := range finish {
+		s.FinishReasons = append(s.FinishReasons, genai.FinishReason(f))
+	}
+	if len(s.Tags) == 0 {
+		s.Tags = nil
+	}
+	w.InputMessages, w.OutputMessages = int(in), int(out)
+	w.refs = hashes(refs)
+	w.day = dayOf(start.UnixNano())
+	return nil
+}
+
+func hashes(list []string) []content.Hash {
+	out := make([]content.Hash, len(list))
+	for i := range list {
+		out[i] = content.Hash([]byte(list[i]))
+	}
+	return out
+}
+
+// read fills the span from detail.
+func (w *spanRow) read(p *pieces) (genai.Span, error) {
+	s := w.Span
+	var types []byte
+	d := decoder{refs: w.refs, get: p}
+	if err := d.detail(&s, []byte(w.detail), &types); err != nil {
+		return s, err
+	}
+	if len(types) > 0 {
+		s.Attributes = mergeAttributes(types, w.keys, w.values, s.Attributes)
+	}
+	return s, nil
+}
+
+// span of time in which a trace's spans start.
+type traceRange struct{ from, to int64 }
+
+func (s *Store) traceRange(ctx context.Context, project string, trace genai.TraceID) (tr traceRange, err error) {
+	var first, last time.Time
+	var n uint64
+	err = s.each(ctx, "traceRange", traceTimes, params{{"project", project}, {"trace", trace.String()}}, func(r driver.Rows) error {
+		return r.Scan(&first, &last, &n)
+	})
+	if err != nil {
+		return tr, fmt.Errorf("look up trace %s: %w", trace, err)
+	}
+	if n == 0 {
+		return tr, fmt.Errorf("trace %s: %w", trace, ErrNotFound)
+	}
+	return traceRange{first.UnixNano(), last.UnixNano()}, nil
+}
+
+func (tr traceRange) params(project string, trace genai.TraceID) params {
+	return params{{"project", project}, {"trace", trace.String()}, {"from", strconv.FormatInt(tr.from, 10)}, {"to", strconv.FormatInt(tr.to, 10)}}
+}
+
+func (tr traceRange) logParams(project string, trace genai.TraceID, span string) params {
+	tr.from = max(0, tr.from-int64(logSlack))
+	tr.to = min(maxTime, tr.to+int64(logSlack))
+	return append(tr.params(project, trace), param{"span", span}, param{"limit", strconv.Itoa(maxFragments)})
+}
+
+func (s *Store) spanRows(ctx context.Context, method, sql string, project string, trace genai.TraceID, ps params) (rows []spanRow, err error) {
+	err = s.each(ctx, method, sql, ps, func(r driver.Rows) error {
+		rows = append(rows, spanRow{})
+		return rows[len(rows)-1].scan(r, project, trace)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read spans of trace %s: %w", trace, err)
+	}
+	return rows, nil
+}
+
+// Trace returns a trace with its spans, without contents, or ErrNotFound.
+func (s *Store) Trace(ctx context.Context, project string, id genai.TraceID) (*TraceDetail, error) {
+	tr, err := s.traceRange(ctx, project, id)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.spanRows(ctx, "Trace", spansByTrace, project, id, append(tr.params(project, id), param{"limit", strconv.Itoa(MaxTraceSpans + 1)}))
+	if err != nil {
+		return nil, err
+	}
+	out := &TraceDetail{}
+	if len(rows) > MaxTraceSpans {
+		rows, out.Truncated = rows[:MaxTraceSpans], true
+	}
+	out.Spans = make([]SpanOutline, len(rows))
+	for i := range rows {
+		out.Spans[i] = rows[i].SpanOutline
+		if out.Spans[i].Span, err = rows[i].read(&pieces{skip: true}); err != nil {
+			return nil, err
+		}
+	}
+	summaries, err := s.summaries(ctx, project, []genai.TraceID{id}, tr)
+	if err != nil {
+		return nil, err
+	}
+	if len(summaries) == 1 {
+		out.Summary = summaries[0]
+	}
+	return out, nil
+}
+
+// Span returns one span with everything, log fragments merged, or ErrNotFound.
+func (s *Store) Span(ctx context.Context, project string, trace genai.TraceID, id genai.SpanID) (*genai.Span, error) {
+	tr, err := s.traceRange(ctx, project, trace)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.spanRows(ctx, "Span", spanByID, project, trace, append(tr.params(project, trace), param{"span", hexSpan(id)}))
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) == 0 {
+		return nil, fmt.Errorf("span %s of trace %s: %w", id, trace, ErrNotFound)
+	}
+	spans, err := s.whole(ctx, rows, tr, hexSpan(id))
+	if err != nil {
+		return nil, err
+	}
+	return &spans[0], nil
+}
+
+// SpansWithContent returns the GenAI spans of a trace that carry content, with it, by start.
+func (s *Store) SpansWithContent(ctx context.Context, project string, trace genai.TraceID, limit int) ([]genai.Span, error) {
+	tr, err := s.traceRange(ctx, project, trace)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.spanRows(ctx, "SpansWithContent", contentSpans, project, trace,
+		append(tr.params(project, trace), param{"limit", strconv.Itoa(min(max(1, limit), MaxTraceSpans))}))
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	return s.whole(ctx, rows, tr, "")
+}
+
+// fragmentRow is one row of fragments.
+type fragmentRow struct {
+	span   genai.SpanID
+	refs   []content.Hash
+	detail string
+	day    uint16
+}
+
+// whole reads rows of one trace with their contents and merges the fragments of log records.
+func (s *Store) whole(ctx context.Context, rows []spanRow, tr traceRange, span string) (spans []genai.Span, err error) {
+	project, trace := rows[0].Project, rows[0].TraceID
+	var frags []fragmentRow
+	at := place{project: project}
+	err = s.each(ctx, "fragments", fragmentsByTrace, tr.logParams(project, trace, span), func(r driver.Rows) error {
+		var f fragmentRow
+		var id string
+		var when time.Time
+		var refs []string
+		err := r.Scan(&id, &when, &refs, &f.detail)
+		copy(f.span[:], id)
+		f.refs, f.day = hashes(refs), dayOf(when.UnixNano())
+		at.add(f.day)
+		frags = append(frags, f)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read log fragments of trace %s: %w", trace, err)
+	}
+	for i := range rows {
+		at.add(rows[i].day)
+	}
+	var parts map[genai.SpanID][]genai.Span
+	err = s.resolve(ctx, at, func(p *pieces) (err error) {
+		spans, parts = make([]genai.Span, len(rows)), map[genai.SpanID][]genai.Span{}
+		for i := range rows {
+			if spans[i], err = rows[i].read(p); err != nil {
+				return err
+			}
+		}
+		for _, f := range frags {
+			part := genai.Span{Project: project, TraceID: trace, SpanID: f.span}
+			d := decoder{refs: f.refs, get: p}
+			var types []byte
+			if err := d.detail(&part, []byte(f.detail), &types); err != nil {
+				return err
+			}
+			parts[f.span] = append(parts[f.span], part)
+		}
+		return nil
+	})
+	for i := range spans {
+		if list := parts[spans[i].SpanID]; len(list) > 0 {
+			spans[i].Merge(list)
+		}
+	}
+	return spans, err
+}
+
+func (p *place) add(day uint16) {
+	if !slices.Contains(p.days, day) {
+		p.days = append(p.days, day)
+	}
+}
+
+func hexSpan(id genai.SpanID) string { return hex.EncodeToString(id[:]) }
+
+func dayString(d uint16) string { return time.Unix(int64(d)*86400, 0).UTC().Format(time.DateOnly) }
+
+// rawRow is what of a row is needed to rebuild what was sent.
+type rawRow struct {
+	head            []byte // fields that only columns hold
+	raw             []byte
+	refs            []content.Hash
+	resource, scope content.Hash
+	shape           content.Shape
+}
+
+// RawSpan returns a span as it was sent, with its log records, or ErrNotFound. The fields of the
+// span come in the order of their numbers as far as columns hold them, then as they were sent.
+func (s *Store) RawSpan(ctx context.Context, project string, trace genai.TraceID, id genai.SpanID) (*RawSpan, error) {
+	tr, err := s.traceRange(ctx, project, trace)
+	if err != nil {
+		return nil, err
+	}
+	at := place{project: project}
+	rows, err := s.rawSpan(ctx, project, trace, id, tr, &at)
+	if err != nil {
+		return nil, err
+	}
+	logs, err := s.rawLogs(ctx, project, trace, id, tr, &at)
+	if err != nil {
+		return nil, err
+	}
+	rows = append(rows, logs...)
+	var out *RawSpan
+	err = s.resolve(ctx, at, func(p *pieces) error {
+		out = &RawSpan{}
+		for i := range rows {
+			resource, scope, msg, err := rows[i].restore(p)
+			switch {
+			case err != nil:
+				return fmt.Errorf("rebuild span %s of trace %s: %w", id, trace, err)
+			case i == 0:
+				out.Resource, out.Scope, out.Span = resource, scope, msg
+			default:
+				out.Logs = append(out.Logs, RawLog{Resource: resource, Scope: scope, Record: msg})
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+func (s *Store) rawSpan(ctx context.Context, project string, trace genai.TraceID, id genai.SpanID, tr traceRange, at *place) (rows []rawRow, err error) {
+	err = s.each(ctx, "RawSpan", rawByID, append(tr.params(project, trace), param{"span", hexSpan(id)}), func(r driver.Rows) error {
+		var parent, name, raw, resource, scope string
+		var kind uint8
+		var start time.Time
+		var duration int64
+		var refs []string
+		if err := r.Scan(&parent, &name, &kind, &start, &duration, &refs, &raw, &resource, &scope); err != nil {
+			return err
+		}
+		row := rawRow{raw: []byte(raw), refs: hashes(refs), resource: content.Hash([]byte(resource)), scope: content.Hash([]byte(scope)), shape: content.SpanShape}
+		if content.HasRefs(row.raw) {
+			row.head = spanHead(trace, id, parent, name, kind, start.UnixNano(), duration, row.raw)
+		}
+		at.add(dayOf(start.UnixNano()))
+		rows = append(rows, row)
+		return nil
+	})
+	if err == nil && len(rows) == 0 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read raw span %s of trace %s: %w", id, trace, err)
+	}
+	return rows, nil
+}
+
+// spanHead writes the fields of a span that only columns hold (opentelemetry.proto.trace.v1.Span).
+func spanHead(trace genai.TraceID, id genai.SpanID, parent, name string, kind uint8, start, duration int64, raw []byte) []byte {
+	b := protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), trace[:])
+	b = protowire.AppendBytes(protowire.AppendTag(b, 2, protowire.BytesType), id[:])
+	if parent != string(make([]byte, 8)) {
+		b = protowire.AppendString(protowire.AppendTag(b, 4, protowire.BytesType), parent)
+	}
+	if name != "" {
+		b = protowire.AppendString(protowire.AppendTag(b, 5, protowire.BytesType), name)
+	}
+	if kind != 0 {
+		b = protowire.AppendVarint(protowire.AppendTag(b, 6, protowire.VarintType), uint64(kind))
+	}
+	if content.HasField(raw, 7) || content.HasField(raw, 8) {
+		return b // the times were clamped: raw has the sender's
+	}
+	b = protowire.AppendFixed64(protowire.AppendTag(b, 7, protowire.Fixed64Type), uint64(start)) //nolint:gosec // clamped to 1970 and later
+	if end := start + duration; end != 0 {
+		b = protowire.AppendFixed64(protowire.AppendTag(b, 8, protowire.Fixed64Type), uint64(end)) //nolint:gosec // as sent
+	}
+	return b
+}
+
+func (s *Store) rawLogs(ctx context.Context, project string, trace genai.TraceID, id genai.SpanID, tr traceRange, at *place) (rows []rawRow, err error) {
+	err = s.each(ctx, "RawSpan", rawLogs, tr.logParams(project, trace, hexSpan(id)), func(r driver.Rows) error {
+		var when time.Time
+		var seq uint64
+		var refs []string
+		var raw, resource, scope string
+		if err := r.Scan(&when, &seq, &refs, &raw, &resource, &scope); err != nil {
+			return err
+		}
+		at.add(dayOf(when.UnixNano()))
+		rows = append(rows, rawRow{raw: []byte(raw), refs: hashes(refs), resource: content.Hash([]byte(resource)), scope: content.Hash([]byte(scope)), shape: content.LogRecordShape})
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read log records of span %s: %w", id, err)
+	}
+	return rows, nil
+}
+
+func (w *rawRow) restore(p *pieces) (resource, scope, msg []byte, err error) {
+	d := decoder{refs: w.refs, get: p}
+	msg, err = content.Restore(slices.Clone(w.head), w.raw, w.shape, func(dst, ref []byte) ([]byte, error) {
+		return d.appendJoined(dst, ref), d.err
+	})
+	if !w.resource.IsZero() {
+		resource = []byte(p.text(w.resource))
+	}
+	if !w.scope.IsZero() {
+		scope = []byte(p.text(w.scope))
+	}
+	return resource, scope, msg, errors.Join(err, d.err)
+}

@@ -1,0 +1,268 @@
+package store
+
+import (
+	"github.com/tiltmeter/tiltmeter/genai"
+	"github.com/tiltmeter/tiltmeter/store/content"
+)
+
+// The types of the columns; their zero values are ready.
+type (
+	u8Col    struct{ fixedCol }
+	u16Col   struct{ fixedCol }
+	u32Col   struct{ fixedCol }
+	u64Col   struct{ fixedCol }
+	int64Col struct{ fixedCol }
+	timeCol  struct{ fixedCol }
+	dayCol   struct{ fixedCol }
+	costCol  struct{ fixedCol }
+	idCol    struct{ fixedCol }
+	hashCol  struct{ fixedCol }
+)
+
+func (*u8Col) typeName() string    { return "UInt8" }
+func (*u16Col) typeName() string   { return "UInt16" }
+func (*u32Col) typeName() string   { return "UInt32" }
+func (*u64Col) typeName() string   { return "UInt64" }
+func (*int64Col) typeName() string { return "Int64" }
+func (*timeCol) typeName() string  { return "DateTime64(9, 'UTC')" }
+func (*dayCol) typeName() string   { return "Date" }
+func (*costCol) typeName() string  { return "Decimal(38, 12)" }
+func (*idCol) typeName() string    { return "FixedString(8)" }
+func (*hashCol) typeName() string  { return "FixedString(16)" }
+
+func (c *hashCol) hash(h content.Hash) { c.bytes(h[:]) }
+
+type hashesCol struct {
+	offsets fixedCol
+	n       uint64
+	elem    hashCol
+}
+
+func (c *hashesCol) typeName() string         { return "Array(FixedString(16))" }
+func (c *hashesCol) size() int                { return c.offsets.size() + c.elem.size() }
+func (c *hashesCol) prefix(dst []byte) []byte { return dst }
+func (c *hashesCol) data(dst []byte) []byte   { return c.elem.data(c.offsets.data(dst)) }
+func (c *hashesCol) reset()                   { c.offsets.reset(); c.n = 0; c.elem.reset() }
+func (c *hashesCol) end(n int)                { c.n += uint64(n); c.offsets.u64(c.n) } //nolint:gosec // a length
+
+type namesCol struct {
+	offsets fixedCol
+	n       uint64
+	elem    lowCol
+}
+
+func (c *namesCol) typeName() string         { return "Array(LowCardinality(String))" }
+func (c *namesCol) size() int                { return c.offsets.size() + c.elem.size() }
+func (c *namesCol) prefix(dst []byte) []byte { return c.elem.prefix(dst) }
+func (c *namesCol) data(dst []byte) []byte   { return c.elem.data(c.offsets.data(dst)) }
+func (c *namesCol) reset()                   { c.offsets.reset(); c.n = 0; c.elem.reset() }
+func (c *namesCol) end(n int)                { c.n += uint64(n); c.offsets.u64(c.n) } //nolint:gosec // a length
+
+type contentColumns struct {
+	table
+	project, kind lowCol
+	day           dayCol
+	hash          hashCol
+	body          stringCol
+}
+
+func (c *contentColumns) init() {
+	c.name = "contents"
+	c.columns = []namedColumn{{"project", &c.project}, {"day", &c.day}, {"hash", &c.hash}, {"kind", &c.kind}, {"body", &c.body}}
+}
+
+type chunkColumns struct {
+	table
+	project  lowCol
+	day      dayCol
+	hash     hashCol
+	body     stringCol
+	children hashesCol
+}
+
+func (c *chunkColumns) init() {
+	c.name = "chunks"
+	c.columns = []namedColumn{{"project", &c.project}, {"day", &c.day}, {"hash", &c.hash}, {"body", &c.body}, {"children", &c.children}}
+}
+
+// eventColumns are those that every log record has.
+type eventColumns struct {
+	project, eventName       lowCol
+	traceID, resource, scope hashCol
+	spanID                   idCol
+	time                     timeCol
+	seq                      u64Col
+	raw                      stringCol
+}
+
+func (c *eventColumns) columns() []namedColumn {
+	return []namedColumn{
+		{"project", &c.project}, {"trace_id", &c.traceID}, {"span_id", &c.spanID}, {"time", &c.time}, {"seq", &c.seq},
+		{"event_name", &c.eventName}, {"resource", &c.resource}, {"scope", &c.scope}, {"raw", &c.raw},
+	}
+}
+
+func (c *eventColumns) add(e *encoder, l *Log, nanos int64) {
+	c.project.str(l.Project)
+	c.traceID.bytes(l.TraceID[:])
+	c.spanID.bytes(l.SpanID[:])
+	c.time.i64(nanos)
+	c.seq.u64(l.Seq)
+	c.eventName.str(l.EventName)
+	c.resource.hash(e.unreadBytes(l.Service.Raw))
+	c.scope.hash(e.unreadBytes(l.Scope.Raw))
+	e.raw = content.Cut(e.raw[:0], l.Raw, content.LogRecordShape, 0, e.putRaw)
+	c.raw.bytes(e.raw)
+}
+
+type fragmentColumns struct {
+	table
+	event  eventColumns
+	refs   hashesCol
+	detail stringCol
+}
+
+func (c *fragmentColumns) init() {
+	c.name = "fragments"
+	c.columns = append(c.event.columns(), namedColumn{"refs", &c.refs}, namedColumn{"detail", &c.detail})
+}
+
+type logColumns struct {
+	table
+	event              eventColumns
+	severity           u8Col
+	service, scopeName lowCol
+	body               stringCol
+	refs               hashesCol
+}
+
+func (c *logColumns) init() {
+	c.name = "logs"
+	c.columns = append(c.event.columns(), namedColumn{"severity", &c.severity}, namedColumn{"service", &c.service},
+		namedColumn{"scope_name", &c.scopeName}, namedColumn{"body", &c.body}, namedColumn{"refs", &c.refs})
+}
+
+type spanColumns struct {
+	table
+	project, name, service, namespace, version, instance, environment, language lowCol
+	scopeName, scopeVersion, dialect, dialectVersion                            lowCol
+	operation, provider, framework, requestModel, responseModel                 lowCol
+	agent, workflow, promptName, promptVersion, tool, errorType, currency       lowCol
+	traceID, resource, scope                                                    hashCol
+	spanID, parent                                                              idCol
+	kind, status, outcome                                                       u8Col
+	start                                                                       timeCol
+	duration, ttft                                                              int64Col
+	input, output, cacheRead, cacheWrite, reasoning                             int64Col
+	cost                                                                        costCol
+	responseID, conversation, user, inputPreview, outputPreview, detail, raw    stringCol
+	finish, tags, warnings                                                      namesCol
+	attributes                                                                  mapCol
+	inputMessages, outputMessages                                               u32Col
+	refs                                                                        hashesCol
+}
+
+func (c *spanColumns) init() {
+	c.table.name = "spans"
+	c.columns = []namedColumn{
+		{"project", &c.project}, {"trace_id", &c.traceID}, {"span_id", &c.spanID}, {"parent_span_id", &c.parent},
+		{"name", &c.name}, {"kind", &c.kind}, {"start", &c.start}, {"duration_ns", &c.duration},
+		{"status", &c.status}, {"outcome", &c.outcome},
+		{"service", &c.service}, {"service_namespace", &c.namespace}, {"service_version", &c.version},
+		{"service_instance", &c.instance}, {"environment", &c.environment}, {"language", &c.language},
+		{"scope_name", &c.scopeName}, {"scope_version", &c.scopeVersion},
+		{"dialect", &c.dialect}, {"dialect_version", &c.dialectVersion},
+		{"operation", &c.operation}, {"provider", &c.provider}, {"framework", &c.framework},
+		{"request_model", &c.requestModel}, {"response_model", &c.responseModel}, {"response_id", &c.responseID},
+		{"finish_reasons", &c.finish},
+		{"input_tokens", &c.input}, {"output_tokens", &c.output}, {"cache_read_tokens", &c.cacheRead},
+		{"cache_write_tokens", &c.cacheWrite}, {"reasoning_tokens", &c.reasoning},
+		{"cost", &c.cost}, {"cost_currency", &c.currency}, {"ttft_ns", &c.ttft},
+		{"agent_name", &c.agent}, {"workflow", &c.workflow}, {"conversation", &c.conversation}, {"user", &c.user},
+		{"prompt_name", &c.promptName}, {"prompt_version", &c.promptVersion}, {"tool_name", &c.tool},
+		{"error_type", &c.errorType}, {"tags", &c.tags}, {"warnings", &c.warnings}, {"attributes", &c.attributes},
+		{"input_messages", &c.inputMessages}, {"output_messages", &c.outputMessages},
+		{"input_preview", &c.inputPreview}, {"output_preview", &c.outputPreview},
+		{"refs", &c.refs}, {"detail", &c.detail}, {"resource", &c.resource}, {"scope", &c.scope}, {"raw", &c.raw},
+	}
+}
+
+func (c *spanColumns) core(s *genai.Span, start int64) {
+	c.project.str(s.Project)
+	c.traceID.bytes(s.TraceID[:])
+	c.spanID.bytes(s.SpanID[:])
+	c.parent.bytes(s.ParentSpanID[:])
+	c.name.str(s.Name)
+	c.kind.u8(uint8(s.Kind))
+	c.start.i64(start)
+	c.duration.i64(clampNano(s.End) - start)
+	c.status.u8(uint8(s.StatusCode))
+	if s.Failed() {
+		c.outcome.u8(1)
+	} else {
+		c.outcome.u8(0)
+	}
+	c.service.str(s.Service.Name)
+	c.namespace.str(s.Service.Namespace)
+	c.version.str(s.Service.Version)
+	c.instance.str(s.Service.InstanceID)
+	c.environment.str(s.Service.Environment)
+	c.language.str(s.Service.Language)
+	c.scopeName.str(s.Scope.Name)
+	c.scopeVersion.str(s.Scope.Version)
+	c.dialect.str(s.Dialect)
+	c.dialectVersion.str(s.DialectVersion)
+}
+
+func (c *spanColumns) genAI(s *genai.Span) {
+	c.operation.str(string(s.Operation))
+	c.provider.str(s.Provider)
+	c.framework.str(s.Framework)
+	c.requestModel.str(s.RequestModel)
+	c.responseModel.str(s.ResponseModel)
+	c.responseID.str(s.ResponseID)
+	for _, f := range s.FinishReasons {
+		c.finish.elem.str(string(f))
+	}
+	c.finish.end(len(s.FinishReasons))
+	tokens(&c.input, s.Usage.Input)
+	tokens(&c.output, s.Usage.Output)
+	tokens(&c.cacheRead, s.Usage.CacheRead)
+	tokens(&c.cacheWrite, s.Usage.CacheWrite)
+	tokens(&c.reasoning, s.Usage.Reasoning)
+	c.money(s.Cost)
+	c.ttft.i64(int64(s.TimeToFirstToken))
+	c.agent.str(s.Agent.Name)
+	c.workflow.str(s.Workflow)
+	c.conversation.str(s.Conversation)
+	c.user.str(s.User)
+	c.promptName.str(s.Prompt.Name)
+	c.promptVersion.str(s.Prompt.Version)
+	c.tool.str(s.Tool.Name)
+	c.errorType.str(s.Error.Type)
+	for _, t := range s.Tags {
+		c.tags.elem.str(t)
+	}
+	c.tags.end(len(s.Tags))
+	for i := range s.Warnings {
+		c.warnings.elem.str(string(s.Warnings[i].Code))
+	}
+	c.warnings.end(len(s.Warnings))
+}
+
+func (c *spanColumns) money(m genai.Cost) {
+	lo, hi, ok := uint64(0), uint64(0), false
+	if m.Amount != "" {
+		lo, hi, ok = parseCost(m.Amount)
+	}
+	c.cost.u64(lo)
+	c.cost.u64(hi)
+	switch {
+	case !ok:
+		c.currency.str("")
+	case m.Currency == "":
+		c.currency.str("USD")
+	default:
+		c.currency.str(m.Currency)
+	}
+}
