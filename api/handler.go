@@ -43,10 +43,8 @@ func (s *Server) handler(gateway http.Handler, d Deps) http.Handler {
 		switch {
 		case isGRPC(r):
 			s.grpc.ServeHTTP(w, r)
-		case r.URL.Path == tailPath && r.Method == http.MethodGet && wantsEvents(r):
-			s.serveEvents(w, r)
-		case r.URL.Path == tailPath: // a stream: no deadline, and nothing held back to compress it
-			gateway.ServeHTTP(w, r)
+		case r.URL.Path == tailPath && r.Method == http.MethodGet: // no deadline, and nothing held back to compress it
+			s.serveTail(w, r)
 		default:
 			compressed.ServeHTTP(w, r)
 		}

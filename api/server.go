@@ -74,6 +74,9 @@ type Server struct {
 	stopping context.Context
 	stop     context.CancelFunc
 
+	ending sync.Once
+	ended  error // what shutdown returned; written within ending
+
 	mu       sync.Mutex // guards everything below
 	listener net.Listener
 	serving  sync.WaitGroup
@@ -105,7 +108,7 @@ func New(c Config, d Deps) (*Server, error) {
 		return nil, err
 	}
 	s.conn = conn
-	tlsConfig, err := loadTLS(c.TLSCertFile, c.TLSKeyFile)
+	tlsConfig, err := LoadTLS(c.TLSCertFile, c.TLSKeyFile)
 	if err != nil {
 		s.stop()
 		return nil, errors.Join(err, conn.Close())
@@ -164,8 +167,13 @@ func (s *Server) Addr() string {
 }
 
 // Shutdown stops listening, ends live tails, and lets running requests finish until the context
-// ends. It may be called without Start.
+// ends. It may be called without Start, and again.
 func (s *Server) Shutdown(ctx context.Context) error {
+	s.ending.Do(func() { s.ended = s.shutdown(ctx) })
+	return s.ended
+}
+
+func (s *Server) shutdown(ctx context.Context) error {
 	s.stop()
 	err := s.http.Shutdown(ctx)
 	if err != nil {

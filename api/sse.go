@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/encoding/protojson"
-
 	"github.com/tiltmeter/tiltmeter/api/auth"
 )
 
@@ -23,9 +21,30 @@ func wantsEvents(r *http.Request) bool {
 	return strings.Contains(r.Header.Get("Accept"), "text/event-stream")
 }
 
-// serveEvents is TailTraces as server-sent events (HTML standard, section 9.2): "event: trace", data a
-// TailTracesResponse in JSON, id where to resume with Last-Event-ID; comments while nothing happens.
-func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
+// tailForm is how the live tail is written over HTTP. The status goes out at once, with joined.
+type tailForm struct {
+	contentType  string
+	joined, idle string
+	item         func(id string, data []byte) string
+}
+
+// serverSentEvents follows the HTML standard, section 9.2: "event: trace", data a TailTracesResponse in
+// JSON, id where to resume with Last-Event-ID; comments while nothing happens.
+var serverSentEvents = tailForm{
+	contentType: "text/event-stream", joined: ": following\n\n", idle: ": alive\n\n",
+	item: func(id string, data []byte) string {
+		return fmt.Sprintf("event: trace\nid: %s\ndata: %s\n\n", id, data)
+	},
+}
+
+// ndjson is one {"result": TailTracesResponse} a line, as the gateway writes streams; empty lines while nothing happens.
+var ndjson = tailForm{
+	contentType: "application/x-ndjson", idle: "\n",
+	item: func(_ string, data []byte) string { return fmt.Sprintf("{\"result\":%s}\n", data) },
+}
+
+// serveTail is TailTraces over HTTP. The gateway would send no status before the first trace.
+func (s *Server) serveTail(w http.ResponseWriter, r *http.Request) {
 	p, err := s.guard.Authorize(r.Header.Get, auth.ScopeRead)
 	if err != nil {
 		s.refuse(w, r, err)
@@ -52,11 +71,15 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	form := ndjson
+	if wantsEvents(r) {
+		form = serverSentEvents
+	}
 	out := http.NewResponseController(w)
 	started := false
 	write := func(text string) error {
-		if !started { // not before there is something to say: a refusal has a status of its own
-			w.Header().Set("Content-Type", "text/event-stream")
+		if !started { // not before the reader is let in: a refusal has a status of its own
+			w.Header().Set("Content-Type", form.contentType)
 			w.Header().Set("Cache-Control", "no-store")
 			w.Header().Set("X-Accel-Buffering", "no") // nginx would hold events back
 			started = true
@@ -68,14 +91,14 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 		return out.Flush()
 	}
 	send := func(i tailItem) error {
-		data, err := protojson.Marshal(tailProto(&i))
+		data, err := jsonFormat.Marshal(tailProto(&i))
 		if err != nil {
 			return err
 		}
-		return write(fmt.Sprintf("event: trace\nid: %s\ndata: %s\n\n", i.id(), data))
+		return write(form.item(i.id(), data))
 	}
-	idle := func() error { return write(": alive\n\n") }
-	joined := func() error { return write(": following\n\n") }
+	idle := func() error { return write(form.idle) }
+	joined := func() error { return write(form.joined) }
 	err = s.tail.follow(ctx, project, params["filter"], since, send, idle, joined)
 	if err != nil && !started {
 		s.refuse(w, r, err)

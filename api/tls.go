@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// loadTLS returns nil when no files are named. A renewed certificate is used from the next
+// LoadTLS returns nil when no files are named. A renewed certificate is used from the next
 // connection on; while new files cannot be read as a pair, the old pair stays.
-func loadTLS(certFile, keyFile string) (*tls.Config, error) {
+func LoadTLS(certFile, keyFile string) (*tls.Config, error) {
 	if certFile == "" {
 		return nil, nil //nolint:nilnil // plain text is what the absence of files means
 	}
