@@ -31,6 +31,8 @@ export default defineConfig({
   plugins: [reactCompiler(), react()],
   build: {
     target: "es2022",
+    // light-dark() must stay as it is: what stands in for it in older browsers cannot be themed by hand.
+    cssTarget: ["chrome123", "firefox120", "safari17.5"],
     // The embed placeholder must survive the build: the Go package does not compile without it.
     emptyOutDir: false,
     sourcemap: false,

@@ -310,7 +310,7 @@ export interface components {
             time?: string;
         };
         Event: {
-            attributes?: Record<string, never>;
+            attributes?: Record<string, unknown>;
             /** @description of a log record */
             body?: unknown;
             name?: string;
@@ -331,6 +331,12 @@ export interface components {
         };
         /** @description The conversation as people read it: the longest history of the trace, ended by its answer. */
         GetConversationResponse: {
+            /** @description the model call whose history this is; empty when no span carries content */
+            spanId?: string;
+            /** @description The conversations of the trace, this one first, then those of sub-agents and calls on the side. */
+            threads?: components["schemas"]["Thread"][];
+            /** @description the trace has more spans with content than the server reads at once */
+            truncated?: boolean;
             turns?: components["schemas"]["Turn"][];
         };
         GetFacetsResponse: {
@@ -390,7 +396,7 @@ export interface components {
             storedSpans?: string;
         };
         Link: {
-            attributes?: Record<string, never>;
+            attributes?: Record<string, unknown>;
             spanId?: string;
             traceId?: string;
             traceState?: string;
@@ -466,9 +472,9 @@ export interface components {
         };
         RawSpan: {
             /** @description OTLP/JSON, one record each */
-            resourceLogs?: Record<string, never>[];
+            resourceLogs?: Record<string, unknown>[];
             /** @description OTLP/JSON, one span */
-            resourceSpans?: Record<string, never>;
+            resourceSpans?: Record<string, unknown>;
         };
         RejectedCount: {
             reason?: string;
@@ -548,6 +554,8 @@ export interface components {
              */
             inputMessageCount?: number;
             inputMessages?: components["schemas"]["Message"][];
+            /** @description The beginning of the last user text and of the answer, where a list of spans leaves the messages out. */
+            inputPreview?: string;
             kind?: components["schemas"]["SpanKind"];
             links?: components["schemas"]["Link"][];
             name?: string;
@@ -556,13 +564,14 @@ export interface components {
             /** Format: int32 */
             outputMessageCount?: number;
             outputMessages?: components["schemas"]["Message"][];
+            outputPreview?: string;
             /** @description empty for a root */
             parentSpanId?: string;
             prompt?: components["schemas"]["Prompt"];
             /** @description gen_ai.provider.name */
             provider?: string;
             /** @description request parameters by the last part of their gen_ai.request.* name */
-            request?: Record<string, never>;
+            request?: Record<string, unknown>;
             requestModel?: string;
             responseId?: string;
             responseModel?: string;
@@ -618,6 +627,22 @@ export interface components {
              */
             skipped?: string;
             trace?: components["schemas"]["TraceSummary"];
+        };
+        /** @description One conversation of a trace. Ask for its span_id to read it. */
+        Thread: {
+            agent?: string;
+            /** @description the agent's span that it happens in; empty outside of agents */
+            agentSpanId?: string;
+            /**
+             * Format: int32
+             * @description of the longest history, answer included
+             */
+            messages?: number;
+            model?: string;
+            /** Format: int32 */
+            modelCalls?: number;
+            /** @description its longest model call */
+            spanId?: string;
         };
         Tool: {
             /** @description JSON text as sent */

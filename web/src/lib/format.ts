@@ -69,10 +69,7 @@ export function plural(n: number, one: string, many = `${one}s`): string {
 }
 
 /** Cuts a snippet by UTF-8 byte offsets, as the API counts, into marked and unmarked pieces. */
-export function splitHighlights(
-  text: string,
-  highlights: ReadonlyArray<{ start?: number; end?: number }>,
-): { text: string; hit: boolean }[] {
+export function splitHighlights(text: string, highlights: ReadonlyArray<{ start?: number; end?: number }>): { text: string; hit: boolean }[] {
   const bytes = new TextEncoder().encode(text);
   const decoder = new TextDecoder();
   const pieces: { text: string; hit: boolean }[] = [];

@@ -2,7 +2,18 @@ import { describe, expect, test } from "vitest";
 import { addFilter, chosenValues, parseFilter, readDraft, removeFilter, sameFilter } from "./filter";
 import { formatBytes, formatMoney, formatShort, parseCount, plural, splitHighlights } from "./format";
 import { parseInline, parseMarkdown } from "./markdown";
-import { formatAgo, formatDuration, formatInstant, fromFieldValue, instantToMs, nanosBetween, parseDuration, parseInstant, resolveRange, toFieldValue } from "./time";
+import {
+  formatAgo,
+  formatDuration,
+  formatInstant,
+  fromFieldValue,
+  instantToMs,
+  nanosBetween,
+  parseDuration,
+  parseInstant,
+  resolveRange,
+  toFieldValue,
+} from "./time";
 
 describe("time", () => {
   test("reads nine fractional digits exactly", () => {
@@ -117,16 +128,12 @@ describe("filters", () => {
 describe("markdown", () => {
   const only = (source: string) => parseMarkdown(source)[0];
   test("HTML stays text", () => {
-    expect(parseMarkdown("<script>alert(1)</script>")).toEqual([
-      { type: "paragraph", children: [{ type: "text", text: "<script>alert(1)</script>" }] },
-    ]);
+    expect(parseMarkdown("<script>alert(1)</script>")).toEqual([{ type: "paragraph", children: [{ type: "text", text: "<script>alert(1)</script>" }] }]);
   });
   test("only web and mail addresses become links", () => {
     expect(parseInline("[x](javascript:alert(1))").some((n) => n.type === "link")).toBe(false);
     expect(parseInline("[x](data:text/html;base64,AAAA)").some((n) => n.type === "link")).toBe(false);
-    expect(parseInline("[docs](https://example.com/a)")).toEqual([
-      { type: "link", href: "https://example.com/a", children: [{ type: "text", text: "docs" }] },
-    ]);
+    expect(parseInline("[docs](https://example.com/a)")).toEqual([{ type: "link", href: "https://example.com/a", children: [{ type: "text", text: "docs" }] }]);
     expect(parseInline("see https://example.com/a.")).toEqual([
       { type: "text", text: "see " },
       { type: "link", href: "https://example.com/a", children: [{ type: "text", text: "https://example.com/a" }] },

@@ -41,7 +41,15 @@ export function parseMarkdown(source: string, depth = 0): Block[] {
     const start = i;
     do i++;
     while (i < lines.length && lines[i]!.trim() !== "" && !startsBlock(lines, i));
-    blocks.push({ type: "paragraph", children: parseInline(lines.slice(start, i).map((l) => l.trimStart()).join("\n")) });
+    blocks.push({
+      type: "paragraph",
+      children: parseInline(
+        lines
+          .slice(start, i)
+          .map((l) => l.trimStart())
+          .join("\n"),
+      ),
+    });
   }
   return blocks;
 }

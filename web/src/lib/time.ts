@@ -78,7 +78,15 @@ export type Zone = "local" | "utc";
 function clockParts(ms: EpochMs, zone: Zone) {
   const d = new Date(ms);
   return zone === "utc"
-    ? { y: d.getUTCFullYear(), mo: d.getUTCMonth() + 1, d: d.getUTCDate(), h: d.getUTCHours(), mi: d.getUTCMinutes(), s: d.getUTCSeconds(), f: d.getUTCMilliseconds() }
+    ? {
+        y: d.getUTCFullYear(),
+        mo: d.getUTCMonth() + 1,
+        d: d.getUTCDate(),
+        h: d.getUTCHours(),
+        mi: d.getUTCMinutes(),
+        s: d.getUTCSeconds(),
+        f: d.getUTCMilliseconds(),
+      }
     : { y: d.getFullYear(), mo: d.getMonth() + 1, d: d.getDate(), h: d.getHours(), mi: d.getMinutes(), s: d.getSeconds(), f: d.getMilliseconds() };
 }
 
@@ -128,10 +136,7 @@ export interface TimeRange {
 }
 
 /** Turns what the URL says into two points in time. Both ends absolute, or a preset that ends at `now`. */
-export function resolveRange(
-  search: { range?: string | undefined; from?: string | undefined; to?: string | undefined },
-  now: EpochMs,
-): TimeRange {
+export function resolveRange(search: { range?: string | undefined; from?: string | undefined; to?: string | undefined }, now: EpochMs): TimeRange {
   const from = parseInstant(search.from);
   const to = parseInstant(search.to);
   if (from && to && isBefore(from, to)) return { fromMs: instantToMs(from), toMs: instantToMs(to) };

@@ -40,7 +40,10 @@ const tracesRoute = createRoute({
     const to = text(search.to);
     const absolute = parseInstant(from) && parseInstant(to);
     return {
-      range: oneOf(search.range, presets.map((p) => p.id)),
+      range: oneOf(
+        search.range,
+        presets.map((p) => p.id),
+      ),
       from: absolute ? from : undefined,
       to: absolute ? to : undefined,
       filter: Array.isArray(search.filter) ? search.filter.filter((f) => typeof f === "string") : undefined,
@@ -83,7 +86,13 @@ export const router = createRouter({
   stringifySearch,
   defaultPreload: false,
   scrollRestoration: false,
-  defaultErrorComponent: ({ error }) => <ErrorState title="This page failed" error={{ message: error.message }} onRetry={() => globalThis.location.reload()} />,
+  defaultErrorComponent: ({ error }) => (
+    <ErrorState
+      title="This page failed"
+      error={{ message: error instanceof Error ? error.message : String(error) }}
+      onRetry={() => globalThis.location.reload()}
+    />
+  ),
 });
 
 declare module "@tanstack/react-router" {

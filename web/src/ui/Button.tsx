@@ -10,7 +10,13 @@ export function Button({ look = "plain", className = "", ...props }: ButtonProps
 }
 
 /** A button that is only an icon: its name is read aloud and shown in a tooltip, with its key. */
-export function IconButton({ label, hotkey, children, className = "", ...props }: ButtonProps & { label: string; hotkey?: string; children: ReactNode; className?: string }) {
+export function IconButton({
+  label,
+  hotkey,
+  children,
+  className = "",
+  ...props
+}: ButtonProps & { label: string; hotkey?: string; children: ReactNode; className?: string }) {
   return (
     <TooltipTrigger delay={400}>
       <AriaButton {...props} aria-label={label} className={`${css.button} ${css.quiet} ${css.icon} ${className}`}>
@@ -24,7 +30,17 @@ export function IconButton({ label, hotkey, children, className = "", ...props }
 }
 
 /** One of a few, all of them seen. */
-export function Segmented<T extends string>({ label, value, options, onChange }: { label: string; value: T; options: readonly { id: T; label: ReactNode; name?: string }[]; onChange: (id: T) => void }) {
+export function Segmented<T extends string>({
+  label,
+  value,
+  options,
+  onChange,
+}: {
+  label: string;
+  value: T;
+  options: readonly { id: T; label: ReactNode; name?: string }[];
+  onChange: (id: T) => void;
+}) {
   return (
     <ToggleButtonGroup
       aria-label={label}

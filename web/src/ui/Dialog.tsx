@@ -5,7 +5,21 @@ import { IconButton } from "./Button";
 import css from "./Dialog.module.css";
 
 /** A modal window. Escape and a press outside close it, and focus goes back to where it was. */
-export function Dialog({ title, isOpen, onClose, children, side = false, bare = false }: { title: string; isOpen: boolean; onClose: () => void; children: ReactNode; side?: boolean; bare?: boolean }) {
+export function Dialog({
+  title,
+  isOpen,
+  onClose,
+  children,
+  side = false,
+  bare = false,
+}: {
+  title: string;
+  isOpen: boolean;
+  onClose: () => void;
+  children: ReactNode;
+  side?: boolean;
+  bare?: boolean;
+}) {
   return (
     <ModalOverlay className={css.scrim!} isOpen={isOpen} onOpenChange={(open) => !open && onClose()} isDismissable data-modal>
       <Modal className={`${css.modal} ${side ? css.side : ""}`}>

@@ -26,7 +26,13 @@ function Menu({ onClose }: { onClose: () => void }) {
   const found: Command[] = commands.filter((c) => words.every((w) => `${c.group} ${c.title}`.toLowerCase().includes(w)));
   const id = text.trim().toLowerCase();
   if (traceId.test(id)) {
-    found.unshift({ id: "open", title: `Open trace ${id}`, group: "Trace", keys: [], run: () => void navigate({ to: "/traces/$traceId", params: { traceId: id } }) });
+    found.unshift({
+      id: "open",
+      title: `Open trace ${id}`,
+      group: "Trace",
+      keys: [],
+      run: () => void navigate({ to: "/traces/$traceId", params: { traceId: id } }),
+    });
   }
   const run = (command: Command | undefined) => {
     if (!command) return;

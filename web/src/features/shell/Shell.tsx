@@ -67,10 +67,12 @@ export function Shell() {
         </nav>
         <ProjectPicker />
         <div className={css.tools}>
-          <Button look="plain" className={css.command} onPress={() => setOpen("menu")} aria-label="Command menu">
+          <Button look="plain" className={css.command} onPress={() => setOpen("menu")}>
             <CommandIcon size={13} aria-hidden />
-            <span className={css.wide}>Commands</span>
-            <kbd className={css.combo}>⌘K</kbd>
+            <span className={css.word}>Commands</span>
+            <kbd className={css.combo} aria-hidden>
+              ⌘K
+            </kbd>
           </Button>
           <Segmented
             label="Clock"

@@ -15,12 +15,7 @@ const ids = (spans: WireSpan[]) => spans.map((s) => s.spanId).join(" ");
 
 describe("buildTree", () => {
   test("draws parents before children and siblings by start, however they arrive", () => {
-    const tree = buildTree([
-      span("b1", "b", 25, 28),
-      span("b", "root", 20, 30),
-      span("a", "root", 5, 10),
-      span("root", "", 0, 40),
-    ]);
+    const tree = buildTree([span("b1", "b", 25, 28), span("b", "root", 20, 30), span("a", "root", 5, 10), span("root", "", 0, 40)]);
     expect(ids(tree.spans)).toBe("root a b b1");
     expect([...tree.depth]).toEqual([0, 1, 1, 2]);
     expect([...tree.parent]).toEqual([-1, 0, 0, 2]);

@@ -1,0 +1,25 @@
+import { expect, inject, test } from "vitest";
+import { expectAccessible, shoot, useBrowser, withPage } from "./browser";
+
+const base = inject("baseUrl");
+const fixture = inject("fixtureUrl");
+useBrowser();
+
+test("the gates of ingest are counted", async () => {
+  await withPage(`${base}/ingest`, {}, async ({ page, problems }) => {
+    for (const name of ["Received", "Acknowledged", "Deduplicated", "Rejected", "Stored"]) await page.getByText(name, { exact: true }).waitFor();
+    await expectAccessible(page);
+    expect(problems).toEqual([]);
+  });
+});
+
+test("dead letters are replayed after a second word", async () => {
+  await withPage(`${fixture}/ingest`, {}, async ({ page }) => {
+    await page.getByText("decode failed").first().waitFor();
+    await shoot(page, "ingest");
+    await page.getByRole("button", { name: "Replay all" }).click();
+    await page.getByRole("button", { name: /^Replay all 3/ }).click();
+    await page.getByText("3 records put back at the end of the log.").waitFor();
+    await page.getByText("none: everything that was acknowledged could be read").waitFor();
+  });
+});

@@ -1,0 +1,150 @@
+import { describe, expect, inject, test } from "vitest";
+import { largeTraceId } from "../fixtures/server";
+import { expectAccessible, shoot, useBrowser, withPage } from "./browser";
+
+const base = inject("baseUrl");
+const fixture = inject("fixtureUrl");
+useBrowser();
+
+const listRows = "[role=grid] [role=rowgroup] [role=row]";
+const spans = "[role=treegrid] [role=row]";
+const invented = `${fixture}/traces/${"2".padStart(32, "0")}`;
+
+describe("the trace page", () => {
+  test("opens from the list and reads the conversation", async () => {
+    await withPage(`${base}/traces?range=30d&filter=operation+%3D+chat`, {}, async ({ page, problems }) => {
+      // Fixtures know no operation filter for every trace; the real server lists those with model calls.
+      const any = page.locator(listRows).first();
+      const empty = page.getByText("No trace matches");
+      await any.or(empty).first().waitFor();
+      if (await empty.isVisible()) await page.getByRole("button", { name: "Remove all conditions" }).click();
+      await page.locator(`${listRows} a`).first().click();
+      await page.waitForURL(/\/traces\/[0-9a-f]{32}/);
+      await page.waitForSelector(spans);
+      await page.getByRole("list", { name: "Conversation" }).waitFor();
+      expect(problems).toEqual([]);
+    });
+  });
+
+  test.each(["light", "dark"] as const)("shows tree, waterfall and conversation (%s)", async (colorScheme) => {
+    await withPage(invented, { colorScheme }, async ({ page, problems }) => {
+      await page.waitForSelector(spans);
+      await page.getByRole("list", { name: "Conversation" }).waitFor();
+      await shoot(page, `trace-${colorScheme}`);
+      expect(await page.locator(spans).count()).toBe(13);
+      await expectAccessible(page);
+      expect(problems).toEqual([]);
+    });
+  });
+
+  test("what a model wrote cannot act", async () => {
+    await withPage(`${invented}?view=read`, {}, async ({ page, problems }) => {
+      const requests: string[] = [];
+      page.on("request", (r) => requests.push(r.url()));
+      await page.getByText("tracking pixel").waitFor();
+      await page.getByText("tracking pixel").scrollIntoViewIfNeeded();
+      await shoot(page, "conversation");
+      expect(await page.locator("main img").count()).toBe(0);
+      expect(await page.getByRole("link", { name: /returns policy/ }).textContent()).toContain("(https://example.com/returns)");
+      await page.getByText("<img src=x onerror=alert(1)>").waitFor();
+      expect(requests.filter((url) => !url.startsWith(fixture))).toEqual([]);
+      expect(problems).toEqual([]);
+    });
+  });
+
+  test("a call stands beside its result, with numbers as they were sent", async () => {
+    await withPage(`${invented}?view=read`, {}, async ({ page }) => {
+      const call = page.locator("li", { hasText: "lookup_order" }).first();
+      await call.getByText("Arguments").waitFor();
+      await call.getByText("9007199254740993").waitFor();
+      await page.getByText("refund rf_8831 accepted on the second attempt").waitFor();
+    });
+  });
+
+  test("a span shows its error, its tabs and what was sent, all in the address", async () => {
+    await withPage(invented, {}, async ({ page, problems }) => {
+      await page.waitForSelector(spans);
+      await page.keyboard.press("n");
+      await page.waitForURL((url) => url.searchParams.get("span") === "000000000000000a");
+      await page.getByText("payment gateway did not answer within 1 s").first().waitFor();
+      await shoot(page, "span-error");
+      await expectAccessible(page);
+      await page.getByRole("tab", { name: "Raw" }).click();
+      await page.waitForURL((url) => url.searchParams.get("tab") === "raw");
+      await page.getByText("1795000000123456789").waitFor();
+      await page.reload();
+      await page.getByText("1795000000123456789").waitFor();
+      expect(problems).toEqual([]);
+    });
+  });
+
+  test.each([
+    ["5", "messages"],
+    ["3", "retrieval"],
+    ["6", "tool"],
+    ["2", "events"],
+    ["5", "attributes"],
+  ])("span %s has the tab %s", async (span, tab) => {
+    await withPage(`${invented}?span=${span.padStart(16, "0")}&tab=${tab}`, {}, async ({ page }) => {
+      await page.getByRole("tab", { selected: true, name: new RegExp(tab, "i") }).waitFor();
+      await page.locator("[role=tabpanel]:not([hidden])").getByRole("status").waitFor({ state: "detached" });
+      await shoot(page, `span-${tab}`);
+      await expectAccessible(page);
+    });
+  });
+
+  test("what is not known is said to be unknown", async () => {
+    await withPage(`${invented}?span=${"d".padStart(16, "0")}`, {}, async ({ page }) => {
+      await page.locator("dl", { hasText: "Input tokens" }).getByText("unknown").first().waitFor();
+      await page.getByText("the sender reported no token counts").waitFor();
+    });
+  });
+
+  test("folding hides what is below, and the arrows walk the tree", async () => {
+    await withPage(`${invented}?span=${"8".padStart(16, "0")}`, {}, async ({ page }) => {
+      await page.waitForSelector(`${spans}[aria-selected=true][aria-expanded=true]`);
+      await page.keyboard.press("ArrowLeft");
+      await page.waitForSelector(`${spans}[aria-selected=true][aria-expanded=false]`);
+      expect(await page.locator(spans).count()).toBe(9);
+      await page.keyboard.press("ArrowRight");
+      await page.keyboard.press("ArrowRight");
+      await page.waitForURL((url) => url.searchParams.get("span") === "0000000000000009");
+    });
+  });
+
+  test("100,000 spans open, scroll and fold", async () => {
+    await withPage(`${fixture}/traces/${largeTraceId}`, {}, async ({ page, problems }) => {
+      await page.waitForSelector(spans, { timeout: 50_000 });
+      expect(await page.locator("[role=treegrid]").getAttribute("aria-rowcount")).toBe("100000");
+      await page.keyboard.press("End");
+      await page.waitForSelector(`${spans}[aria-rowindex="100000"]`);
+      expect(await page.locator(spans).count()).toBeLessThan(120);
+      await page.keyboard.press("[");
+      await page.waitForFunction(() => Number(document.querySelector("[role=treegrid]")?.getAttribute("aria-rowcount")) < 100_000);
+      await page.keyboard.press("]");
+      await page.keyboard.press("Home");
+      await page.waitForSelector(`${spans}[aria-rowindex="1"]`);
+      await shoot(page, "trace-100k");
+      expect(problems).toEqual([]);
+    });
+  });
+
+  test("360 pixels are enough", async () => {
+    await withPage(invented, { viewport: { width: 360, height: 740 } }, async ({ page }) => {
+      await page.waitForSelector(spans);
+      await shoot(page, "trace-360");
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
+      await expectAccessible(page);
+      await page.getByRole("radio", { name: "Read" }).click();
+      await page.getByRole("list", { name: "Conversation" }).waitFor();
+      await shoot(page, "trace-360-read");
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
+    });
+  });
+
+  test("a trace that is not there says so", async () => {
+    await withPage(`${base}/traces/${"0".repeat(31)}f0`.slice(0, base.length + 40), {}, async ({ page }) => {
+      await page.getByText(/There is no such trace|could not be read/).waitFor();
+    });
+  });
+});

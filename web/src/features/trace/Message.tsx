@@ -1,0 +1,183 @@
+// One message as people read it: text as prose, reasoning folded, calls with what came back.
+import type { ReactNode } from "react";
+import type { Document, Message, Part } from "../../api/types";
+import { formatCount } from "../../lib/format";
+import { Copy } from "../../ui/Copy";
+import { Folded, maxProseChars } from "../../ui/Folded";
+import { JsonView } from "../../ui/JsonView";
+import { Markdown } from "../../ui/Markdown";
+import { KindIcon } from "./kind";
+import css from "./Message.module.css";
+
+/** The result of a tool call, found by the call's id. */
+export type Results = ReadonlyMap<string, Part>;
+
+/** Results of all messages by call id, so that a call and its result stand side by side. */
+export function collectResults(messages: readonly (Message | undefined)[]): Results {
+  const results = new Map<string, Part>();
+  for (const m of messages) for (const p of m?.parts ?? []) if (p.type === "tool_call_response" && p.id) results.set(p.id, p);
+  return results;
+}
+
+/** Ids of the calls that stand in these messages. Their results need no place of their own. */
+export function collectCalls(messages: readonly (Message | undefined)[]): ReadonlySet<string> {
+  const calls = new Set<string>();
+  for (const m of messages) for (const p of m?.parts ?? []) if (p.type === "tool_call" && p.id) calls.add(p.id);
+  return calls;
+}
+
+export function Prose({ text }: { text: string }) {
+  return <Folded text={text} render={(shown) => (shown.length > maxProseChars ? <pre className={css.plain}>{shown}</pre> : <Markdown text={shown} />)} />;
+}
+
+/** The text of a message, for copying. */
+export function textOf(message: Message | undefined): string {
+  return (message?.parts ?? [])
+    .map((p) => p.content || p.arguments || p.response || p.uri || "")
+    .filter(Boolean)
+    .join("\n\n");
+}
+
+export function Parts({ parts, results }: { parts: readonly Part[]; results: Results }) {
+  return (
+    <div className={css.parts}>
+      {parts.map((p, i) => (
+        <PartView key={i} part={p} results={results} />
+      ))}
+    </div>
+  );
+}
+
+function PartView({ part, results }: { part: Part; results: Results }): ReactNode {
+  switch (part.type) {
+    case "text":
+      return <Prose text={part.content ?? ""} />;
+    case "refusal":
+      return (
+        <div className={css.refusal}>
+          <span className={css.tag}>Refused</span>
+          <Prose text={part.content ?? ""} />
+        </div>
+      );
+    case "reasoning":
+      return (
+        <details className={css.reasoning}>
+          <summary>Reasoning, {formatCount(part.content?.length ?? 0)} characters</summary>
+          <Prose text={part.content ?? ""} />
+        </details>
+      );
+    case "tool_call":
+      return <ToolCall name={part.name ?? ""} id={part.id ?? ""} args={part.arguments ?? ""} result={part.id ? results.get(part.id) : undefined} />;
+    case "tool_call_response":
+      return (
+        <div className={css.call}>
+          <p className={css.callHead}>
+            <KindIcon kind="tool" /> Result{part.name ? ` of ${part.name}` : ""} <code className={css.id}>{part.id}</code>
+          </p>
+          <Payload text={part.response || part.content || ""} label="the result" />
+        </div>
+      );
+    default:
+      return <OtherPart part={part} />;
+  }
+}
+
+/** Files, images and what has no name yet. Nothing is loaded from anywhere. */
+function OtherPart({ part }: { part: Part }) {
+  const facts = [part.modality, part.mimeType, part.fileId].filter(Boolean).join(", ");
+  return (
+    <div className={css.other}>
+      <span className={css.tag}>{part.type || "part"}</span> {facts}
+      {part.uri ? <code className={css.uri}>{part.uri}</code> : null}
+      {part.type === "document" && part.content ? <Prose text={part.content} /> : null}
+      {part.type === "blob" && part.content ? <span> {formatCount(part.content.length)} characters of base64, not shown</span> : null}
+      {part.raw ? <JsonView text={part.raw} label="the part" openDepth={1} /> : null}
+    </div>
+  );
+}
+
+export function ToolCall({ name, id, args, result, failed = "" }: { name: string; id: string; args: string; result: Part | undefined; failed?: string }) {
+  return (
+    <div className={css.call}>
+      <p className={css.callHead}>
+        <KindIcon kind="tool" /> <b>{name || "tool"}</b> <code className={css.id}>{id}</code>
+      </p>
+      <div className={css.sides}>
+        <div className={css.sidePane}>
+          <h4 className={css.sideHead}>Arguments</h4>
+          <Payload text={args} label="the arguments" />
+        </div>
+        <div className={css.sidePane}>
+          <h4 className={css.sideHead}>Result</h4>
+          {result ? (
+            <Payload text={result.response || result.content || ""} label="the result" />
+          ) : failed ? (
+            <p className={css.failed}>{failed}</p>
+          ) : (
+            <p className={css.none}>No result in this trace</p>
+          )}
+        </div>
+      </div>
+    </div>
+  );
+}
+
+/** JSON as a tree, anything else as text. */
+export function Payload({ text, label }: { text: string; label: string }) {
+  if (text.trim() === "") return <p className={css.none}>empty</p>;
+  if (/^\s*[[{]/.test(text)) return <JsonView text={text} label={label} />;
+  // A JSON string holds text: people read the text.
+  if (/^\s*"/.test(text)) {
+    try {
+      const inner: unknown = JSON.parse(text);
+      if (typeof inner === "string") return /^\s*[[{]/.test(inner) ? <JsonView text={inner} label={label} /> : <PlainBox text={inner} label={label} />;
+    } catch {
+      // Cut off or malformed: shown as it stands.
+    }
+  }
+  return <PlainBox text={text} label={label} />;
+}
+
+function PlainBox({ text, label }: { text: string; label: string }) {
+  return (
+    <div className={css.box}>
+      <span className={css.boxCopy}>
+        <Copy text={text} label={`Copy ${label}`} />
+      </span>
+      <Folded text={text} render={(shown) => <pre className={css.plain}>{shown}</pre>} />
+    </div>
+  );
+}
+
+export function Documents({ documents }: { documents: readonly Document[] }) {
+  const best = Math.max(...documents.map((d) => Math.abs(d.score ?? 0)), 0);
+  return (
+    <ol className={css.documents}>
+      {documents.map((d, i) => (
+        <li key={`${d.id} ${i}`} className={css.document}>
+          <p className={css.docHead}>
+            <span className={css.rank}>{i + 1}</span>
+            <code className={css.docId}>{d.id || "no id"}</code>
+            {d.score === undefined || d.score === null ? (
+              <span className={css.score}>score unknown</span>
+            ) : (
+              <span className={css.score}>
+                <span className={css.scoreTrack} aria-hidden>
+                  <span className={css.scoreFill} style={{ inlineSize: `${best ? (Math.abs(d.score) / best) * 100 : 0}%` }} />
+                </span>
+                {d.score.toPrecision(3)}
+              </span>
+            )}
+          </p>
+          {d.content ? <Prose text={d.content} /> : <p className={css.none}>content not captured</p>}
+          {d.metadata && d.metadata !== "{}" ? (
+            <details className={css.reasoning}>
+              <summary>Metadata</summary>
+              <JsonView text={d.metadata} label="the metadata" />
+            </details>
+          ) : null}
+        </li>
+      ))}
+    </ol>
+  );
+}

@@ -1,0 +1,112 @@
+import { useQuery } from "@tanstack/react-query";
+import { Tab, TabList, TabPanel, Tabs } from "react-aria-components";
+import type { ApiError } from "../../api/error";
+import { spanQuery } from "../../api/traces";
+import type { WireSpan } from "../../api/types";
+import { ErrorState, Skeleton } from "../../ui/State";
+import { Conversation } from "./Conversation";
+import { KindIcon, kindNames } from "./kind";
+import { kindOf, type SpanTree } from "./layout/tree";
+import { Attributes, EmbeddingTab, Events, Facts, hasMessages, Judgement, Messages, Raw, RetrievalTab, ToolTab } from "./SpanDetail";
+import css from "./Reader.module.css";
+
+export type ReaderTab = "conversation" | "messages" | "attributes" | "events" | "tool" | "retrieval" | "raw";
+
+interface Props {
+  traceId: string;
+  project: string | undefined;
+  tree: SpanTree;
+  /** The selected span; without one the conversation of the trace is read. */
+  spanId: string | undefined;
+  tab: ReaderTab | undefined;
+  onTab: (tab: ReaderTab) => void;
+  onSelect: (spanId: string) => void;
+}
+
+/** The tabs that have something to show for a span. */
+export function tabsOf(span: WireSpan | undefined): ReaderTab[] {
+  if (!span) return ["conversation"];
+  const kind = kindOf(span.operation);
+  const tabs: ReaderTab[] = ["conversation"];
+  if (hasMessages(span) || kind === "model") tabs.push("messages");
+  if (kind === "tool" || span.tool?.name) tabs.push("tool");
+  if (kind === "retrieval" || span.retrieval?.documents?.length || kind === "embedding") tabs.push("retrieval");
+  tabs.push("attributes");
+  if (span.events?.length) tabs.push("events");
+  tabs.push("raw");
+  return tabs;
+}
+
+/** What a span is looked at for first. */
+function firstTab(tabs: readonly ReaderTab[]): ReaderTab {
+  return tabs[1] ?? "conversation";
+}
+
+const names: Record<ReaderTab, string> = {
+  conversation: "Conversation",
+  messages: "Messages",
+  attributes: "Attributes",
+  events: "Events",
+  tool: "Tool",
+  retrieval: "Retrieval",
+  raw: "Raw",
+};
+
+export function Reader({ traceId, project, tree, spanId, tab, onTab, onSelect }: Props) {
+  const row = spanId === undefined ? undefined : tree.rowOf.get(spanId);
+  const summary = row === undefined ? undefined : tree.spans[row];
+  const full = useQuery({ ...spanQuery(traceId, spanId ?? "", project), enabled: summary !== undefined });
+  const span = full.data ?? summary;
+  const tabs = tabsOf(span);
+  const current = tab && tabs.includes(tab) ? tab : firstTab(tabs);
+  const isEmbedding = kindOf(span?.operation) === "embedding";
+
+  const body = (shown: ReaderTab) => {
+    if (shown === "conversation") return <Conversation traceId={traceId} project={project} tree={tree} onSelect={onSelect} />;
+    if (!span) return null;
+    if (shown === "raw") return <Raw traceId={traceId} spanId={spanId!} project={project} />;
+    if (full.isPending) return <Skeleton lines={10} label="Loading the span" />;
+    if (full.isError) return <ErrorState title="The span could not be read" error={full.error as ApiError} onRetry={() => void full.refetch()} />;
+    switch (shown) {
+      case "messages":
+        return <Messages span={span} />;
+      case "tool":
+        return <ToolTab span={span} />;
+      case "retrieval":
+        return isEmbedding ? <EmbeddingTab span={span} /> : <RetrievalTab span={span} />;
+      case "events":
+        return <Events span={span} />;
+      case "attributes":
+        return <Attributes span={span} />;
+    }
+  };
+  return (
+    <div className={css.reader}>
+      {span && current !== "conversation" ? (
+        <div className={css.about}>
+          <h2 className={css.title}>
+            <KindIcon kind={kindOf(span.operation)} size={16} />
+            <span className={css.name}>{span.name}</span>
+            <span className={css.kind}>{kindNames[kindOf(span.operation)]}</span>
+          </h2>
+          <Judgement span={span} />
+          <Facts span={span} />
+        </div>
+      ) : null}
+      <Tabs className={css.tabs!} selectedKey={current} onSelectionChange={(key) => onTab(key as ReaderTab)} keyboardActivation="manual">
+        <TabList className={css.list!} aria-label="What to read">
+          {tabs.map((t) => (
+            <Tab key={t} id={t} className={css.tab!}>
+              {t === "retrieval" && isEmbedding ? "Embedding" : names[t]}
+            </Tab>
+          ))}
+        </TabList>
+        {tabs.map((t) => (
+          <TabPanel key={t} id={t} className={css.panel!}>
+            {body(t)}
+          </TabPanel>
+        ))}
+      </Tabs>
+    </div>
+  );
+}

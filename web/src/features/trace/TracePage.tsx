@@ -1,0 +1,231 @@
+import { useMemo, useRef, useState, type KeyboardEvent, type PointerEvent } from "react";
+import { useQuery } from "@tanstack/react-query";
+import { getRouteApi, Link, useNavigate, useRouter } from "@tanstack/react-router";
+import { ArrowLeft, CircleAlert, TriangleAlert } from "lucide-react";
+import { ApiError } from "../../api/error";
+import { toTraceRow, traceQuery, type TraceRow } from "../../api/traces";
+import type { WireTrace } from "../../api/types";
+import { formatCount, formatMoney, formatShort, plural, unknown } from "../../lib/format";
+import { formatDuration, formatInstant } from "../../lib/time";
+import { Segmented } from "../../ui/Button";
+import { useCommands } from "../../ui/commands";
+import { Copy } from "../../ui/Copy";
+import { clampPane, usePreferences } from "../../ui/preferences";
+import { ErrorState, Skeleton } from "../../ui/State";
+import { useMedia } from "../../ui/useMedia";
+import { clampWindow, fullWindow } from "./layout/scale";
+import { buildTree } from "./layout/tree";
+import { Reader, type ReaderTab } from "./Reader";
+import { createTraceView, TraceViewContext, useTraceView } from "./store";
+import { Waterfall } from "./Waterfall";
+import css from "./TracePage.module.css";
+
+const route = getRouteApi("/traces/$traceId");
+
+/** One trace: what happened when on the left, what was said on the right. */
+export function TracePage() {
+  const { traceId } = route.useParams();
+  const { project } = route.useSearch();
+  const trace = useQuery(traceQuery(traceId, project));
+  if (trace.isPending) return <Skeleton lines={16} label="Loading the trace" />;
+  if (trace.isError) {
+    const error = trace.error as ApiError;
+    const title = error.status === 404 ? "There is no such trace" : "The trace could not be read";
+    return <ErrorState title={title} error={error} onRetry={() => void trace.refetch()} />;
+  }
+  return <Opened key={traceId} traceId={traceId} trace={trace.data} />;
+}
+
+function Opened({ traceId, trace }: { traceId: string; trace: WireTrace }) {
+  const [store] = useState(createTraceView);
+  return (
+    <TraceViewContext value={store}>
+      <Panes traceId={traceId} trace={trace} />
+    </TraceViewContext>
+  );
+}
+
+function Panes({ traceId, trace }: { traceId: string; trace: WireTrace }) {
+  const { span, tab, view, project } = route.useSearch();
+  const navigate = useNavigate({ from: "/traces/$traceId" });
+  const router = useRouter();
+  const isNarrow = useMedia("(width < 64rem)");
+  const window = useTraceView((s) => s.window);
+  const spans = trace.spans;
+  const tree = useMemo(() => buildTree(spans ?? []), [spans]);
+  const seen = window ? clampWindow(window, tree.totalNs) : fullWindow(tree.totalNs);
+  const selected = span === undefined ? -1 : (tree.rowOf.get(span) ?? -1);
+
+  const back = () => (router.history.canGoBack() ? router.history.back() : void navigate({ to: "/traces", search: { project } }));
+  const select = (spanId: string, leave?: "read") =>
+    void navigate({
+      search: (old) => ({ ...old, span: spanId, tab: old.tab === "conversation" ? undefined : old.tab, view: leave ?? old.view }),
+      replace: true,
+    });
+  const setTab = (next: ReaderTab) => void navigate({ search: (old) => ({ ...old, tab: next }), replace: true });
+  const setView = (next: "both" | "timeline" | "read") =>
+    void navigate({ search: (old) => ({ ...old, view: next === "both" ? undefined : next }), replace: true });
+  useCommands([
+    {
+      id: "back",
+      title: "Back to the list",
+      group: "Trace",
+      keys: ["Escape"],
+      run: () => (selected >= 0 ? void navigate({ search: (old) => ({ ...old, span: undefined, tab: undefined }), replace: true }) : back()),
+    },
+    { id: "read", title: "Read the conversation", group: "Trace", keys: ["c"], run: () => setTab("conversation") },
+    { id: "raw", title: "Show the span as it was sent", group: "Trace", keys: ["w"], run: () => (selected >= 0 ? setTab("raw") : undefined) },
+    { id: "view", title: "Switch between both panes and reading", group: "Trace", keys: ["v"], run: () => setView(view === "read" ? "both" : "read") },
+  ]);
+
+  const shows = isNarrow ? (view ?? "timeline") : (view ?? "both");
+  const waterfall = <Waterfall tree={tree} seen={seen} selected={selected} onSelect={(row) => select(tree.spans[row]?.spanId ?? "")} />;
+  const reader = (
+    <Reader traceId={traceId} project={project} tree={tree} spanId={selected < 0 ? undefined : span} tab={tab} onTab={setTab} onSelect={(id) => select(id)} />
+  );
+  const options = [
+    ...(isNarrow ? [] : [{ id: "both" as const, label: "Both" }]),
+    { id: "timeline" as const, label: "Timeline" },
+    { id: "read" as const, label: isNarrow && selected >= 0 ? "Span" : "Read" },
+  ];
+  return (
+    <div className={css.page}>
+      <Header row={toTraceRow(trace.summary ?? {})} traceId={traceId} truncated={trace.truncated ?? false} loaded={tree.spans.length}>
+        <Segmented label="Panes" value={shows} options={options} onChange={setView} />
+      </Header>
+      {selected < 0 && span !== undefined ? <p className={css.notice}>The span {span} is not in this trace, or not yet.</p> : null}
+      {shows === "both" ? <Split left={waterfall} right={reader} /> : <div className={css.single}>{shows === "timeline" ? waterfall : reader}</div>}
+    </div>
+  );
+}
+
+interface HeaderProps {
+  row: TraceRow;
+  traceId: string;
+  truncated: boolean;
+  loaded: number;
+  children: React.ReactNode;
+}
+
+function Header({ row, traceId, truncated, loaded, children }: HeaderProps) {
+  const zone = usePreferences((s) => s.zone);
+  const { input, output } = row.tokens;
+  const hasCalls = row.models.length > 0;
+  const count = (n: number | undefined) => (n === undefined ? unknown : formatShort(n));
+  return (
+    <header className={css.header}>
+      <div className={css.top}>
+        <Link to="/traces" search={(old) => ({ project: old.project })} className={css.back} aria-label="Back to the list">
+          <ArrowLeft size={16} aria-hidden />
+        </Link>
+        <h1 className={css.title}>{row.name || traceId}</h1>
+        <span className={css.service}>{row.service}</span>
+        <span className={css.id}>
+          <code>{traceId}</code>
+          <Copy text={traceId} label="Copy the trace id" />
+        </span>
+        <span className={css.view}>{children}</span>
+      </div>
+      <dl className={css.facts}>
+        <Fact name="Started">{formatInstant(row.startMs, zone)}</Fact>
+        <Fact name="Duration">{formatDuration(row.durationNs)}</Fact>
+        <Fact name="Spans">
+          {formatCount(row.spans || loaded)}
+          {row.genaiSpans > 0 ? <span className={css.of}> {formatCount(row.genaiSpans)} GenAI</span> : null}
+        </Fact>
+        {hasCalls || input !== undefined ? (
+          <Fact name="Tokens">
+            {input === undefined && output === undefined ? (
+              unknown
+            ) : (
+              <span title={`${input === undefined ? unknown : formatCount(input)} in, ${output === undefined ? unknown : formatCount(output)} out`}>
+                {count(input)} in, {count(output)} out
+              </span>
+            )}
+          </Fact>
+        ) : null}
+        {hasCalls || row.cost ? (
+          <Fact name="Cost">
+            <span title={row.cost ? `${row.cost.amount} ${row.cost.currency}` : "The cost is not known"}>
+              {row.cost ? formatMoney(row.cost.amount, row.cost.currency) : unknown}
+            </span>
+          </Fact>
+        ) : null}
+        {row.models.length > 0 ? <Fact name={row.models.length > 1 ? "Models" : "Model"}>{row.models.join(", ")}</Fact> : null}
+        {row.agents.length > 0 ? <Fact name={row.agents.length > 1 ? "Agents" : "Agent"}>{row.agents.join(", ")}</Fact> : null}
+        {row.promptVersions.length > 0 ? <Fact name="Prompt">{row.promptVersions.join(", ")}</Fact> : null}
+        {row.errors > 0 ? (
+          <Fact name="Failed" tone="error">
+            <CircleAlert size={13} aria-hidden /> {plural(row.errors, "span")}
+          </Fact>
+        ) : null}
+        {row.warnings > 0 ? (
+          <Fact name="Doubtful" tone="warn">
+            <TriangleAlert size={13} aria-hidden /> {plural(row.warnings, "warning")}
+          </Fact>
+        ) : null}
+      </dl>
+      {row.rootMissing ? <p className={css.notice}>The root span has not come yet: names and sums may still change.</p> : null}
+      {truncated ? <p className={css.notice}>The trace is larger than one answer: the first {formatCount(loaded)} spans are shown.</p> : null}
+    </header>
+  );
+}
+
+function Fact({ name, tone, children }: { name: string; tone?: "error" | "warn"; children: React.ReactNode }) {
+  return (
+    <div className={css.fact} data-tone={tone}>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+/** Per cent that one press of an arrow key moves the border. */
+const keyStep = 4;
+
+function Split({ left, right }: { left: React.ReactNode; right: React.ReactNode }) {
+  const { paneWidth, setPaneWidth } = usePreferences();
+  const box = useRef<HTMLDivElement>(null);
+  const [dragged, setDragged] = useState<number | null>(null);
+  const width = dragged ?? paneWidth;
+  const move = (event: PointerEvent) => {
+    const r = box.current!.getBoundingClientRect();
+    setDragged(clampPane(((r.right - event.clientX) / r.width) * 100));
+  };
+  const onKey = (event: KeyboardEvent) => {
+    const step = event.key === "ArrowLeft" ? keyStep : event.key === "ArrowRight" ? -keyStep : 0;
+    if (step === 0) return;
+    event.preventDefault();
+    setPaneWidth(paneWidth + step);
+  };
+  return (
+    <div ref={box} className={css.split} style={{ gridTemplateColumns: `minmax(0, 1fr) 1px minmax(0, ${width}%)` }}>
+      {left}
+      {/* A separator that can be moved is a widget: ARIA asks for the focus and the value. */}
+      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex, jsx-a11y/no-noninteractive-element-interactions */}
+      <div
+        className={css.border}
+        role="separator"
+        aria-orientation="vertical"
+        aria-label="Width of the reading pane"
+        aria-valuenow={Math.round(width)}
+        aria-valuemin={28}
+        aria-valuemax={72}
+        tabIndex={0}
+        onKeyDown={onKey}
+        onPointerDown={(e) => {
+          e.currentTarget.setPointerCapture(e.pointerId);
+          setDragged(paneWidth);
+        }}
+        onPointerMove={(e) => {
+          if (dragged !== null) move(e);
+        }}
+        onPointerUp={() => {
+          if (dragged !== null) setPaneWidth(dragged);
+          setDragged(null);
+        }}
+      />
+      {right}
+    </div>
+  );
+}

@@ -1,0 +1,279 @@
+import { memo, useEffect, useMemo, useRef } from "react";
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { ChevronRight, CircleAlert, TriangleAlert, Unlink } from "lucide-react";
+import { toTokens } from "../../api/traces";
+import type { WireSpan } from "../../api/types";
+import { formatMoney, formatShort, plural } from "../../lib/format";
+import { formatDuration } from "../../lib/time";
+import { useCommands } from "../../ui/commands";
+import { barOf, ticksOf, zoomWindow, type TimeWindow } from "./layout/scale";
+import { findRow, foldFromDepth, hasChildren, kinds, siblingPlace, unfoldTo, visibleRows, type SpanTree } from "./layout/tree";
+import { KindIcon, kindColor, kindNames } from "./kind";
+import { Minimap } from "./Minimap";
+import { useTraceView } from "./store";
+import css from "./Waterfall.module.css";
+
+/** Pixels; the rows of the stylesheet are as high. */
+const rowHeight = 26;
+/** Indentation stops growing here: names must keep room in a deep tree. */
+const maxIndent = 14;
+/** One press of a zoom key. */
+const zoomStep = 0.6;
+/** A row below this depth is folded by the key that folds deep rows. */
+const shallowDepth = 2;
+
+interface Props {
+  tree: SpanTree;
+  seen: TimeWindow;
+  /** Row of the selected span, -1 for none. */
+  selected: number;
+  onSelect: (row: number) => void;
+}
+
+export function Waterfall({ tree, seen, selected, onSelect }: Props) {
+  "use no memo"; // The virtualizer changes in place; the compiler would keep its first answer.
+  const box = useRef<HTMLDivElement>(null);
+  const folded = useTraceView((s) => s.folded);
+  const set = useTraceView((s) => s.set);
+  const toggle = useTraceView((s) => s.toggle);
+  const rows = useMemo(() => visibleRows(tree, folded), [tree, folded]);
+  const virtual = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => box.current,
+    estimateSize: () => rowHeight,
+    overscan: 16,
+  });
+  const at = selected < 0 ? -1 : rows.indexOf(selected);
+
+  // External system: the scroll position follows the selection, which a link or a key may move.
+  useEffect(() => {
+    if (selected < 0) return;
+    const open = unfoldTo(tree, folded, selected);
+    if (open !== folded) set({ folded: open });
+    else if (at >= 0) virtual.scrollToIndex(at, { align: "auto" });
+    // Only a new selection scrolls: folding and zooming must not pull the reader back.
+    // oxlint-disable-next-line react-hooks/exhaustive-deps
+  }, [selected, tree]);
+
+  const select = (index: number) => {
+    const row = rows[Math.min(Math.max(index, 0), rows.length - 1)];
+    if (row !== undefined) onSelect(row);
+  };
+  const current = Math.max(selected, 0);
+  const jump = (step: 1 | -1, test: (row: number) => boolean) => {
+    const row = findRow(tree, selected < 0 && step > 0 ? -1 : current, step, test);
+    if (row >= 0) onSelect(row);
+  };
+  const zoom = (factor: number) => {
+    const middle = selected < 0 ? (seen.fromNs + seen.toNs) / 2 : tree.startNs[current]! + tree.durationNs[current]! / 2;
+    set({ window: zoomWindow(seen, middle, factor, tree.totalNs) });
+  };
+  const into = () => {
+    if (folded.has(current)) toggle(current);
+    else if (hasChildren(tree, current)) onSelect(current + 1);
+  };
+  const outOf = () => {
+    if (hasChildren(tree, current) && !folded.has(current)) toggle(current);
+    else if (tree.parent[current]! >= 0) onSelect(tree.parent[current]!);
+  };
+  useCommands([
+    { id: "span-next", title: "Next span", group: "Trace", keys: ["j", "ArrowDown"], run: () => select(at + 1) },
+    { id: "span-previous", title: "Previous span", group: "Trace", keys: ["k", "ArrowUp"], run: () => select(at - 1) },
+    { id: "span-open", title: "Unfold, or go to the first child", group: "Trace", keys: ["ArrowRight"], run: into },
+    { id: "span-close", title: "Fold, or go to the parent", group: "Trace", keys: ["ArrowLeft"], run: outOf },
+    { id: "span-first", title: "First span", group: "Trace", keys: ["Home", "g"], run: () => select(0) },
+    { id: "span-last", title: "Last span", group: "Trace", keys: ["End", "G"], run: () => select(rows.length - 1) },
+    { id: "error-next", title: "Next failed span", group: "Trace", keys: ["n"], run: () => jump(1, (r) => tree.failed[r] === 1) },
+    { id: "error-previous", title: "Previous failed span", group: "Trace", keys: ["N"], run: () => jump(-1, (r) => tree.failed[r] === 1) },
+    { id: "model-next", title: "Next model call", group: "Trace", keys: ["m"], run: () => jump(1, (r) => kinds[tree.kind[r]!] === "model") },
+    { id: "fold-all", title: "Fold what lies deep", group: "Trace", keys: ["["], run: () => set({ folded: foldFromDepth(tree, shallowDepth) }) },
+    { id: "unfold-all", title: "Unfold everything", group: "Trace", keys: ["]"], run: () => set({ folded: new Set() }) },
+    { id: "zoom-in", title: "Zoom in on the span", group: "Trace", keys: ["+", "="], run: () => zoom(zoomStep) },
+    { id: "zoom-out", title: "Zoom out", group: "Trace", keys: ["-"], run: () => zoom(1 / zoomStep) },
+    { id: "zoom-all", title: "Show the whole time", group: "Trace", keys: ["0"], run: () => set({ window: undefined }) },
+  ]);
+
+  return (
+    <div className={css.waterfall}>
+      <div className={css.over}>
+        <span className={css.legend}>{plural(tree.spans.length, "span")}</span>
+        <span />
+        <Minimap tree={tree} window={seen} />
+      </div>
+      <div className={css.axis} aria-hidden>
+        <span />
+        <span />
+        <div className={css.ticks}>
+          {ticksOf(seen, 5).map((t) => (
+            <span key={t.label} className={css.tick} data-end={t.at > 92 ? "" : undefined} style={{ left: `${t.at}%` }}>
+              {t.label}
+            </span>
+          ))}
+        </div>
+      </div>
+      <div
+        ref={box}
+        className={css.body}
+        role="treegrid"
+        aria-label="Spans"
+        aria-rowcount={rows.length}
+        aria-colcount={3}
+        aria-activedescendant={at >= 0 ? `span-${selected}` : undefined}
+        // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
+        tabIndex={0}
+      >
+        <div role="rowgroup" className={css.canvas} style={{ height: virtual.getTotalSize() }}>
+          {virtual.getVirtualItems().map((item) => {
+            const row = rows[item.index]!;
+            const place = siblingPlace(tree, row);
+            return (
+              <div
+                key={row}
+                id={`span-${row}`}
+                role="row"
+                aria-level={tree.depth[row]! + 1}
+                aria-posinset={place.position}
+                aria-setsize={place.size}
+                aria-rowindex={item.index + 1}
+                aria-selected={row === selected}
+                {...(hasChildren(tree, row) ? { "aria-expanded": !folded.has(row) } : {})}
+                className={css.row}
+                data-failed={tree.failed[row] ? "" : undefined}
+                style={{ transform: `translateY(${item.start}px)` }}
+                onClick={() => onSelect(row)}
+              >
+                <SpanRow tree={tree} row={row} seen={seen} isFolded={folded.has(row)} onToggle={toggle} />
+              </div>
+            );
+          })}
+        </div>
+      </div>
+    </div>
+  );
+}
+
+interface RowProps {
+  tree: SpanTree;
+  row: number;
+  seen: TimeWindow;
+  isFolded: boolean;
+  onToggle: (row: number) => void;
+}
+
+const SpanRow = memo(function SpanRow({ tree, row, seen, isFolded, onToggle }: RowProps) {
+  const span = tree.spans[row]!;
+  const kind = kinds[tree.kind[row]!]!;
+  const depth = Math.min(tree.depth[row]!, maxIndent);
+  const below = tree.failedBelow[row]!;
+  const bar = barOf(tree.startNs[row]!, tree.durationNs[row]!, seen);
+  // Tokens and cost stand where there is room: behind the bar, or before it, or nowhere.
+  const room = 22;
+  const end = bar ? bar.left + bar.width : 0;
+  const place = !bar
+    ? undefined
+    : end < 100 - room
+      ? { left: `${end}%`, paddingLeft: 6 }
+      : bar.left > room
+        ? { right: `${100 - bar.left}%`, paddingRight: 6 }
+        : undefined;
+  return (
+    <>
+      <span role="gridcell" className={css.label} style={{ paddingLeft: `${depth * 12}px` }}>
+        {hasChildren(tree, row) ? (
+          <button
+            type="button"
+            tabIndex={-1}
+            className={css.fold}
+            data-open={isFolded ? undefined : ""}
+            aria-label={isFolded ? "Unfold" : "Fold"}
+            onClick={(e) => {
+              e.stopPropagation();
+              onToggle(row);
+            }}
+          >
+            <ChevronRight size={13} aria-hidden />
+          </button>
+        ) : (
+          <span className={css.leaf} />
+        )}
+        <KindIcon kind={kind} size={13} />
+        <span className={css.name} title={span.name}>
+          <span className="sr-only">{kindNames[kind]} </span>
+          {titleOf(span)}
+        </span>
+        <Marks span={span} orphan={tree.orphan[row] === 1} failed={tree.failed[row] === 1} below={isFolded ? below : 0} />
+        {isFolded ? <span className={css.hidden}>{formatShort(tree.end[row]! - row - 1)}</span> : null}
+      </span>
+      <span role="gridcell" className={css.duration}>
+        {formatDuration(tree.durationNs[row]!)}
+      </span>
+      <span role="gridcell" className={css.time}>
+        {bar ? (
+          <span
+            className={css.bar}
+            data-cut-left={bar.cutLeft ? "" : undefined}
+            data-cut-right={bar.cutRight ? "" : undefined}
+            style={{ left: `${bar.left}%`, width: `max(2px, ${bar.width}%)`, background: tree.failed[row] ? "var(--error-fill)" : kindColor(kind) }}
+          />
+        ) : null}
+        {place ? (
+          <span className={css.facts} style={place}>
+            <Facts span={span} />
+          </span>
+        ) : null}
+      </span>
+    </>
+  );
+});
+
+/** Operation names repeat what the icon says: the model, tool or agent is the news. */
+function titleOf(span: WireSpan): string {
+  return span.name || span.operation || span.spanId || "";
+}
+
+function Marks({ span, orphan, failed, below }: { span: WireSpan; orphan: boolean; failed: boolean; below: number }) {
+  const warnings = span.warnings?.length ?? 0;
+  return (
+    <span className={css.marks}>
+      {failed ? (
+        <span className={css.bad} title={span.error?.message || span.status?.message || "failed"}>
+          <CircleAlert size={13} aria-hidden />
+          <span className="sr-only">failed</span>
+        </span>
+      ) : null}
+      {below > 0 ? (
+        <span className={css.bad} title={plural(below, "failed span below", "failed spans below")}>
+          {below}
+          <span className="sr-only"> failed below</span>
+        </span>
+      ) : null}
+      {warnings > 0 ? (
+        <span className={css.warn} title={plural(warnings, "warning")}>
+          <TriangleAlert size={12} aria-hidden />
+          <span className="sr-only">{plural(warnings, "warning")}</span>
+        </span>
+      ) : null}
+      {orphan ? (
+        <span className={css.warn} title="Its parent span is not here">
+          <Unlink size={12} aria-hidden />
+          <span className="sr-only">parent missing</span>
+        </span>
+      ) : null}
+    </span>
+  );
+}
+
+function Facts({ span }: { span: WireSpan }) {
+  const tokens = toTokens(span.usage);
+  const known = tokens.input !== undefined || tokens.output !== undefined;
+  return (
+    <>
+      {known ? (
+        <span className={css.fact}>
+          {tokens.input === undefined ? "?" : formatShort(tokens.input)} → {tokens.output === undefined ? "?" : formatShort(tokens.output)}
+        </span>
+      ) : null}
+      {span.cost?.amount ? <span className={css.fact}>{formatMoney(span.cost.amount, span.cost.currency)}</span> : null}
+    </>
+  );
+}

@@ -1,0 +1,35 @@
+// What the trace page remembers while a trace is open: folds, the stretch of time, the hovered turn.
+import { createContext, useContext } from "react";
+import { createStore, useStore, type StoreApi } from "zustand";
+import type { TimeWindow } from "./layout/scale";
+
+interface TraceView {
+  /** Rows that hide what is below them. */
+  folded: ReadonlySet<number>;
+  /** The stretch of time that is seen; undefined: all of it. */
+  window: TimeWindow | undefined;
+  set: (patch: Partial<Pick<TraceView, "folded" | "window">>) => void;
+  toggle: (row: number) => void;
+}
+
+export function createTraceView(): StoreApi<TraceView> {
+  return createStore<TraceView>((set) => ({
+    folded: new Set(),
+    window: undefined,
+    set,
+    toggle: (row) =>
+      set((s) => {
+        const folded = new Set(s.folded);
+        if (!folded.delete(row)) folded.add(row);
+        return { folded };
+      }),
+  }));
+}
+
+export const TraceViewContext = createContext<StoreApi<TraceView> | null>(null);
+
+export function useTraceView<T>(select: (s: TraceView) => T): T {
+  const store = useContext(TraceViewContext);
+  if (!store) throw new Error("useTraceView is used outside of a trace page");
+  return useStore(store, select);
+}

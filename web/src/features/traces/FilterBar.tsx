@@ -1,0 +1,161 @@
+import { useId, useState, type KeyboardEvent, type Ref } from "react";
+import { useQuery } from "@tanstack/react-query";
+import { X } from "lucide-react";
+import { facetsQuery, type TraceQuery } from "../../api/traces";
+import { parseFilter, readDraft, type Filter } from "../../lib/filter";
+import { formatCount } from "../../lib/format";
+import { fields, findField, operatorNames, operatorsFor } from "./fields";
+import css from "./FilterBar.module.css";
+
+interface Suggestion {
+  /** What the field then holds. */
+  text: string;
+  label: string;
+  hint: string;
+  /** Choosing it completes the filter. */
+  isWhole: boolean;
+}
+
+const maxSuggestions = 12;
+
+interface Props {
+  asked: TraceQuery;
+  filters: readonly string[];
+  onAdd: (f: Filter) => void;
+  onRemove: (text: string) => void;
+  ref: Ref<HTMLInputElement>;
+}
+
+/** The filters that hold, and a field that completes the next one: field, operator, value. */
+export function FilterBar({ asked, filters, onAdd, onRemove, ref }: Props) {
+  const [text, setText] = useState("");
+  const [isOpen, setOpen] = useState(false);
+  const [at, setAt] = useState(0);
+  const listId = useId();
+  const suggestions = useSuggestions(text, asked, isOpen);
+
+  const commit = (candidate: string) => {
+    const filter = parseFilter(candidate);
+    if (!filter) return false;
+    onAdd(filter);
+    setText("");
+    setOpen(false);
+    return true;
+  };
+  const choose = (s: Suggestion) => {
+    setAt(0);
+    if (!s.isWhole || !commit(s.text)) setText(s.text);
+  };
+  const onKey = (event: KeyboardEvent<HTMLInputElement>) => {
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      setOpen(true);
+      setAt((now) => (now + (event.key === "ArrowDown" ? 1 : suggestions.length - 1)) % Math.max(suggestions.length, 1));
+    } else if (event.key === "Enter" || (event.key === "Tab" && isOpen && text !== "")) {
+      event.preventDefault();
+      const s = isOpen ? suggestions[at] : undefined;
+      // What was typed in full counts as it stands; a suggestion completes what was not.
+      if (s && !(event.key === "Enter" && parseFilter(text) && at === 0)) choose(s);
+      else commit(text);
+    } else if (event.key === "Escape") {
+      if (isOpen) setOpen(false);
+      else event.currentTarget.blur();
+    } else if (event.key === "Backspace" && text === "") {
+      const last = filters.at(-1);
+      if (last) onRemove(last);
+    }
+  };
+  return (
+    <div className={css.bar}>
+      {filters.map((f) => (
+        <Chip key={f} text={f} onRemove={() => onRemove(f)} />
+      ))}
+      <div className={css.combo}>
+        <input
+          ref={ref}
+          className={css.input}
+          role="combobox"
+          aria-label="Add a filter"
+          aria-expanded={isOpen && suggestions.length > 0}
+          aria-controls={listId}
+          aria-autocomplete="list"
+          aria-activedescendant={isOpen && suggestions[at] ? `${listId}-${at}` : undefined}
+          placeholder={filters.length > 0 ? "and …" : "Filter: model, service, duration > 2s …"}
+          value={text}
+          onChange={(e) => {
+            setText(e.target.value);
+            setOpen(true);
+            setAt(0);
+          }}
+          onFocus={() => setOpen(true)}
+          onBlur={() => setOpen(false)}
+          onKeyDown={onKey}
+        />
+        <ul id={listId} role="listbox" aria-label="Suggestions" className={css.list} hidden={!isOpen || suggestions.length === 0}>
+          {suggestions.map((s, i) => (
+            <li
+              key={s.text}
+              id={`${listId}-${i}`}
+              role="option"
+              aria-selected={i === at}
+              className={css.item}
+              onPointerMove={() => setAt(i)}
+              // Before the field loses focus, which would close the list.
+              onPointerDown={(e) => {
+                e.preventDefault();
+                choose(s);
+              }}
+            >
+              <span className={css.label}>{s.label}</span>
+              <span className={css.hint}>{s.hint}</span>
+            </li>
+          ))}
+        </ul>
+      </div>
+    </div>
+  );
+}
+
+function Chip({ text, onRemove }: { text: string; onRemove: () => void }) {
+  const f = parseFilter(text);
+  return (
+    <span className={css.chip} data-bad={f ? undefined : ""}>
+      {f ? (
+        <>
+          <span className={css.field}>{f.field}</span> <span className={css.op}>{f.op}</span> <span className={css.value}>{f.value}</span>
+        </>
+      ) : (
+        text
+      )}
+      <button type="button" className={css.remove} aria-label={`Remove the filter ${text}`} onClick={onRemove}>
+        <X size={12} aria-hidden />
+      </button>
+    </span>
+  );
+}
+
+function useSuggestions(text: string, asked: TraceQuery, isOpen: boolean): Suggestion[] {
+  const draft = readDraft(text);
+  const field = draft.stage === "value" && findField(draft.field)?.facet ? draft.field : undefined;
+  const values = useQuery({ ...facetsQuery(asked, field ?? "service"), enabled: isOpen && field !== undefined });
+  if (draft.stage === "field") {
+    const prefix = draft.prefix.toLowerCase();
+    return fields
+      .filter((f) => f.name.includes(prefix))
+      .sort((a, b) => Number(b.name.startsWith(prefix)) - Number(a.name.startsWith(prefix)))
+      .slice(0, maxSuggestions)
+      .map((f) => ({ text: `${f.name} `, label: f.name, hint: f.hint, isWhole: false }));
+  }
+  if (draft.stage === "operator") {
+    return operatorsFor(draft.field)
+      .filter((op) => op.startsWith(draft.prefix))
+      .map((op) => ({ text: `${draft.field} ${op} `, label: op, hint: operatorNames[op], isWhole: false }));
+  }
+  if (field === undefined) return [];
+  const prefix = draft.prefix.trim().toLowerCase();
+  const known = values.data?.find((f) => f.field === field)?.values ?? [];
+  return known
+    .filter((v) => v.value !== "" && v.value.toLowerCase().includes(prefix))
+    .slice(0, maxSuggestions)
+    .map((v) => ({ text: `${draft.field} ${draft.op} ${v.value}`, label: v.value, hint: formatCount(v.traces), isWhole: true }));
+}

@@ -1,0 +1,211 @@
+import { useRef, useState } from "react";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { getRouteApi, useNavigate } from "@tanstack/react-router";
+import { Radio, RotateCw, SlidersHorizontal } from "lucide-react";
+import { ApiError } from "../../api/error";
+import { facetsQuery, histogramQuery, tracesQuery, type TraceQuery, type TraceRow } from "../../api/traces";
+import { addFilter, removeFilter, type Filter } from "../../lib/filter";
+import { plural } from "../../lib/format";
+import { resolveRange } from "../../lib/time";
+import { Button, IconButton, Segmented } from "../../ui/Button";
+import { useCommands } from "../../ui/commands";
+import { Dialog } from "../../ui/Dialog";
+import { EmptyState, ErrorState, Skeleton } from "../../ui/State";
+import { Facets } from "./Facets";
+import { FilterBar } from "./FilterBar";
+import { Histogram } from "./Histogram";
+import { Hits } from "./Hits";
+import { Onboarding } from "./Onboarding";
+import { RangePicker } from "./RangePicker";
+import { SearchBox } from "./SearchBox";
+import { mergeRows, useTracesView } from "./store";
+import { TraceList, type ListHandle } from "./TraceList";
+import { useTail } from "./useTail";
+import css from "./TracesPage.module.css";
+
+const route = getRouteApi("/traces");
+type Search = ReturnType<typeof route.useSearch>;
+const noFilters: string[] = [];
+
+/** The trace list: what happened when, narrowed until the interesting row is in sight. */
+export function TracesPage() {
+  const search = route.useSearch();
+  const navigate = useNavigate({ from: "/traces" });
+  const { now, tail, tailError, arrived, waiting, skipped } = useTracesView();
+  const { set, letIn } = useTracesView.getState();
+  const [facetsOpen, setFacetsOpen] = useState(false);
+  const searchBox = useRef<HTMLInputElement>(null);
+  const filterBox = useRef<HTMLInputElement>(null);
+  const list = useRef<ListHandle>(null);
+
+  const filter = search.filter ?? noFilters;
+  const asked: TraceQuery = { ...resolveRange(search, now), project: search.project, filter, query: search.query };
+  const traces = useInfiniteQuery(tracesQuery(asked));
+  const facets = useQuery(facetsQuery(asked));
+  const histogram = useQuery(histogramQuery(asked));
+
+  const listed = traces.data?.pages.flatMap((p) => p.rows) ?? [];
+  const live = search.tail === "on" && !search.query;
+  useTail(
+    live,
+    search.project,
+    filter,
+    () => list.current?.isReading() ?? false,
+    () => new Set(listed.map((r) => r.id)),
+  );
+  const rows = live ? withArrived(listed, arrived) : listed;
+
+  // A new question starts at the top, with the end of a relative range at this moment.
+  const change = (patch: Partial<Search>) => {
+    set({ now: Date.now(), cursor: -1, scrollTop: 0 });
+    list.current?.toTop();
+    void navigate({ search: (old) => ({ ...old, ...patch }) });
+  };
+  const add = (f: Filter) => change({ filter: addFilter(filter, f) });
+  const remove = (text: string) => change({ filter: removeFilter(filter, text) });
+  const toggleTail = () => void navigate({ search: (old) => ({ ...old, tail: old.tail ? undefined : "on", show: undefined }), replace: true });
+  const refresh = () => change({});
+
+  useCommands([
+    { id: "search", title: "Search in contents", group: "Traces", keys: ["/"], run: () => searchBox.current?.focus() },
+    { id: "filter", title: "Add a filter", group: "Traces", keys: ["f"], run: () => filterBox.current?.focus() },
+    { id: "errors", title: "Only traces with errors", group: "Traces", keys: ["e"], run: () => add({ field: "status", op: "=", value: "error" }) },
+    { id: "clear", title: "Remove all filters", group: "Traces", keys: ["x"], run: () => change({ filter: undefined, query: undefined, show: undefined }) },
+    { id: "tail", title: "Follow live", group: "Traces", keys: ["l"], run: toggleTail },
+    { id: "refresh", title: "Refresh the list", group: "Traces", keys: ["r"], run: refresh },
+  ]);
+
+  const sidebar = <Facets facets={facets.data} failed={facets.isError} filters={filter} onAdd={add} onRemove={remove} />;
+  const narrowed = filter.length > 0 || Boolean(search.query);
+  const showHits = search.show === "hits" && Boolean(search.query);
+  return (
+    <div className={css.page}>
+      <h1 className="sr-only">Traces</h1>
+      <div className={css.toolbar}>
+        <SearchBox
+          ref={searchBox}
+          value={search.query ?? ""}
+          onSubmit={(query) => change({ query: query || undefined, show: query ? search.show : undefined })}
+        />
+        <FilterBar ref={filterBox} asked={asked} filters={filter} onAdd={add} onRemove={remove} />
+        <div className={css.right}>
+          <span className={css.narrowOnly}>
+            <Button onPress={() => setFacetsOpen(true)}>
+              <SlidersHorizontal size={14} aria-hidden /> Narrow
+            </Button>
+          </span>
+          <RangePicker search={search} range={asked} onChange={change} />
+          <Button className={`${css.live} ${live ? css.liveOn : ""}`} aria-pressed={live} isDisabled={Boolean(search.query)} onPress={toggleTail}>
+            <Radio size={14} aria-hidden /> Live
+          </Button>
+          <IconButton label="Refresh" hotkey="r" onPress={refresh}>
+            <RotateCw size={15} aria-hidden />
+          </IconButton>
+        </div>
+      </div>
+      <aside className={css.side} aria-label="Facets">
+        {sidebar}
+      </aside>
+      <section className={css.content} aria-label="Results">
+        <Histogram
+          data={histogram.data}
+          range={asked}
+          onSelect={(from, to) => change({ range: undefined, from: new Date(from).toISOString(), to: new Date(to).toISOString() })}
+        />
+        {search.query ? (
+          <div className={css.switch}>
+            <Segmented
+              label="Show"
+              value={showHits ? "hits" : "traces"}
+              options={[
+                { id: "traces", label: "Traces" },
+                { id: "hits", label: "Passages" },
+              ]}
+              onChange={(id) => void navigate({ search: (old) => ({ ...old, show: id === "hits" ? "hits" : undefined }), replace: true })}
+            />
+            <span>
+              {showHits ? "Passages with" : "Traces with a message that holds"} <q>{search.query}</q>
+            </span>
+          </div>
+        ) : null}
+        <TailBar
+          tail={live ? tail : "off"}
+          error={tailError}
+          waiting={waiting.length}
+          skipped={skipped}
+          onLetIn={() => {
+            letIn();
+            list.current?.toTop();
+          }}
+        />
+        {showHits ? (
+          <Hits asked={asked} />
+        ) : traces.isPending ? (
+          <Skeleton lines={14} label="Loading traces" />
+        ) : traces.isError && listed.length === 0 ? (
+          <ErrorState title="The traces could not be read" error={traces.error as ApiError} onRetry={() => void traces.refetch()} />
+        ) : rows.length === 0 ? (
+          narrowed ? (
+            <EmptyState title="No trace matches">
+              <p>Nothing in this stretch of time passes {plural(filter.length + (search.query ? 1 : 0), "condition")}.</p>
+              <Button onPress={() => change({ filter: undefined, query: undefined, show: undefined })}>Remove all conditions</Button>
+            </EmptyState>
+          ) : (
+            <Onboarding onWiden={search.range === "30d" ? undefined : () => change({ range: "30d", from: undefined, to: undefined })} />
+          )
+        ) : (
+          <TraceList
+            ref={list}
+            rows={rows}
+            total={traces.hasNextPage ? -1 : rows.length}
+            isStale={traces.isPlaceholderData}
+            isFetchingMore={traces.isFetchingNextPage}
+            onEnd={() => {
+              if (traces.hasNextPage && !traces.isFetchingNextPage && !traces.isError) void traces.fetchNextPage();
+            }}
+          />
+        )}
+        {traces.isFetchNextPageError ? (
+          <div className={css.more} role="alert">
+            The next page could not be read. <Button onPress={() => void traces.fetchNextPage()}>Try again</Button>
+          </div>
+        ) : null}
+      </section>
+      <Dialog title="Narrow the list" isOpen={facetsOpen} onClose={() => setFacetsOpen(false)} side>
+        {sidebar}
+      </Dialog>
+    </div>
+  );
+}
+
+function withArrived(listed: readonly TraceRow[], arrived: readonly TraceRow[]): TraceRow[] {
+  if (arrived.length === 0) return [...listed];
+  // The rows that are listed stay where they are, brought up to date; the others come on top.
+  return mergeRows(listed, [...arrived].reverse(), Number.POSITIVE_INFINITY);
+}
+
+interface TailBarProps {
+  tail: "off" | "connecting" | "live" | "broken";
+  error: string;
+  waiting: number;
+  skipped: number;
+  onLetIn: () => void;
+}
+
+function TailBar({ tail, error, waiting, skipped, onLetIn }: TailBarProps) {
+  if (tail === "off") return null;
+  return (
+    <div className={css.tail} data-state={tail}>
+      <span className={css.pulse} aria-hidden />
+      <span role="status">
+        {tail === "live" ? "Live: new traces come in on top." : tail === "connecting" ? "Connecting…" : `${error} Trying again.`}
+        {skipped > 0 ? ` ${plural(skipped, "trace")} left out, this page was too slow.` : ""}
+      </span>
+      {waiting > 0 ? (
+        <Button look="primary" className={css.letIn} onPress={onLetIn}>
+          {plural(waiting, "new trace")}
+        </Button>
+      ) : null}
+    </div>
+  );
+}
