@@ -12,6 +12,7 @@ NPM_CI  := $(NPM) ci --no-audit --no-fund --loglevel=error
 
 # Stamps: a target is redone only when what it was made from has changed.
 ENGINE  := store/engine/node_modules/.installed
+SDK     := cmd/tiltmeter/testdata/node-openai/node_modules/.installed
 WEB     := web/node_modules/.installed
 PAGE    := web/dist/.built
 WEB_SRC := $(shell find web/src web/index.html web/public -type f 2>/dev/null) $(wildcard web/*.ts web/*.json)
@@ -43,6 +44,10 @@ $(ENGINE): store/engine/package.json store/engine/package-lock.json
 	$(NPM_CI) --prefix store/engine
 	@touch $@
 
+$(SDK): cmd/tiltmeter/testdata/node-openai/package-lock.json
+	$(NPM_CI) --prefix cmd/tiltmeter/testdata/node-openai
+	@touch $@
+
 $(WEB): web/package.json web/package-lock.json
 	$(NPM_CI) --prefix web
 	@touch $@
@@ -55,7 +60,7 @@ $(PAGE): $(WEB) $(WEB_SRC)
 	@touch $@ web/dist/.gitkeep
 
 .PHONY: test
-test: build chromium ## every test: Go, the page's units, the page in a real Chromium
+test: build chromium $(SDK) ## every test: Go, the page's units, the page in a real Chromium
 	$(GO) vet ./...
 	$(GO) test -timeout 20m ./...
 	$(NPM) --prefix web run --silent lint
@@ -63,7 +68,7 @@ test: build chromium ## every test: Go, the page's units, the page in a real Chr
 	$(NPM) --prefix web run --silent e2e
 
 .PHONY: test-race
-test-race: build ## the Go tests under the race detector
+test-race: build $(SDK) ## the Go tests under the race detector
 	$(GO) test -race -timeout 40m ./...
 
 .PHONY: fuzz

@@ -1,0 +1,376 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/tiltmeter/tiltmeter/api"
+	"github.com/tiltmeter/tiltmeter/api/auth"
+	"github.com/tiltmeter/tiltmeter/cmd/tiltmeter/demo"
+	"github.com/tiltmeter/tiltmeter/ingest/dialect"
+	"github.com/tiltmeter/tiltmeter/ingest/otlp"
+	"github.com/tiltmeter/tiltmeter/ingest/spanlog"
+	"github.com/tiltmeter/tiltmeter/ingest/wire"
+	"github.com/tiltmeter/tiltmeter/ingest/writer"
+	"github.com/tiltmeter/tiltmeter/store"
+	"github.com/tiltmeter/tiltmeter/store/engine"
+	"github.com/tiltmeter/tiltmeter/web"
+)
+
+// app is a running server: its parts, and how to stop them in the reverse order of their start.
+type app struct {
+	s   serveSettings
+	log *slog.Logger
+	reg *prometheus.Registry
+
+	started  time.Time
+	required bool // requests need keys
+	guard    *auth.Guard
+	engine   *engine.Engine // nil with a ClickHouse of the user's own
+	spans    spanlog.Log    // nil when no role needs it
+	store    *store.Store   // nil when no role needs it
+	writer   *writer.Writer
+	otlp     *otlp.Server
+	api      *api.Server
+
+	stops []func(context.Context) error
+	work  sync.WaitGroup // background goroutines, ended by cancelling their context
+	fatal chan error     // the first error that ends the server
+}
+
+// startApp starts every part that the roles ask for. On an error it stops what it had started.
+func startApp(ctx context.Context, s serveSettings, log *slog.Logger) (_ *app, err error) {
+	a := &app{s: s, log: log, reg: prometheus.NewRegistry(), started: time.Now(), fatal: make(chan error, 8)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.stop())
+		}
+	}()
+	a.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if err := os.MkdirAll(s.dataDir, 0o750); err != nil {
+		return nil, fmt.Errorf("create data folder: %w", err)
+	}
+	for _, start := range []func(context.Context) error{
+		a.startGuard, a.startEngine, a.startLog, a.startReceivers, a.startStore, a.startWriter, a.startAPI, a.startDemo,
+	} {
+		if err := start(ctx); err != nil {
+			return nil, err
+		}
+	}
+	for _, r := range []string{"analyze", "alert"} {
+		if s.has(r) {
+			log.Debug("this version has nothing to run in this role", "role", r)
+		}
+	}
+	return a, nil
+}
+
+// onStop registers what stop does, in reverse order.
+func (a *app) onStop(f func(context.Context) error) { a.stops = append(a.stops, f) }
+
+// stop ends every part within the time that the settings allow.
+func (a *app) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), a.s.shutdownWithin)
+	defer cancel()
+	var errs []error
+	for i := len(a.stops) - 1; i >= 0; i-- {
+		errs = append(errs, a.stops[i](ctx))
+	}
+	a.stops = nil
+	return errors.Join(errs...)
+}
+
+// wait runs until ctx ends or a part fails, then stops everything.
+func (a *app) wait(ctx context.Context) error {
+	var err error
+	select {
+	case <-ctx.Done():
+		a.log.Info("stopping")
+	case err = <-a.fatal:
+	}
+	return errors.Join(err, a.stop())
+}
+
+// run does f in the background until the app stops; an error of it ends the server.
+func (a *app) run(f func(context.Context) error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := f(ctx); err != nil && ctx.Err() == nil {
+			a.fail(err)
+		}
+	}()
+	a.onStop(func(stop context.Context) error {
+		cancel()
+		select {
+		case <-done:
+			return nil
+		case <-stop.Done():
+			return stop.Err()
+		}
+	})
+}
+
+func (a *app) fail(err error) {
+	select {
+	case a.fatal <- err:
+	default: // an earlier one is ending the server
+	}
+}
+
+func (a *app) startGuard(context.Context) error {
+	keys, err := auth.Open(a.s.dataDir)
+	if err != nil {
+		return err
+	}
+	var addrs []string
+	if a.s.has("api") {
+		addrs = append(addrs, a.s.httpAddr)
+	}
+	if a.s.has("ingest") {
+		addrs = append(addrs, a.s.otlpGRPCAddr, a.s.otlpHTTPAddr)
+	}
+	if a.required, err = auth.Check(keys, addrs...); err != nil {
+		return err
+	}
+	a.guard = auth.NewGuard(auth.Options{
+		Keys: keys, Required: a.required, AllowedHosts: a.s.allowedHosts, Logger: a.log, Registerer: a.reg,
+	})
+	return nil
+}
+
+// stores reports whether a role of this process speaks to ClickHouse.
+func (a *app) stores() bool {
+	return a.s.has("write") || a.s.has("api") || a.s.has("analyze") || a.s.has("alert")
+}
+
+func (a *app) startEngine(ctx context.Context) (err error) {
+	if a.s.clickhouseDSN != "" || !a.stores() {
+		return nil
+	}
+	a.engine, err = engine.Start(ctx, engine.Config{
+		DataDir: a.s.dataDir, LibraryPath: a.s.engineLibrary, MemoryBytes: int64(a.s.engineMemory),
+		DisableFsync: !a.s.fsync, Logger: a.log, Registerer: a.reg,
+	})
+	if err != nil {
+		return err
+	}
+	a.onStop(a.engine.Close)
+	return nil
+}
+
+func (a *app) startLog(ctx context.Context) (err error) {
+	if !a.s.has("ingest") && !a.s.has("write") && !a.s.has("api") {
+		return nil
+	}
+	a.spans, err = spanlog.Open(ctx, spanlog.Options{
+		Dir: filepath.Join(a.s.dataDir, "log"), URL: a.s.natsURL,
+		MaxBytes: int64(a.s.logMaxBytes), MaxPayloadBytes: int(a.s.maxRequest), MinFreeBytes: int64(a.s.minFreeDisk),
+		Duplicates: a.s.duplicateWindow, Logger: a.log, Registerer: a.reg,
+	})
+	if err != nil {
+		return err
+	}
+	a.onStop(func(context.Context) error { return a.spans.Close() })
+	return nil
+}
+
+func (a *app) limits() wire.Limits {
+	return wire.Limits{
+		RequestBytes: int(a.s.maxRequest), SpansPerRequest: a.s.maxSpans,
+		AttributesPerSpan: a.s.maxAttributes, AttributeValueBytes: int(a.s.maxAttribute), Depth: a.s.maxDepth,
+	}
+}
+
+func (a *app) startReceivers(ctx context.Context) error {
+	if !a.s.has("ingest") {
+		return nil
+	}
+	// Registered before the first request: what came before a reader was known would not be kept for it.
+	if err := a.spans.Register(ctx, writer.ReaderName, spanlog.StartFirst); err != nil {
+		return err
+	}
+	config := otlp.Config{
+		GRPCAddr: a.s.otlpGRPCAddr, HTTPAddr: a.s.otlpHTTPAddr, Limits: a.limits(),
+		InFlightBytes: int64(a.s.maxInFlight), SpansPerSecond: a.s.projectRate, AllowedOrigins: a.s.allowedOrigins,
+	}
+	var err error
+	if config.TLS, err = api.LoadTLS(a.s.tlsCert, a.s.tlsKey); err != nil {
+		return err
+	}
+	server, err := otlp.New(config, otlp.Deps{Log: a.spans, Registerer: a.reg, Logger: a.log, Authorize: a.authorizeIngest})
+	if err != nil {
+		return err
+	}
+	if err := server.Start(ctx); err != nil {
+		return err
+	}
+	a.otlp = server
+	a.onStop(server.Shutdown)
+	a.watch(server.Failed())
+	return nil
+}
+
+// authorizeIngest puts the guard's answer into the receiver's words.
+func (a *app) authorizeIngest(ctx context.Context, header func(string) string) (string, error) {
+	project, err := a.guard.Ingest(ctx, header)
+	switch {
+	case errors.Is(err, auth.ErrUnauthenticated):
+		return "", fmt.Errorf("%w: %w", otlp.ErrUnauthenticated, err)
+	case errors.Is(err, auth.ErrForbidden):
+		return "", fmt.Errorf("%w: %w", otlp.ErrForbidden, err)
+	}
+	return project, err
+}
+
+// watch ends the server when a port stops being served.
+func (a *app) watch(failed <-chan error) {
+	a.run(func(ctx context.Context) error {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-failed:
+			return err
+		}
+	})
+}
+
+// startStore opens the store. The embedded engine must take the schema now; a ClickHouse of the
+// user's own may be away, and ingest must not wait for it.
+func (a *app) startStore(ctx context.Context) (err error) {
+	if !a.stores() {
+		return nil
+	}
+	options := store.Options{TTLDays: int(a.s.retention / (24 * time.Hour)), Logger: a.log, Registerer: a.reg}
+	if a.engine != nil {
+		options.ClickHouse = a.engine.ClickHouse()
+	} else if options.ClickHouse, err = store.ParseDSN(a.s.clickhouseDSN); err != nil {
+		return fmt.Errorf("--clickhouse-dsn: %w", err)
+	}
+	if a.store, err = store.New(options); err != nil {
+		return err
+	}
+	a.onStop(func(context.Context) error { return a.store.Close() })
+	if a.engine != nil {
+		return a.store.Migrate(ctx)
+	}
+	a.run(a.migrateWhenThere)
+	return nil
+}
+
+// migrateWhenThere brings the schema up to date as soon as ClickHouse answers.
+func (a *app) migrateWhenThere(ctx context.Context) error {
+	for said := false; ; said = true {
+		err := a.store.Migrate(ctx)
+		if err == nil || !store.Unreachable(err) {
+			return err
+		}
+		if !said {
+			a.log.Warn("waiting for ClickHouse; ingest goes on", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+func (a *app) startWriter(context.Context) (err error) {
+	if !a.s.has("write") {
+		return nil
+	}
+	l := a.limits()
+	norm := dialect.New(dialect.Options{
+		Limits:     dialect.Limits{AttributeValueBytes: l.AttributeValueBytes, Attributes: l.AttributesPerSpan, Depth: l.Depth},
+		Registerer: a.reg,
+	})
+	a.writer, err = writer.New(a.spans, a.store, norm, writer.Options{
+		Rows: a.s.batchRows, Bytes: int(a.s.batchBytes), FlushEvery: a.s.flushEvery, Logger: a.log, Registerer: a.reg,
+	})
+	if err != nil {
+		return err
+	}
+	a.run(a.writer.Run)
+	return nil
+}
+
+func (a *app) startAPI(ctx context.Context) (err error) {
+	if !a.s.has("api") {
+		return nil
+	}
+	a.api, err = api.New(api.Config{Addr: a.s.httpAddr, TLSCertFile: a.s.tlsCert, TLSKeyFile: a.s.tlsKey}, api.Deps{
+		Store: a.store, Ingest: newIngestView(a), Guard: a.guard, Web: web.Handler(), Ready: a.parts(),
+		Logger: a.log, Registerer: a.reg, Gatherer: a.reg,
+	})
+	if err != nil {
+		return err
+	}
+	if err := a.api.Start(ctx); err != nil {
+		return err
+	}
+	a.onStop(a.api.Shutdown)
+	a.watch(a.api.Failed())
+	return nil
+}
+
+// parts are what /readyz asks.
+func (a *app) parts() []api.Part {
+	parts := []api.Part{{Name: "log", Check: func(ctx context.Context) error {
+		st, err := a.spans.Status(ctx)
+		if err == nil && !st.Accepting {
+			err = errors.New(st.Refusing)
+		}
+		return err
+	}}}
+	if a.engine != nil {
+		parts = append(parts, api.Part{Name: "engine", Check: func(context.Context) error { return a.engine.Ready() }})
+	}
+	parts = append(parts, api.Part{Name: "store", Check: a.store.Ping})
+	if a.writer != nil {
+		parts = append(parts, api.Part{Name: "writer", Check: func(context.Context) error { return a.writer.Ready() }})
+	}
+	return parts
+}
+
+func (a *app) startDemo(context.Context) error {
+	if !a.s.demo || a.otlp == nil {
+		return nil
+	}
+	a.run(func(ctx context.Context) error {
+		o := demo.Options{Endpoint: a.otlp.GRPCAddr().String(), Forever: true}
+		if err := demo.Run(ctx, o); err != nil && ctx.Err() == nil {
+			a.log.Error("the demo stopped", "error", err) // the server is not the demo's
+		}
+		return nil
+	})
+	return nil
+}
+
+// announce prints where things are.
+func (a *app) announce(out io.Writer) {
+	scheme := "http"
+	if a.s.tlsCert != "" {
+		scheme = "https"
+	}
+	if a.api != nil {
+		fmt.Fprintf(out, "Tiltmeter is ready: %s://%s\n", scheme, a.api.Addr())
+	}
+	if a.otlp != nil {
+		fmt.Fprintf(out, "Send OTLP to %s (gRPC) or %s://%s (HTTP)\n", a.otlp.GRPCAddr(), scheme, a.otlp.HTTPAddr())
+	}
+	if a.required {
+		fmt.Fprintln(out, "Others can reach this server: every request needs a key (tiltmeter keys).")
+	}
+}

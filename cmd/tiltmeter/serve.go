@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+// roles a process can take on; a single binary takes all of them.
+var allRoles = []string{"ingest", "write", "analyze", "alert", "api"}
+
+// serveSettings is everything `tiltmeter serve` can be told. Zero sizes and durations mean the
+// default of the part they configure.
+type serveSettings struct {
+	config  string
+	dataDir string
+	roles   []string
+
+	httpAddr, otlpGRPCAddr, otlpHTTPAddr string
+	tlsCert, tlsKey                      string
+	allowedHosts, allowedOrigins         []string
+
+	clickhouseDSN string
+	engineMemory  size
+	engineLibrary string
+	fsync         bool
+	retention     time.Duration
+
+	natsURL         string
+	logMaxBytes     size
+	minFreeDisk     size
+	duplicateWindow time.Duration
+
+	maxRequest     size
+	maxInFlight    size
+	maxSpans       int
+	maxAttributes  int
+	maxAttribute   size
+	maxDepth       int
+	projectRate    int
+	batchRows      int
+	batchBytes     size
+	flushEvery     time.Duration
+	logLevel       string
+	logFormat      string
+	demo           bool
+	shutdownWithin time.Duration
+}
+
+func (s *serveSettings) flags(fs *pflag.FlagSet) {
+	*s = serveSettings{
+		logMaxBytes: 8 << 30, minFreeDisk: 1 << 30,
+		maxRequest: 16 << 20, maxInFlight: 256 << 20, maxAttribute: 4 << 20,
+		batchBytes: 64 << 20,
+	}
+	fs.StringVar(&s.config, "config", "", "settings file (default tiltmeter.yaml, if there is one)")
+	fs.StringVar(&s.dataDir, "data-dir", "./data", "where the log, the embedded engine and the keys live")
+	fs.StringSliceVar(&s.roles, "roles", allRoles, "parts that this process runs: "+strings.Join(allRoles, ", "))
+
+	fs.StringVar(&s.httpAddr, "http-addr", "127.0.0.1:8080", "address of the page, REST and gRPC")
+	fs.StringVar(&s.otlpGRPCAddr, "otlp-grpc-addr", "127.0.0.1:4317", "address for OTLP over gRPC")
+	fs.StringVar(&s.otlpHTTPAddr, "otlp-http-addr", "127.0.0.1:4318", "address for OTLP over HTTP")
+	fs.StringVar(&s.tlsCert, "tls-cert", "", "certificate file (PEM) for every port; read again when it changes")
+	fs.StringVar(&s.tlsKey, "tls-key", "", "private key file (PEM) of the certificate")
+	fs.StringSliceVar(&s.allowedHosts, "allowed-hosts", nil, "host names besides localhost under which the page is served without keys")
+
+	fs.StringSliceVar(&s.allowedOrigins, "allowed-origins", nil, "web origins whose pages may send OTLP to this server; * for all")
+
+	fs.StringVar(&s.clickhouseDSN, "clickhouse-dsn", "", "ClickHouse to store in, clickhouse://user:password@host:9000/database; empty: the embedded engine")
+	fs.Var(&s.engineMemory, "engine-memory", "memory cap of the embedded engine (0: a third of the machine, at most 4GiB)")
+	fs.StringVar(&s.engineLibrary, "engine-library", "", "path of libchdb (default: beside the binary, or where `make engine` puts it)")
+	fs.BoolVar(&s.fsync, "fsync", true, "make the embedded engine survive power loss, not only crashes")
+	fs.DurationVar(&s.retention, "retention", 30*24*time.Hour, "how long spans are kept, in whole days")
+
+	fs.StringVar(&s.natsURL, "nats-url", "", "NATS server with JetStream for the log; empty: embedded")
+	fs.Var(&s.logMaxBytes, "log-max-bytes", "size of the log; a full log answers with back-pressure")
+	fs.Var(&s.minFreeDisk, "min-free-disk", "free space on the data disk below which ingest answers with back-pressure")
+	fs.DurationVar(&s.duplicateWindow, "duplicate-window", 10*time.Minute, "how long a retried request is recognised")
+
+	fs.Var(&s.maxRequest, "max-request", "largest OTLP request, decompressed")
+	fs.Var(&s.maxInFlight, "max-in-flight", "bytes of requests that are worked on at once; more answers with back-pressure")
+	fs.IntVar(&s.maxSpans, "max-spans", 50_000, "largest number of spans or log records in a request")
+	fs.IntVar(&s.maxAttributes, "max-attributes", 1024, "attributes of a span that are read; the raw span keeps all")
+	fs.Var(&s.maxAttribute, "max-attribute", "bytes of an attribute value that are read; the raw span keeps all")
+	fs.IntVar(&s.maxDepth, "max-depth", 32, "nesting of attribute values that is read; the raw span keeps all")
+	fs.IntVar(&s.projectRate, "max-project-rate", 0, "spans and log records a second that one project may send (0: no limit)")
+	fs.IntVar(&s.batchRows, "batch-rows", 50_000, "spans in one insert, at most")
+	fs.Var(&s.batchBytes, "batch-bytes", "request bytes in one insert, at most")
+	fs.DurationVar(&s.flushEvery, "flush-every", time.Second, "how long an insert waits for more spans")
+
+	fs.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
+	fs.StringVar(&s.logFormat, "log-format", "text", "text or json")
+	fs.DurationVar(&s.shutdownWithin, "shutdown-within", 20*time.Second, "how long a stop may take before what still runs is cut off")
+	fs.BoolVar(&s.demo, "demo", false, "play the demo company's traffic into this server")
+}
+
+// validate reports everything that is wrong, each with the flag's name.
+func (s *serveSettings) validate() error {
+	var errs []error
+	bad := func(flag, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("--%s: %s", flag, fmt.Sprintf(format, args...)))
+	}
+	for _, r := range s.roles {
+		if !slices.Contains(allRoles, r) {
+			bad("roles", "no role %q; there are %s", r, strings.Join(allRoles, ", "))
+		}
+	}
+	for flag, addr := range map[string]string{"http-addr": s.httpAddr, "otlp-grpc-addr": s.otlpGRPCAddr, "otlp-http-addr": s.otlpHTTPAddr} {
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			bad(flag, "%q is not HOST:PORT", addr)
+		}
+	}
+	if (s.tlsCert == "") != (s.tlsKey == "") {
+		bad("tls-cert", "a certificate and --tls-key go together")
+	}
+	if s.retention < 24*time.Hour {
+		bad("retention", "%s is less than a day; data is dropped by whole days", s.retention)
+	}
+	if s.maxInFlight < s.maxRequest {
+		bad("max-in-flight", "%s is less than --max-request %s: no such request could ever be let in", s.maxInFlight.String(), s.maxRequest.String())
+	}
+	for flag, n := range map[string]int{"max-spans": s.maxSpans, "max-attributes": s.maxAttributes, "max-depth": s.maxDepth, "batch-rows": s.batchRows} {
+		if n < 1 {
+			bad(flag, "must be at least 1, got %d", n)
+		}
+	}
+	if s.flushEvery <= 0 {
+		bad("flush-every", "must be more than 0, got %s", s.flushEvery)
+	}
+	if _, err := s.logger(io.Discard); err != nil {
+		errs = append(errs, err)
+	}
+	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errors.Join(errs...)
+}
+
+func (s *serveSettings) has(role string) bool { return slices.Contains(s.roles, role) }
+
+func (s *serveSettings) logger(w io.Writer) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(s.logLevel)); err != nil {
+		return nil, fmt.Errorf("--log-level: %q is not debug, info, warn or error", s.logLevel)
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	switch s.logFormat {
+	case "text":
+		return slog.New(slog.NewTextHandler(w, opts)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, opts)), nil
+	}
+	return nil, fmt.Errorf("--log-format: %q is not text or json", s.logFormat)
+}
+
+func runServe(ctx context.Context, args []string, out io.Writer) error {
+	var s serveSettings
+	fs := newFlags("serve", "serve [FLAGS]\n\nEvery flag is also a TILTMETER_* variable and a key of the settings file.", out)
+	s.flags(fs)
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	if fs.NArg() > 0 {
+		return fmt.Errorf("serve takes no arguments, got %q", fs.Args())
+	}
+	if err := resolve(fs, os.LookupEnv); err != nil {
+		return err
+	}
+	if err := s.validate(); err != nil {
+		return err
+	}
+	log, err := s.logger(os.Stderr)
+	if err != nil {
+		return err
+	}
+	a, err := startApp(ctx, s, log)
+	if err != nil {
+		return err
+	}
+	a.announce(out)
+	return a.wait(ctx)
+}

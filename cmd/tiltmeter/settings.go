@@ -1,0 +1,140 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"go.yaml.in/yaml/v3"
+)
+
+// resolve fills the flags that were not given on the command line: from TILTMETER_* variables,
+// then from the file named by --config (or tiltmeter.yaml in the working directory). A flag
+// `otlp-grpc-addr` is the variable TILTMETER_OTLP_GRPC_ADDR and the file's key `otlp-grpc-addr`.
+// Every wrong setting is reported, not only the first.
+func resolve(fs *pflag.FlagSet, lookup func(string) (string, bool)) error {
+	var errs []error
+	fs.VisitAll(func(f *pflag.Flag) {
+		name := variable(f.Name)
+		if v, ok := lookup(name); ok && !f.Changed {
+			if err := fs.Set(f.Name, v); err != nil {
+				errs = append(errs, fmt.Errorf("variable %s: %w", name, err))
+			}
+		}
+	})
+	path, required := "tiltmeter.yaml", false
+	if f := fs.Lookup("config"); f != nil && f.Value.String() != "" {
+		path, required = f.Value.String(), true
+	}
+	text, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist) && !required:
+	case err != nil:
+		errs = append(errs, fmt.Errorf("read configuration: %w", err))
+	default:
+		errs = append(errs, fromYAML(fs, path, text)...)
+	}
+	return errors.Join(errs...)
+}
+
+func variable(flag string) string {
+	return "TILTMETER_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+func fromYAML(fs *pflag.FlagSet, path string, text []byte) (errs []error) {
+	var doc map[string]yaml.Node
+	if err := yaml.Unmarshal(text, &doc); err != nil {
+		return []error{fmt.Errorf("%s: %w", path, err)}
+	}
+	for key, node := range doc {
+		at := fmt.Sprintf("%s:%d: %s", path, node.Line, key)
+		f := fs.Lookup(key)
+		if f == nil || key == "config" {
+			errs = append(errs, fmt.Errorf("%s: no such setting%s", at, nearest(fs, key)))
+			continue
+		}
+		if f.Changed { // the command line and the environment go before the file
+			continue
+		}
+		v, err := scalar(&node)
+		if err == nil {
+			err = fs.Set(key, v)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", at, err))
+		}
+	}
+	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errs
+}
+
+// scalar is a node's text; a list of scalars becomes a comma-separated one.
+func scalar(n *yaml.Node) (string, error) {
+	switch n.Kind {
+	case yaml.ScalarNode:
+		return n.Value, nil
+	case yaml.SequenceNode:
+		var items []string
+		for _, c := range n.Content {
+			if c.Kind != yaml.ScalarNode {
+				return "", errors.New("want a list of plain values")
+			}
+			items = append(items, c.Value)
+		}
+		return strings.Join(items, ","), nil
+	}
+	return "", errors.New("want a plain value or a list of them")
+}
+
+// nearest suggests the setting that starts like key or differs only by its separators.
+func nearest(fs *pflag.FlagSet, key string) (hint string) {
+	plain := func(s string) string {
+		return strings.NewReplacer("_", "", "-", "", ".", "").Replace(strings.ToLower(s))
+	}
+	fs.VisitAll(func(f *pflag.Flag) {
+		if hint == "" && (plain(f.Name) == plain(key) || strings.HasPrefix(f.Name, key)) {
+			hint = fmt.Sprintf("; did you mean %q?", f.Name)
+		}
+	})
+	return hint
+}
+
+// size is a number of bytes that people write with a unit: 512MiB, 8GiB, 16777216.
+type size int64
+
+var sizeUnits = []struct {
+	name string
+	n    int64
+}{{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}}
+
+func (s *size) String() string {
+	for _, u := range sizeUnits {
+		if int64(*s) >= u.n && int64(*s)%u.n == 0 {
+			return fmt.Sprintf("%d%s", int64(*s)/u.n, u.name)
+		}
+	}
+	return fmt.Sprint(int64(*s))
+}
+
+// Set implements pflag.Value.
+func (s *size) Set(text string) error {
+	unit, digits := int64(1), strings.TrimSpace(text)
+	for _, u := range sizeUnits {
+		if d, ok := strings.CutSuffix(digits, u.name); ok {
+			unit, digits = u.n, strings.TrimSpace(d)
+			break
+		}
+	}
+	var n int64
+	if _, err := fmt.Sscanf(digits+"\n", "%d\n", &n); err != nil || n < 0 || n > (1<<62)/unit {
+		return fmt.Errorf("%q is not a size; write a number with B, KiB, MiB, GiB or TiB", text)
+	}
+	*s = size(n * unit)
+	return nil
+}
+
+// Type implements pflag.Value.
+func (*size) Type() string { return "size" }
