@@ -26,8 +26,8 @@ type LibraryError struct {
 
 func (e *LibraryError) Error() string {
 	return fmt.Sprintf(
-		"find the ClickHouse engine library (%s): not there; run `%s`, or set %s to its path; looked at:\n  %s",
-		libraryFile, fetchCommand, LibraryEnv, strings.Join(e.Looked, "\n  "))
+		"find the ClickHouse engine library (%s) for %s: not there; run `%s`; where that has no library for this platform, install the npm package @chdb/lib-%s by hand and set %s to its %s; looked at:\n  %s",
+		libraryFile, npmPlatform(), fetchCommand, npmPlatform(), LibraryEnv, libraryFile, strings.Join(e.Looked, "\n  "))
 }
 
 // FindLibrary returns the absolute path of libchdb. A path that was named, by

@@ -30,3 +30,26 @@ func readLine(line string) (keep bool, level slog.Level) {
 		return false, slog.LevelInfo
 	}
 }
+
+// maxRemembered bounds the texts that a repeats remembers; beyond it the
+// limiter alone bounds the log.
+const maxRemembered = 256
+
+// repeats tells lines of the engine's log whose text was said before by the
+// same child: libchdb says some with every insert.
+type repeats map[string]bool
+
+func (r repeats) again(line string) bool {
+	head := engineLine.FindString(line)
+	if head == "" {
+		return false
+	}
+	text := line[len(head):]
+	if r[text] {
+		return true
+	}
+	if len(r) < maxRemembered {
+		r[text] = true
+	}
+	return false
+}

@@ -178,6 +178,7 @@ func (e *Engine) awaitPing(ctx context.Context) bool {
 func (e *Engine) forward(r io.Reader) string {
 	limit := rate.NewLimiter(maxStderrPerSecond, stderrBurst)
 	buffered := bufio.NewReaderSize(r, maxStderrLine)
+	seen := make(repeats)
 	var last string
 	for {
 		line, more, err := buffered.ReadLine()
@@ -185,6 +186,8 @@ func (e *Engine) forward(r io.Reader) string {
 			said := string(line)
 			switch keep, level := readLine(said); {
 			case !keep:
+			case seen.again(said):
+				e.metrics.stderrDropped.Inc()
 			case limit.Allow():
 				last = said
 				e.log.Log(context.Background(), level, "engine child says", "line", said, "cut", more)
