@@ -144,8 +144,8 @@ func (d deadLetters) Delete(ctx context.Context, ids []uint64) error {
 	}
 	for _, id := range ids {
 		err := s.DeleteMsg(ctx, id)
-		var api *jetstream.APIError
-		if errors.Is(err, jetstream.ErrMsgNotFound) || errors.As(err, &api) && (api.ErrorCode == jetstream.JSErrCodeMessageNotFound || api.ErrorCode == msgDeleteFailed) {
+		// The server says the same of a letter that is gone and of a deletion that failed.
+		if errors.Is(err, jetstream.ErrMsgNotFound) || errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) {
 			if _, getErr := d.Get(ctx, id); errors.Is(getErr, ErrNotFound) {
 				continue
 			}
@@ -156,6 +156,3 @@ func (d deadLetters) Delete(ctx context.Context, ids []uint64) error {
 	}
 	return nil
 }
-
-// msgDeleteFailed is JetStream's code for a deletion that found nothing or failed.
-const msgDeleteFailed jetstream.ErrorCode = 10057

@@ -5,13 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/sys/unix"
 )
 
 func openTest(t testing.TB, o Options) *log {
@@ -62,6 +59,7 @@ func mustReader(t testing.TB, l *log, name string) Reader {
 }
 
 func TestAppendFetchAndRestart(t *testing.T) {
+	t.Parallel()
 	ctx, dir := context.Background(), t.TempDir()
 	l := openTest(t, Options{Dir: dir})
 	r := mustReader(t, l, "writer")
@@ -123,6 +121,7 @@ func TestAppendFetchAndRestart(t *testing.T) {
 }
 
 func TestTrimKeepsWhatAReaderNeeds(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	l := openTest(t, Options{})
 	a, _ := mustReader(t, l, "a"), mustReader(t, l, "b")
@@ -146,6 +145,7 @@ func TestTrimKeepsWhatAReaderNeeds(t *testing.T) {
 }
 
 func TestFullLogIsRetryable(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	l := openTest(t, Options{MaxBytes: 1 << 20})
 	r := mustReader(t, l, "writer")
@@ -167,136 +167,8 @@ func TestFullLogIsRetryable(t *testing.T) {
 }
 
 func TestDeadLetters(t *testing.T) {
-	ctx := context.Background()
+	t.Parallel()
 	l := openTest(t, Options{})
-	d := l.DeadLetters()
 	mustAppend(t, l, record(1, 50))
-	letter := DeadLetter{Reader: "writer", Seq: 1, Reason: "decode", Error: "bad\nbytes", Record: record(1, 50)}
-	if err := errors.Join(d.Put(ctx, letter), d.Put(ctx, letter)); err != nil {
-		t.Fatal(err)
-	}
-	got, err := d.List(ctx, 0, 10)
-	if err != nil || len(got) != 1 || got[0].Error != "bad bytes" || got[0].PutAt.IsZero() {
-		t.Fatalf("list: %+v, %v", got, err)
-	}
-	if n, err := d.Replay(ctx, []uint64{got[0].ID, 77}); err != nil || n != 1 {
-		t.Fatalf("replay: %d, %v", n, err)
-	}
-	if _, err := d.Get(ctx, got[0].ID); !errors.Is(err, ErrNotFound) {
-		t.Errorf("get after replay: %v", err)
-	}
-	if st, _ := l.Status(ctx); st.Messages != 2 || st.DeadLetters != 0 {
-		t.Errorf("after replay: %+v", st)
-	}
-}
-
-// TestFullDiskRecovers fills a real file system until writes fail, frees it, and appends again.
-func TestFullDiskRecovers(t *testing.T) {
-	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=24m"); err != nil {
-		t.Logf("mount tmpfs: %v; the process's file size limit stands in for it", err)
-		t.Fatal("run as root: the full disk is real in this test")
-	}
-	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
-	ctx := context.Background()
-	l := openTest(t, Options{Dir: filepath.Join(dir, "log")})
-	ballast := filepath.Join(dir, "ballast")
-	if err := os.WriteFile(ballast, make([]byte, 16<<20), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	stored, i := map[uint64]int{}, 0
-	var err error
-	for ; err == nil; i++ {
-		var seq uint64
-		if seq, _, err = l.Append(ctx, record(i, 300_000)); err == nil {
-			stored[seq] = i
-		}
-	}
-	if _, ok := RetryAfter(err); !ok || !errors.Is(err, ErrDisk) {
-		t.Fatalf("full disk: %v", err)
-	}
-	if err := os.Remove(ballast); err != nil {
-		t.Fatal(err)
-	}
-	deadline, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	for err != nil {
-		if deadline.Err() != nil {
-			t.Fatalf("no recovery: %v", err)
-		}
-		var seq uint64
-		if seq, _, err = l.Append(deadline, record(i, 300_000)); err == nil {
-			stored[seq] = i
-		}
-	}
-	r := mustReader(t, l, "writer")
-	if err := r.Range(ctx, 1, 1<<20, func(e Entry) error {
-		if n, ok := stored[e.Seq]; ok && bytes.Equal(e.Payload, record(n, 300_000).Payload) {
-			delete(stored, e.Seq)
-		}
-		return nil
-	}); err != nil && !errors.Is(err, ErrUnavailable) {
-		t.Fatal(err)
-	}
-	if len(stored) > 0 {
-		t.Errorf("%d acknowledged records are gone", len(stored))
-	}
-}
-
-func BenchmarkAppend(b *testing.B) {
-	for _, size := range []int{1_000, 100_000, 280_000} {
-		for _, publishers := range []int{1, 4, 16} {
-			b.Run(fmt.Sprintf("%dB/%dpublishers", size, publishers), func(b *testing.B) {
-				l := openTest(b, Options{})
-				b.SetBytes(int64(size))
-				b.ReportAllocs()
-				jobs, done := make(chan int), make(chan error, publishers)
-				for range publishers {
-					go func() {
-						var last error
-						for i := range jobs {
-							if _, _, err := l.Append(context.Background(), record(i, size)); err != nil {
-								last = err
-							}
-						}
-						done <- last
-					}()
-				}
-				for i := range b.N {
-					jobs <- i
-				}
-				close(jobs)
-				for range publishers {
-					if err := <-done; err != nil {
-						b.Fatal(err)
-					}
-				}
-			})
-		}
-	}
-}
-
-func BenchmarkFetch(b *testing.B) {
-	l := openTest(b, Options{})
-	r := mustReader(b, l, "writer")
-	const size, n = 100_000, 320
-	for i := range n {
-		mustAppend(b, l, record(i, size))
-	}
-	b.SetBytes(size * n)
-	b.ReportAllocs()
-	for b.Loop() {
-		seen := 0
-		if err := r.Range(context.Background(), 1, n, func(Entry) error { seen++; return nil }); err != nil || seen != n {
-			b.Fatal(seen, err)
-		}
-	}
-}
-
-func BenchmarkContentID(b *testing.B) {
-	r := record(1, 280_000)
-	b.SetBytes(280_000)
-	for b.Loop() {
-		contentID(r)
-	}
+	checkDeadLetters(t, l)
 }

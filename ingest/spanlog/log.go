@@ -113,7 +113,8 @@ type Reader interface {
 	// Fetch returns records from position fromSeq on, in order, skipping positions that no longer
 	// exist, until maxRecords or maxBytes of payload are reached. It returns at least one record,
 	// however large, and waits for the first one until ctx is done (then ctx.Err()).
-	// It does not wait for more once it has one.
+	// It does not wait for more once it has one. While the log is unavailable it waits, too; after
+	// Close it is ErrClosed.
 	Fetch(ctx context.Context, fromSeq uint64, maxRecords, maxBytes int) ([]Entry, error)
 	// Range calls each for every record in [first, last], in order, and returns when all were
 	// visited. It never waits for new records and skips positions that no longer exist. The same

@@ -3,6 +3,7 @@ package spanlog
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -51,6 +52,19 @@ func (m *metrics) collectors(l *log) []prometheus.Collector {
 		m.records, m.bytes, m.duplicates, m.refused, m.seconds, m.deadLetters, m.recoveries,
 		m.trimmed, m.earlyTrims, statusCollector{l},
 	}
+}
+
+func (l *log) registerMetrics() error {
+	if l.opts.Registerer == nil {
+		return nil
+	}
+	for _, c := range l.metrics.collectors(l) {
+		if err := l.opts.Registerer.Register(c); err != nil {
+			return fmt.Errorf("register log metrics: %w", err)
+		}
+		l.registered = append(l.registered, c)
+	}
+	return nil
 }
 
 func refusalReason(err error) string {

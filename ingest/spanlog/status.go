@@ -12,6 +12,9 @@ import (
 
 // Status implements Log.
 func (l *log) Status(ctx context.Context) (Status, error) {
+	// A request that the server lost while it was opened again is never answered.
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
 	s, err := l.js.Stream(ctx, streamName)
 	if err != nil {
 		return Status{}, fmt.Errorf("read log status: %w", unavailable(err))

@@ -57,6 +57,8 @@ func (l *log) trimLoop(ctx context.Context) {
 // trim removes what every registered reader has committed, but keeps the duplicate window. When
 // the log is more than half full, room for new requests is worth more than that.
 func (l *log) trim(ctx context.Context, now time.Time) error {
+	l.trimming.Lock()
+	defer l.trimming.Unlock()
 	s, err := l.js.Stream(ctx, streamName)
 	if err != nil {
 		return fmt.Errorf("trim log: %w", err)
