@@ -38,9 +38,11 @@ const spanColumnList = `span_id, parent_span_id, name, kind, start, duration_ns,
     agent_name, workflow, conversation, user, prompt_name, prompt_version, tool_name, error_type, tags,
     mapKeys(attributes), mapValues(attributes), input_messages, output_messages, input_preview, output_preview, refs, detail`
 
+// The key holds five-minute steps, and the engine does not derive them from start.
 const spanWhere = `
 FROM spans
 WHERE project = {project:String} AND trace_id = unhex({trace:String})
+  AND toStartOfFiveMinutes(start) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
   AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})`
 
 const spansByTrace = `SELECT ` + spanColumnList + spanWhere + `
@@ -57,6 +59,7 @@ const rawByID = `SELECT parent_span_id, name, kind, start, duration_ns, refs, ra
 
 const fragmentWhere = `
 WHERE project = {project:String} AND trace_id = unhex({trace:String})
+  AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
   AND time BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
   AND ({span:String} = '' OR span_id = unhex({span:String}))`
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
@@ -29,15 +30,20 @@ ENGINE = %s ORDER BY (number, started_at)`
 
 const createLock = `CREATE TABLE IF NOT EXISTS schema_lock %s
 (
+    turn     UInt64,
     owner    String,
-    at       DateTime64(6, 'UTC') DEFAULT now64(6),
+    at       DateTime64(3, 'UTC') DEFAULT now64(3),
     released UInt8
 )
-ENGINE = %s ORDER BY at TTL toDateTime(at) + INTERVAL 1 DAY`
+ENGINE = %s ORDER BY turn SETTINGS %s`
 
-const lockHolder = `SELECT argMin(owner, at) FROM
-(SELECT owner, min(at) AS at, max(released) AS released FROM schema_lock GROUP BY owner)
-WHERE released = 0 AND at > now64(6) - INTERVAL {expiry:UInt32} SECOND`
+// lastTurn is the latest turn, who has it, and whether it is over.
+const lastTurn = `SELECT turn, anyIf(owner, released = 0), max(released) > 0 OR min(at) < now64(3) - INTERVAL {expiry:UInt32} SECOND
+FROM schema_lock GROUP BY turn ORDER BY turn DESC LIMIT 1`
+
+const takeTurn = `INSERT INTO schema_lock (turn, owner) VALUES ({turn:UInt64}, {owner:String})`
+
+const endTurn = `INSERT INTO schema_lock (turn, owner, released) VALUES ({turn:UInt64}, {owner:String}, 1)`
 
 const selectLedger = `SELECT number, any(name), any(checksum), max(statement), countIf(finished_at IS NOT NULL) > 0
 FROM schema_migrations GROUP BY number ORDER BY number`
@@ -60,8 +66,11 @@ func Apply(ctx context.Context, conn driver.Conn, p Params, log *slog.Logger) er
 }
 
 func apply(ctx context.Context, conn driver.Conn, p Params, log *slog.Logger, all []Migration) error {
-	for _, create := range []string{createLedger, createLock} {
-		if err := conn.Exec(ctx, fmt.Sprintf(create, p.OnCluster(), p.Engine("MergeTree"))); err != nil {
+	for _, create := range []string{
+		fmt.Sprintf(createLedger, p.OnCluster(), p.Engine("MergeTree")),
+		fmt.Sprintf(createLock, p.OnCluster(), p.Engine("MergeTree"), p.Settings()),
+	} {
+		if err := conn.Exec(ctx, create); err != nil {
 			return fmt.Errorf("create the tables of the schema itself: %w", err)
 		}
 	}
@@ -150,31 +159,56 @@ func readLedger(ctx context.Context, conn driver.Conn) (rows []ledgerRow, err er
 	return rows, r.Err()
 }
 
-// lock waits until this process is the oldest that asks for the lock. The order is the server's
-// clock; a lock that nobody gave back ends after lockExpirySeconds.
+// lock takes the next turn when the last one is over. All who want the same turn insert it under the
+// same deduplication token, so that the server keeps the first and drops the others: whoever reads
+// its own name has the lock. A turn that nobody ended is over after lockExpirySeconds.
 func lock(ctx context.Context, conn driver.Conn) (release func(), err error) {
-	owner := named("owner", rand.Text())
-	if err := conn.Exec(ctx, `INSERT INTO schema_lock (owner) SELECT {owner:String}`, owner); err != nil {
-		return nil, fmt.Errorf("lock schema: %w", err)
-	}
-	release = func() {
-		// Also when ctx has ended: the next process should not wait for the expiry.
-		_ = conn.Exec(context.WithoutCancel(ctx), `INSERT INTO schema_lock (owner, released) SELECT {owner:String}, 1`, owner)
-	}
+	owner := rand.Text()
 	for {
-		var holder string
-		if err := conn.QueryRow(ctx, lockHolder, named("expiry", lockExpirySeconds)).Scan(&holder); err != nil {
-			release()
-			return nil, fmt.Errorf("lock schema: %w", err)
+		turn, holder, over, err := readTurn(ctx, conn)
+		if err != nil {
+			return nil, err
 		}
-		if holder == owner.Value {
-			return release, nil
+		switch {
+		case holder == owner:
+			return func() {
+				// Also when ctx has ended: the next process should not wait for the expiry.
+				ctx := withToken(context.WithoutCancel(ctx), fmt.Sprintf("end-%d", turn))
+				_ = conn.Exec(ctx, endTurn, named("turn", turn), named("owner", owner))
+			}, nil
+		case over:
+			err := conn.Exec(withToken(ctx, fmt.Sprintf("turn-%d", turn+1)), takeTurn, named("turn", turn+1), named("owner", owner))
+			if err != nil {
+				return nil, fmt.Errorf("lock schema: %w", err)
+			}
+			continue
 		}
 		select {
 		case <-ctx.Done():
-			release()
 			return nil, fmt.Errorf("lock schema: another process migrates: %w", context.Cause(ctx))
 		case <-time.After(lockPoll):
 		}
 	}
+}
+
+func withToken(ctx context.Context, token string) context.Context {
+	return clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
+		"async_insert": 0, "insert_deduplicate": 1, "insert_deduplication_token": token,
+	}))
+}
+
+// readTurn returns turn 0, over, when nobody ever had the lock.
+func readTurn(ctx context.Context, conn driver.Conn) (turn uint64, holder string, over bool, err error) {
+	rows, err := conn.Query(ctx, lastTurn, named("expiry", lockExpirySeconds))
+	if err != nil {
+		return 0, "", false, fmt.Errorf("lock schema: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	over = true
+	for rows.Next() {
+		if err := rows.Scan(&turn, &holder, &over); err != nil {
+			return 0, "", false, fmt.Errorf("lock schema: %w", err)
+		}
+	}
+	return turn, holder, over, rows.Err()
 }

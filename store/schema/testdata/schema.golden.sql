@@ -1,0 +1,213 @@
+CREATE TABLE chunks (`project` LowCardinality(String),
+    `day` Date,
+    `hash` FixedString(16) CODEC(NONE),
+    `body` String CODEC(ZSTD(1)),
+    `children` Array(FixedString(16)) CODEC(ZSTD(1)))
+ENGINE = ReplacingMergeTree PARTITION BY day ORDER BY (project, day, hash) TTL day + toIntervalDay(30)
+SETTINGS ttl_only_drop_parts = 1, min_bytes_for_wide_part = 268435456, non_replicated_deduplication_window = 1000, index_granularity = 8192;
+
+CREATE TABLE contents (`project` LowCardinality(String),
+    `day` Date,
+    `hash` FixedString(16) CODEC(NONE),
+    `kind` LowCardinality(String),
+    `body` String CODEC(ZSTD(1)),
+    INDEX words body TYPE text(tokenizer = 'splitByNonAlpha', preprocessor = lower(replaceRegexpAll(body, '\\\\[nrtbf]', ' '))) GRANULARITY 100000000)
+ENGINE = ReplacingMergeTree PARTITION BY day ORDER BY (project, day, hash) TTL day + toIntervalDay(30)
+SETTINGS ttl_only_drop_parts = 1, min_bytes_for_wide_part = 268435456, non_replicated_deduplication_window = 1000, index_granularity = 8192;
+
+CREATE TABLE fragments (`project` LowCardinality(String),
+    `trace_id` FixedString(16) CODEC(ZSTD(1)),
+    `span_id` FixedString(8) CODEC(ZSTD(1)),
+    `time` DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `seq` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `event_name` LowCardinality(String),
+    `refs` Array(FixedString(16)) CODEC(ZSTD(1)),
+    `detail` String CODEC(ZSTD(1)),
+    `resource` FixedString(16) CODEC(ZSTD(1)),
+    `scope` FixedString(16) CODEC(ZSTD(1)),
+    `raw` String CODEC(ZSTD(1)),
+    `inserted_at` DateTime64(3, 'UTC') DEFAULT now64(3) CODEC(Delta(8), ZSTD(1)),
+    INDEX by_ref refs TYPE bloom_filter(0.01) GRANULARITY 4)
+ENGINE = MergeTree PARTITION BY toDate(time) ORDER BY (project, toStartOfFiveMinutes(time), trace_id, span_id, time, seq) TTL toDateTime(time) + toIntervalDay(30)
+SETTINGS ttl_only_drop_parts = 1, min_bytes_for_wide_part = 268435456, non_replicated_deduplication_window = 1000, index_granularity = 8192;
+
+CREATE TABLE logs (`project` LowCardinality(String),
+    `trace_id` FixedString(16) CODEC(ZSTD(1)),
+    `span_id` FixedString(8) CODEC(ZSTD(1)),
+    `time` DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `seq` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `event_name` LowCardinality(String),
+    `severity` UInt8,
+    `service` LowCardinality(String),
+    `scope_name` LowCardinality(String),
+    `body` String CODEC(ZSTD(1)),
+    `refs` Array(FixedString(16)) CODEC(ZSTD(1)),
+    `resource` FixedString(16) CODEC(ZSTD(1)),
+    `scope` FixedString(16) CODEC(ZSTD(1)),
+    `raw` String CODEC(ZSTD(1)),
+    `inserted_at` DateTime64(3, 'UTC') DEFAULT now64(3) CODEC(Delta(8), ZSTD(1)))
+ENGINE = MergeTree PARTITION BY toDate(time) ORDER BY (project, toStartOfFiveMinutes(time), trace_id, time, seq) TTL toDateTime(time) + toIntervalDay(30)
+SETTINGS ttl_only_drop_parts = 1, min_bytes_for_wide_part = 268435456, non_replicated_deduplication_window = 1000, index_granularity = 8192;
+
+CREATE TABLE schema_lock (`turn` UInt64,
+    `owner` String,
+    `at` DateTime64(3, 'UTC') DEFAULT now64(3),
+    `released` UInt8)
+ENGINE = MergeTree ORDER BY turn
+SETTINGS ttl_only_drop_parts = 1, min_bytes_for_wide_part = 268435456, non_replicated_deduplication_window = 1000, index_granularity = 8192;
+
+CREATE TABLE schema_migrations (`number` UInt32,
+    `name` String,
+    `checksum` String,
+    `statement` UInt32,
+    `started_at` DateTime64(3, 'UTC') DEFAULT now64(3),
+    `finished_at` Nullable(DateTime64(3, 'UTC')))
+ENGINE = MergeTree ORDER BY (number, started_at)
+SETTINGS index_granularity = 8192;
+
+CREATE TABLE spans (`project` LowCardinality(String),
+    `trace_id` FixedString(16) CODEC(ZSTD(1)),
+    `span_id` FixedString(8) CODEC(NONE),
+    `parent_span_id` FixedString(8) CODEC(LZ4),
+    `name` LowCardinality(String),
+    `kind` UInt8,
+    `start` DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `duration_ns` Int64 CODEC(ZSTD(1)),
+    `status` UInt8,
+    `outcome` UInt8,
+    `service` LowCardinality(String),
+    `service_namespace` LowCardinality(String),
+    `service_version` LowCardinality(String),
+    `service_instance` LowCardinality(String),
+    `environment` LowCardinality(String),
+    `language` LowCardinality(String),
+    `scope_name` LowCardinality(String),
+    `scope_version` LowCardinality(String),
+    `dialect` LowCardinality(String),
+    `dialect_version` LowCardinality(String),
+    `operation` LowCardinality(String),
+    `provider` LowCardinality(String),
+    `framework` LowCardinality(String),
+    `request_model` LowCardinality(String),
+    `response_model` LowCardinality(String),
+    `response_id` String CODEC(ZSTD(1)),
+    `finish_reasons` Array(LowCardinality(String)),
+    `input_tokens` Int64 CODEC(ZSTD(1)),
+    `output_tokens` Int64 CODEC(ZSTD(1)),
+    `cache_read_tokens` Int64 CODEC(ZSTD(1)),
+    `cache_write_tokens` Int64 CODEC(ZSTD(1)),
+    `reasoning_tokens` Int64 CODEC(ZSTD(1)),
+    `cost` Decimal(38, 12) CODEC(ZSTD(1)),
+    `cost_currency` LowCardinality(String),
+    `ttft_ns` Int64 CODEC(ZSTD(1)),
+    `agent_name` LowCardinality(String),
+    `workflow` LowCardinality(String),
+    `conversation` String CODEC(ZSTD(1)),
+    `user` String CODEC(ZSTD(1)),
+    `prompt_name` LowCardinality(String),
+    `prompt_version` LowCardinality(String),
+    `tool_name` LowCardinality(String),
+    `error_type` LowCardinality(String),
+    `tags` Array(LowCardinality(String)),
+    `warnings` Array(LowCardinality(String)),
+    `attributes` Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    `input_messages` UInt32 CODEC(ZSTD(1)),
+    `output_messages` UInt32 CODEC(ZSTD(1)),
+    `input_preview` String CODEC(ZSTD(1)),
+    `output_preview` String CODEC(ZSTD(1)),
+    `refs` Array(FixedString(16)) CODEC(ZSTD(1)),
+    `detail` String CODEC(ZSTD(1)),
+    `resource` FixedString(16) CODEC(ZSTD(1)),
+    `scope` FixedString(16) CODEC(ZSTD(1)),
+    `raw` String CODEC(ZSTD(1)),
+    `inserted_at` DateTime64(3, 'UTC') DEFAULT now64(3) CODEC(Delta(8), ZSTD(1)),
+    INDEX by_inserted_at inserted_at TYPE minmax GRANULARITY 1,
+    INDEX by_ref refs TYPE bloom_filter(0.01) GRANULARITY 4)
+ENGINE = MergeTree PARTITION BY toDate(start) ORDER BY (project, toStartOfFiveMinutes(start), trace_id, start, span_id) TTL toDateTime(start) + toIntervalDay(30)
+SETTINGS ttl_only_drop_parts = 1, min_bytes_for_wide_part = 268435456, non_replicated_deduplication_window = 1000, index_granularity = 8192;
+
+CREATE TABLE trace_times (`project` LowCardinality(String),
+    `day` Date,
+    `trace_id` FixedString(16),
+    `first` SimpleAggregateFunction(min, DateTime64(9, 'UTC')),
+    `last` SimpleAggregateFunction(max, DateTime64(9, 'UTC')))
+ENGINE = AggregatingMergeTree PARTITION BY day ORDER BY (project, trace_id, day) TTL day + toIntervalDay(30)
+SETTINGS index_granularity = 1024, ttl_only_drop_parts = 1, min_bytes_for_wide_part = 268435456, non_replicated_deduplication_window = 1000;
+
+CREATE MATERIALIZED VIEW trace_times_of_spans TO trace_times (`project` LowCardinality(String),
+    `day` Date,
+    `trace_id` FixedString(16),
+    `first` DateTime64(9, 'UTC'),
+    `last` DateTime64(9, 'UTC'))
+AS SELECT project, toDate(start) AS day, trace_id, min(start) AS first, max(start) AS last FROM spans GROUP BY project, day, trace_id;
+
+CREATE TABLE traces (`project` LowCardinality(String),
+    `hour` DateTime('UTC'),
+    `trace_id` FixedString(16),
+    `start` SimpleAggregateFunction(min, DateTime64(9, 'UTC')),
+    `end` SimpleAggregateFunction(max, DateTime64(9, 'UTC')),
+    `root` SimpleAggregateFunction(min, Tuple(UInt8, Int64, String, String, String)),
+    `spans` SimpleAggregateFunction(sum, UInt64),
+    `genai_spans` SimpleAggregateFunction(sum, UInt64),
+    `errors` SimpleAggregateFunction(sum, UInt64),
+    `warnings` SimpleAggregateFunction(sum, UInt64),
+    `services` SimpleAggregateFunction(groupUniqArrayArray, Array(String)),
+    `operations` SimpleAggregateFunction(groupUniqArrayArray, Array(String)),
+    `models` SimpleAggregateFunction(groupUniqArrayArray, Array(String)),
+    `agents` SimpleAggregateFunction(groupUniqArrayArray, Array(String)),
+    `tools` SimpleAggregateFunction(groupUniqArrayArray, Array(String)),
+    `prompt_versions` SimpleAggregateFunction(groupUniqArrayArray, Array(String)),
+    `environment` SimpleAggregateFunction(max, String),
+    `conversation` SimpleAggregateFunction(max, String),
+    `user` SimpleAggregateFunction(max, String),
+    `input_tokens` SimpleAggregateFunction(sum, Int64),
+    `input_known` SimpleAggregateFunction(sum, UInt64),
+    `output_tokens` SimpleAggregateFunction(sum, Int64),
+    `output_known` SimpleAggregateFunction(sum, UInt64),
+    `cache_read_tokens` SimpleAggregateFunction(sum, Int64),
+    `cache_read_known` SimpleAggregateFunction(sum, UInt64),
+    `cache_write_tokens` SimpleAggregateFunction(sum, Int64),
+    `cache_write_known` SimpleAggregateFunction(sum, UInt64),
+    `reasoning_tokens` SimpleAggregateFunction(sum, Int64),
+    `reasoning_known` SimpleAggregateFunction(sum, UInt64),
+    `cost` SimpleAggregateFunction(sum, Decimal(38, 12)),
+    `cost_currency` SimpleAggregateFunction(max, String),
+    `input_preview` SimpleAggregateFunction(min, Tuple(Int64, String)),
+    `output_preview` SimpleAggregateFunction(max, Tuple(Int64, String)))
+ENGINE = AggregatingMergeTree PARTITION BY toDate(hour) ORDER BY (project, hour, trace_id) TTL hour + toIntervalDay(30)
+SETTINGS ttl_only_drop_parts = 1, min_bytes_for_wide_part = 268435456, non_replicated_deduplication_window = 1000, index_granularity = 8192;
+
+CREATE MATERIALIZED VIEW traces_of_spans TO traces (`project` LowCardinality(String),
+    `hour` DateTime('UTC'),
+    `trace_id` FixedString(16),
+    `start` DateTime64(9, 'UTC'),
+    `end` DateTime64(9, 'UTC'),
+    `root` Tuple(UInt8, Int64, String, String, String),
+    `spans` UInt64,
+    `genai_spans` UInt64,
+    `errors` UInt64,
+    `warnings` UInt64,
+    `services` Array(String),
+    `operations` Array(String),
+    `models` Array(String),
+    `agents` Array(String),
+    `tools` Array(String),
+    `prompt_versions` Array(String),
+    `environment` String,
+    `conversation` String,
+    `user` String,
+    `input_tokens` Int64,
+    `input_known` UInt64,
+    `output_tokens` Int64,
+    `output_known` UInt64,
+    `cache_read_tokens` Int64,
+    `cache_read_known` UInt64,
+    `cache_write_tokens` Int64,
+    `cache_write_known` UInt64,
+    `reasoning_tokens` Int64,
+    `reasoning_known` UInt64,
+    `cost` Decimal(38, 12),
+    `cost_currency` String,
+    `input_preview` Tuple(Int64, String),
+    `output_preview` Tuple(Int64, String)) AS WITH operation IN ('chat', 'text_completion', 'generate_content', 'embeddings', 'rerank') AS counts SELECT project, toStartOfHour(spans.start) AS hour, trace_id, min(spans.start) AS start, max(addNanoseconds(spans.start, greatest(duration_ns, 0))) AS end, min((parent_span_id != toFixedString('', 8), toUnixTimestamp64Nano(spans.start), toString(name), toString(service), toString(operation))) AS root, count() AS spans, countIf(operation != '') AS genai_spans, sum(outcome) AS errors, sum(length(spans.warnings)) AS warnings, groupUniqArrayIf(toString(service), service != '') AS services, groupUniqArrayIf(toString(operation), operation != '') AS operations, groupUniqArrayIf(toString(if(response_model != '', response_model, request_model)), (response_model != '') OR (request_model != '')) AS models, groupUniqArrayIf(toString(agent_name), agent_name != '') AS agents, groupUniqArrayIf(toString(tool_name), tool_name != '') AS tools, groupUniqArrayIf(concat(prompt_name, if(prompt_version != '', concat('@', prompt_version), '')), prompt_name != '') AS prompt_versions, max(toString(spans.environment)) AS environment, max(spans.conversation) AS conversation, max(spans.user) AS user, sumIf(spans.input_tokens, counts AND (spans.input_tokens >= 0)) AS input_tokens, countIf(counts AND (spans.input_tokens >= 0)) AS input_known, sumIf(spans.output_tokens, counts AND (spans.output_tokens >= 0)) AS output_tokens, countIf(counts AND (spans.output_tokens >= 0)) AS output_known, sumIf(spans.cache_read_tokens, counts AND (spans.cache_read_tokens >= 0)) AS cache_read_tokens, countIf(counts AND (spans.cache_read_tokens >= 0)) AS cache_read_known, sumIf(spans.cache_write_tokens, counts AND (spans.cache_write_tokens >= 0)) AS cache_write_tokens, countIf(counts AND (spans.cache_write_tokens >= 0)) AS cache_write_known, sumIf(spans.reasoning_tokens, counts AND (spans.reasoning_tokens >= 0)) AS reasoning_tokens, countIf(counts AND (spans.reasoning_tokens >= 0)) AS reasoning_known, sumIf(spans.cost, counts AND (spans.cost_currency != '')) AS cost, maxIf(toString(spans.cost_currency), counts) AS cost_currency, min((if(spans.input_preview = '', 9223372036854775807, toUnixTimestamp64Nano(spans.start)), spans.input_preview)) AS input_preview, max((if(spans.output_preview = '', 0, toUnixTimestamp64Nano(spans.start) + greatest(duration_ns, 0)), spans.output_preview)) AS output_preview FROM spans GROUP BY project, hour, trace_id;
+
