@@ -1,4 +1,4 @@
-import type {} from "vitest";
+import type { ProvidedContext } from "vitest";
 import type { TestProject } from "vitest/node";
 import { startFixtureServer } from "../fixtures/server";
 
@@ -10,6 +10,9 @@ declare module "vitest" {
     baseUrl: string;
   }
 }
+
+/** What the specs are told. */
+export type Provided = Pick<ProvidedContext, "fixtureUrl" | "baseUrl">;
 
 export default async function setup(project: TestProject) {
   const server = await startFixtureServer();

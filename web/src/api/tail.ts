@@ -57,7 +57,7 @@ export async function tailTraces(
   const params = new URLSearchParams();
   if (ask.project) params.set("project", ask.project);
   for (const f of ask.filter) params.append("filter", f);
-  const response = await fetch(`/v1/traces:tail?${params}`, {
+  const response = await fetch(`${globalThis.location.origin}/v1/traces:tail?${params}`, {
     headers: { Accept: "text/event-stream", ...authHeaders() },
     signal,
   });

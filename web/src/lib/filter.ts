@@ -1,6 +1,6 @@
 // Filters as the URL and the API write them: "field op value".
 
-export const operators = ["=", "!=", ">=", "<=", ">", "<", "~"] as const;
+const operators = ["=", "!=", ">=", "<=", ">", "<", "~"] as const;
 export type Operator = (typeof operators)[number];
 
 export interface Filter {

@@ -147,7 +147,7 @@ function readTable(lines: string[], i: number): Read {
 }
 
 /** True for addresses that may become a link. */
-export function isSafeHref(href: string): boolean {
+function isSafeHref(href: string): boolean {
   return /^(https?:\/\/|mailto:)[^\s]+$/i.test(href);
 }
 

@@ -38,11 +38,11 @@ function write(key: string, value: string): void {
 const paneBounds = { min: 28, max: 72, fallback: 46 };
 export const clampPane = (n: number) => Math.min(Math.max(n, paneBounds.min), paneBounds.max);
 
-const themes: readonly string[] = ["light", "dark"];
+const themes = new Set(["light", "dark"]);
 const storedTheme = read(keys.theme);
 
 export const usePreferences = create<Preferences>((set) => ({
-  theme: themes.includes(storedTheme) ? (storedTheme as Theme) : "system",
+  theme: themes.has(storedTheme) ? (storedTheme as Theme) : "system",
   zone: read(keys.zone) === "utc" ? "utc" : "local",
   paneWidth: clampPane(Number(read(keys.paneWidth)) || paneBounds.fallback),
   setTheme: (theme) => {

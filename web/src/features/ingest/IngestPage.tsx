@@ -237,7 +237,7 @@ function LetterTable({ rows, isBusy, onReplay }: { rows: readonly Letter[]; isBu
             <th>Error</th>
             <th>Size</th>
             <th>
-              <span className="sr-only">Actions</span>
+              <span className="srOnly">Actions</span>
             </th>
           </tr>
         </thead>

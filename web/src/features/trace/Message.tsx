@@ -104,11 +104,11 @@ export function ToolCall({ name, id, args, result, failed = "" }: { name: string
       </p>
       <div className={css.sides}>
         <div className={css.sidePane}>
-          <h4 className={css.sideHead}>Arguments</h4>
+          <p className={css.sideHead}>Arguments</p>
           <Payload text={args} label="the arguments" />
         </div>
         <div className={css.sidePane}>
-          <h4 className={css.sideHead}>Result</h4>
+          <p className={css.sideHead}>Result</p>
           {result ? (
             <Payload text={result.response || result.content || ""} label="the result" />
           ) : failed ? (
@@ -126,16 +126,21 @@ export function ToolCall({ name, id, args, result, failed = "" }: { name: string
 export function Payload({ text, label }: { text: string; label: string }) {
   if (text.trim() === "") return <p className={css.none}>empty</p>;
   if (/^\s*[[{]/.test(text)) return <JsonView text={text} label={label} />;
-  // A JSON string holds text: people read the text.
-  if (/^\s*"/.test(text)) {
-    try {
-      const inner: unknown = JSON.parse(text);
-      if (typeof inner === "string") return /^\s*[[{]/.test(inner) ? <JsonView text={inner} label={label} /> : <PlainBox text={inner} label={label} />;
-    } catch {
-      // Cut off or malformed: shown as it stands.
-    }
+  const inner = readString(text);
+  if (inner !== undefined && /^\s*[[{]/.test(inner)) return <JsonView text={inner} label={label} />;
+  return <PlainBox text={inner ?? text} label={label} />;
+}
+
+/** The text that a JSON string holds: people read the text. */
+function readString(text: string): string | undefined {
+  if (!/^\s*"/.test(text)) return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "string" ? value : undefined;
+  } catch {
+    // Cut off or malformed: shown as it stands.
+    return undefined;
   }
-  return <PlainBox text={text} label={label} />;
 }
 
 function PlainBox({ text, label }: { text: string; label: string }) {

@@ -24,7 +24,7 @@ interface Props {
 }
 
 /** The tabs that have something to show for a span. */
-export function tabsOf(span: WireSpan | undefined): ReaderTab[] {
+function tabsOf(span: WireSpan | undefined): ReaderTab[] {
   if (!span) return ["conversation"];
   const kind = kindOf(span.operation);
   const tabs: ReaderTab[] = ["conversation"];

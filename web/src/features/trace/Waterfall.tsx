@@ -20,7 +20,7 @@ const maxIndent = 14;
 /** One press of a zoom key. */
 const zoomStep = 0.6;
 /** A row below this depth is folded by the key that folds deep rows. */
-const shallowDepth = 2;
+const shallowDepth = 1;
 
 interface Props {
   tree: SpanTree;
@@ -52,7 +52,6 @@ export function Waterfall({ tree, seen, selected, onSelect }: Props) {
     if (open !== folded) set({ folded: open });
     else if (at >= 0) virtual.scrollToIndex(at, { align: "auto" });
     // Only a new selection scrolls: folding and zooming must not pull the reader back.
-    // oxlint-disable-next-line react-hooks/exhaustive-deps
   }, [selected, tree]);
 
   const select = (index: number) => {
@@ -198,7 +197,7 @@ const SpanRow = memo(function SpanRow({ tree, row, seen, isFolded, onToggle }: R
         )}
         <KindIcon kind={kind} size={13} />
         <span className={css.name} title={span.name}>
-          <span className="sr-only">{kindNames[kind]} </span>
+          <span className="srOnly">{kindNames[kind]} </span>
           {titleOf(span)}
         </span>
         <Marks span={span} orphan={tree.orphan[row] === 1} failed={tree.failed[row] === 1} below={isFolded ? below : 0} />
@@ -238,25 +237,25 @@ function Marks({ span, orphan, failed, below }: { span: WireSpan; orphan: boolea
       {failed ? (
         <span className={css.bad} title={span.error?.message || span.status?.message || "failed"}>
           <CircleAlert size={13} aria-hidden />
-          <span className="sr-only">failed</span>
+          <span className="srOnly">failed</span>
         </span>
       ) : null}
       {below > 0 ? (
         <span className={css.bad} title={plural(below, "failed span below", "failed spans below")}>
           {below}
-          <span className="sr-only"> failed below</span>
+          <span className="srOnly"> failed below</span>
         </span>
       ) : null}
       {warnings > 0 ? (
         <span className={css.warn} title={plural(warnings, "warning")}>
           <TriangleAlert size={12} aria-hidden />
-          <span className="sr-only">{plural(warnings, "warning")}</span>
+          <span className="srOnly">{plural(warnings, "warning")}</span>
         </span>
       ) : null}
       {orphan ? (
         <span className={css.warn} title="Its parent span is not here">
           <Unlink size={12} aria-hidden />
-          <span className="sr-only">parent missing</span>
+          <span className="srOnly">parent missing</span>
         </span>
       ) : null}
     </span>

@@ -49,13 +49,13 @@ export const Row = memo(function Row({ row, zone, longestNs }: { row: TraceRow; 
         {row.errors > 0 ? (
           <span className={css.error} title={plural(row.errors, "failed span")}>
             <CircleAlert size={13} aria-hidden /> {formatShort(row.errors)}
-            <span className="sr-only"> failed spans</span>
+            <span className="srOnly"> failed spans</span>
           </span>
         ) : null}
         {row.warnings > 0 ? (
           <span className={css.warning} title={plural(row.warnings, "warning")}>
             <TriangleAlert size={13} aria-hidden /> {formatShort(row.warnings)}
-            <span className="sr-only"> warnings</span>
+            <span className="srOnly"> warnings</span>
           </span>
         ) : null}
       </span>

@@ -138,7 +138,7 @@ export function TraceList({ rows, total, isStale, isFetchingMore, onEnd, ref }: 
           </div>
         </div>
       </div>
-      <div className="sr-only" role="status">
+      <div className="srOnly" role="status">
         {active ? `${active.name}, ${active.service}` : ""}
       </div>
     </>

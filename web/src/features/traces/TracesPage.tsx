@@ -80,7 +80,7 @@ export function TracesPage() {
   const showHits = search.show === "hits" && Boolean(search.query);
   return (
     <div className={css.page}>
-      <h1 className="sr-only">Traces</h1>
+      <h1 className="srOnly">Traces</h1>
       <div className={css.toolbar}>
         <SearchBox
           ref={searchBox}

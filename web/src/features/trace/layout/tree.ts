@@ -92,7 +92,7 @@ export function buildTree(wire: readonly WireSpan[]): SpanTree {
   return tree;
 }
 
-export function isFailed(span: WireSpan): boolean {
+function isFailed(span: WireSpan): boolean {
   return span.status?.code === "CODE_ERROR" || Boolean(span.error?.type || span.error?.message);
 }
 
