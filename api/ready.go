@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health/grpc_health_v1"
@@ -57,8 +59,12 @@ func checkParts(ctx context.Context, parts []Part) (states []partState, ok bool)
 // serveReady is /readyz: {"ok", "parts": [{"name", "ok", "message"}]}, 503 when a part is not ready.
 // Messages may name paths and hosts of ours: they are for those who may read.
 func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) {
-	states, ok := checkParts(r.Context(), s.ready)
-	if _, err := s.guard.Authorize(r.Header.Get, auth.ScopeRead); err != nil {
+	answerReady(w, r, s.guard, s.ready)
+}
+
+func answerReady(w http.ResponseWriter, r *http.Request, guard *auth.Guard, parts []Part) {
+	states, ok := checkParts(r.Context(), parts)
+	if _, err := guard.Authorize(r.Header.Get, auth.ScopeRead); err != nil {
 		for i := range states {
 			states[i].Message = ""
 		}
@@ -73,6 +79,27 @@ func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) {
 		Parts []partState `json:"parts"`
 	}{ok, states})
 }
+
+// Probes serves /healthz, /readyz and /metrics alone, for a process that has no API to serve.
+func Probes(guard *auth.Guard, parts []Part, metrics prometheus.Gatherer) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", serveHealth)
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) { answerReady(w, r, guard, parts) })
+	exposed := promhttp.HandlerFor(metrics, promhttp.HandlerOpts{})
+	refuse := func(w http.ResponseWriter, _ *http.Request, err error) {
+		http.Error(w, err.Error(), http.StatusForbidden)
+	}
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+		if _, err := guard.Authorize(r.Header.Get, auth.ScopeRead); err != nil {
+			http.Error(w, "/metrics needs a key with the scope read", http.StatusUnauthorized)
+			return
+		}
+		exposed.ServeHTTP(w, r)
+	})
+	return guard.Protect(mux, refuse)
+}
+
+func serveHealth(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) }
 
 // healthService is grpc.health.v1 over the same parts; the service "" is the whole server.
 type healthService struct {

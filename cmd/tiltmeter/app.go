@@ -2,13 +2,16 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -44,8 +47,7 @@ type app struct {
 	api      *api.Server
 
 	stops []func(context.Context) error
-	work  sync.WaitGroup // background goroutines, ended by cancelling their context
-	fatal chan error     // the first error that ends the server
+	fatal chan error // the first error that ends the server
 }
 
 // startApp starts every part that the roles ask for. On an error it stops what it had started.
@@ -61,7 +63,7 @@ func startApp(ctx context.Context, s serveSettings, log *slog.Logger) (_ *app, e
 		return nil, fmt.Errorf("create data folder: %w", err)
 	}
 	for _, start := range []func(context.Context) error{
-		a.startGuard, a.startEngine, a.startLog, a.startReceivers, a.startStore, a.startWriter, a.startAPI, a.startDemo,
+		a.startGuard, a.startEngine, a.startLog, a.startReceivers, a.startStore, a.startWriter, a.startAPI, a.startProfiles, a.startDemo,
 	} {
 		if err := start(ctx); err != nil {
 			return nil, err
@@ -134,10 +136,7 @@ func (a *app) startGuard(context.Context) error {
 	if err != nil {
 		return err
 	}
-	var addrs []string
-	if a.s.has("api") {
-		addrs = append(addrs, a.s.httpAddr)
-	}
+	addrs := []string{a.s.httpAddr}
 	if a.s.has("ingest") {
 		addrs = append(addrs, a.s.otlpGRPCAddr, a.s.otlpHTTPAddr)
 	}
@@ -308,7 +307,7 @@ func (a *app) startWriter(context.Context) (err error) {
 
 func (a *app) startAPI(ctx context.Context) (err error) {
 	if !a.s.has("api") {
-		return nil
+		return a.startProbes(ctx)
 	}
 	a.api, err = api.New(api.Config{Addr: a.s.httpAddr, TLSCertFile: a.s.tlsCert, TLSKeyFile: a.s.tlsKey}, api.Deps{
 		Store: a.store, Ingest: newIngestView(a), Guard: a.guard, Web: web.Handler(), Ready: a.parts(),
@@ -325,23 +324,73 @@ func (a *app) startAPI(ctx context.Context) (err error) {
 	return nil
 }
 
+// startProbes serves health and metrics for a process without the API role.
+func (a *app) startProbes(ctx context.Context) error {
+	handler := api.Probes(a.guard, a.parts(), a.reg)
+	tlsConfig, err := api.LoadTLS(a.s.tlsCert, a.s.tlsKey)
+	if err != nil {
+		return err
+	}
+	return a.serveHTTP(ctx, a.s.httpAddr, handler, tlsConfig)
+}
+
+// serveHTTP serves a handler until the app stops.
+func (a *app) serveHTTP(ctx context.Context, addr string, h http.Handler, tlsConfig *tls.Config) error {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	if tlsConfig != nil {
+		l = tls.NewListener(l, tlsConfig)
+	}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	a.run(func(context.Context) error {
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve %s: %w", addr, err)
+		}
+		return nil
+	})
+	a.onStop(server.Shutdown)
+	return nil
+}
+
 // parts are what /readyz asks.
 func (a *app) parts() []api.Part {
-	parts := []api.Part{{Name: "log", Check: func(ctx context.Context) error {
+	var parts []api.Part
+	if a.spans != nil {
+		parts = append(parts, a.logPart())
+	}
+	if a.engine != nil {
+		parts = append(parts, api.Part{Name: "engine", Check: func(context.Context) error { return a.engine.Ready() }})
+	}
+	if a.store != nil {
+		parts = append(parts, api.Part{Name: "store", Check: a.store.Ping})
+	}
+	if a.writer != nil {
+		parts = append(parts, api.Part{Name: "writer", Check: func(context.Context) error { return a.writer.Ready() }})
+	}
+	return parts
+}
+
+func (a *app) logPart() api.Part {
+	return api.Part{Name: "log", Check: func(ctx context.Context) error {
 		st, err := a.spans.Status(ctx)
 		if err == nil && !st.Accepting {
 			err = errors.New(st.Refusing)
 		}
 		return err
-	}}}
-	if a.engine != nil {
-		parts = append(parts, api.Part{Name: "engine", Check: func(context.Context) error { return a.engine.Ready() }})
+	}}
+}
+
+// startProfiles serves Go's profiles, to operators on this machine who asked for them.
+func (a *app) startProfiles(ctx context.Context) error {
+	if a.s.pprofAddr == "" {
+		return nil
 	}
-	parts = append(parts, api.Part{Name: "store", Check: a.store.Ping})
-	if a.writer != nil {
-		parts = append(parts, api.Part{Name: "writer", Check: func(context.Context) error { return a.writer.Ready() }})
-	}
-	return parts
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	return a.serveHTTP(ctx, a.s.pprofAddr, mux, nil)
 }
 
 func (a *app) startDemo(context.Context) error {

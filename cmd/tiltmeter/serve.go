@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"github.com/tiltmeter/tiltmeter/api/auth"
 )
 
 // roles a process can take on; a single binary takes all of them.
@@ -52,6 +54,7 @@ type serveSettings struct {
 	flushEvery     time.Duration
 	logLevel       string
 	logFormat      string
+	pprofAddr      string
 	demo           bool
 	shutdownWithin time.Duration
 }
@@ -99,6 +102,7 @@ func (s *serveSettings) flags(fs *pflag.FlagSet) {
 
 	fs.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	fs.StringVar(&s.logFormat, "log-format", "text", "text or json")
+	fs.StringVar(&s.pprofAddr, "pprof-addr", "", "loopback address for Go's profiles; empty: none are served")
 	fs.DurationVar(&s.shutdownWithin, "shutdown-within", 20*time.Second, "how long a stop may take before what still runs is cut off")
 	fs.BoolVar(&s.demo, "demo", false, "play the demo company's traffic into this server")
 }
@@ -132,6 +136,9 @@ func (s *serveSettings) validate() error {
 		if n < 1 {
 			bad(flag, "must be at least 1, got %d", n)
 		}
+	}
+	if s.pprofAddr != "" && auth.Required(s.pprofAddr) {
+		bad("pprof-addr", "%q is not loopback; profiles are not for others to read", s.pprofAddr)
 	}
 	if s.flushEvery <= 0 {
 		bad("flush-every", "must be more than 0, got %s", s.flushEvery)

@@ -35,7 +35,7 @@ func (v *ingestView) Status(ctx context.Context, project string) (api.IngestStat
 		ReceivedSpans:        c.sum("tiltmeter_ingest_received_spans_total", "signal", "traces"),
 		ReceivedLogRecords:   c.sum("tiltmeter_ingest_received_spans_total", "signal", "logs"),
 		ReceivedMetricPoints: c.sum("tiltmeter_ingest_metric_points_total"),
-		AcknowledgedRequests: c.sum("tiltmeter_ingest_requests_total", "code", "ok"),
+		AcknowledgedRequests: c.sum("tiltmeter_ingest_requests_total", "code", "OK") + c.sum("tiltmeter_ingest_requests_total", "code", "200"),
 		DuplicateRequests:    c.sum("tiltmeter_ingest_duplicate_requests_total"),
 		StoredSpans:          c.sum("tiltmeter_writer_stored_spans_total"),
 		StoredLogRecords:     c.sum("tiltmeter_writer_stored_log_records_total"),

@@ -186,21 +186,12 @@ func (s *server) diskBytes(ctx context.Context) (float64, error) {
 		return 0, err
 	}
 	var st struct {
-		Tables []struct {
-			Bytes string `json:"bytesOnDisk"`
-		} `json:"tables"`
+		BytesOnDisk string `json:"bytesOnDisk"`
 	}
 	if err := json.Unmarshal(body, &st); err != nil {
 		return 0, err
 	}
-	var sum float64
-	for _, t := range st.Tables {
-		n, err := strconv.ParseFloat(t.Bytes, 64)
-		if err == nil {
-			sum += n
-		}
-	}
-	return sum, nil
+	return strconv.ParseFloat(st.BytesOnDisk, 64)
 }
 
 // childOf finds the engine: the only child of the server.
