@@ -479,6 +479,8 @@ func (d *decoder) core(s *genai.Span, msg []byte) {
 			s.TimeToFirstToken = time.Duration(f.n)
 		case n == firstToken+6:
 			s.StatusCode = genai.StatusCode(f.n) //nolint:gosec // was one
+		case n == firstToken+7:
+			s.Partial = f.n != 0
 		}
 	})
 }

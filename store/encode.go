@@ -499,6 +499,9 @@ func (e *encoder) fragment(s *genai.Span) {
 	}
 	e.int(firstToken+5, int64(s.TimeToFirstToken))
 	e.int(firstToken+6, int64(s.StatusCode))
+	if s.Partial {
+		e.int(firstToken+7, 1)
+	}
 	e.end(at)
 	e.time(fStart, s.Start)
 	e.time(fEnd, s.End)
@@ -522,9 +525,6 @@ func encodeMessage(m *genai.Message) string {
 	if m.Encoded != "" {
 		return string(m.Encoded)
 	}
-	b, err := json.Marshal(m)
-	if err != nil {
-		return "{}" // plain structs of strings: cannot happen
-	}
+	b := m.AppendJSON(nil)
 	return unsafe.String(unsafe.SliceData(b), len(b))
 }

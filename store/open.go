@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -31,6 +32,8 @@ type Store struct {
 	metrics *metrics
 	options clickhouse.Options
 	params  schema.Params
+
+	migrated atomic.Bool
 }
 
 var databaseName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,62}$`)
@@ -87,7 +90,11 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if err := createDatabase(ctx, s.options, s.options.Auth.Database, s.params.OnCluster()); err != nil {
 		return err
 	}
-	return schema.Apply(ctx, s.conn, s.params, s.log)
+	if err := schema.Apply(ctx, s.conn, s.params, s.log); err != nil {
+		return err
+	}
+	s.migrated.Store(true)
+	return nil
 }
 
 // Unreachable reports whether an error says that ClickHouse was not there to answer, so that the
@@ -134,10 +141,13 @@ func (s *Store) Close() error {
 	return s.conn.Close()
 }
 
-// Ping says whether the engine answers.
+// Ping says whether the engine answers and the schema is there.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.conn.Ping(ctx); err != nil {
 		return fmt.Errorf("ping ClickHouse: %w", err)
+	}
+	if !s.migrated.Load() {
+		return errors.New("the schema is not up to date yet")
 	}
 	return nil
 }
