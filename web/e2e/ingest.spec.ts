@@ -7,7 +7,7 @@ useBrowser();
 
 test("the gates of ingest are counted", async () => {
   await withPage(`${base}/ingest`, {}, async ({ page, problems }) => {
-    for (const name of ["Received", "Acknowledged", "Deduplicated", "Rejected", "Stored"]) await page.getByText(name, { exact: true }).waitFor();
+    for (const name of ["Received", "Acknowledged", "Deduplicated", "Rejected", "Stored"]) await page.getByRole("term").filter({ hasText: new RegExp(`^${name}$`) }).waitFor();
     await expectAccessible(page);
     expect(problems).toEqual([]);
   });
