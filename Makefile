@@ -91,7 +91,7 @@ lint: $(WEB) ## vet, golangci-lint, oxlint, tsc
 .PHONY: fmt
 fmt: ## format Go and TypeScript
 	$(GO) tool -modfile=internal/tools/lint/go.mod golangci-lint fmt
-	$(NPM) --prefix web run --silent fmt
+	$(NPM) --prefix web run --silent format
 
 .PHONY: generate
 generate: $(WEB) ## protobuf, gateway, OpenAPI, TypeScript types
