@@ -1,6 +1,10 @@
 package genai
 
-import "strconv"
+import (
+	"fmt"
+	"slices"
+	"unsafe"
+)
 
 // MaxMessages and MaxParts are how many messages a list and parts a message may have: ten times
 // the longest agent runs seen. What follows is kept as one text part.
@@ -10,108 +14,307 @@ const (
 )
 
 // ParseMessages appends the messages of a JSON text to dst: an array of messages, a single one,
-// plain strings. Text that is no JSON becomes a message of that text. role is that of messages
+// plain strings, in the shapes of OpenTelemetry, OpenAI (chat and responses), Anthropic, Bedrock,
+// Gemini, LangChain and the AI SDK. Parts that lie in the list without a message around them form
+// one message. Text that is no JSON becomes a message of that text. role is that of messages
 // that name none. The code is WarnMalformedJSON when the text broke off, else "".
+//
+// The messages share the memory of text.
 func ParseMessages(dst []Message, text string, role Role) ([]Message, WarningCode) {
-	c := scanner{s: text}
-	switch c.peek() {
+	p := parser{scanner: scanner{s: text}}
+	first := len(dst)
+	switch p.peek() {
 	case '[':
-		c.items('[', ']', func() {
-			if len(dst) >= MaxMessages {
-				c.fail()
-				return
+		p.slab = make([]Part, 0, partsGuess(text))
+		for e := p.open('['); p.more(']', e); e = false {
+			if len(dst)-first >= MaxMessages {
+				p.fail()
+				break
 			}
-			if c.peek() == 'n' && c.next().kind == jsonNull {
-				return
+			if p.peek() == 'n' && p.next().kind == jsonNull {
+				continue
 			}
-			dst = append(dst, c.message(role))
-		})
+			dst = p.appendMessage(dst, first, role)
+		}
 	case '{':
-		dst = append(dst, c.message(role))
+		p.slab = make([]Part, 0, 2)
+		dst = p.appendMessage(dst, first, role)
+		if p.peek() != 0 {
+			p.fail()
+		}
 	case 0:
 		return dst, ""
-	default:
-		if n := c.next(); !c.err && n.kind == jsonString {
-			if inner, ok := n.unwrap(); ok {
-				return ParseMessages(dst, string(inner), role)
-			}
-			text = n.text()
+	case '"':
+		n := p.next()
+		if p.err || p.peek() != 0 {
+			return append(dst, textMessage(role, text)), ""
+		}
+		text = n.text()
+		if inner, ok := nested(text); ok {
+			return ParseMessages(dst, string(inner), role)
 		}
 		return append(dst, textMessage(role, text)), ""
+	default:
+		return append(dst, textMessage(role, text)), ""
 	}
-	if !c.err {
+	if !p.err {
 		return dst, ""
 	}
-	if rest := c.s[c.pos:]; rest != "" {
+	if rest := p.s[p.pos:]; rest != "" {
 		dst = append(dst, textMessage(role, rest))
 	}
 	return dst, WarnMalformedJSON
 }
 
+// partsGuess is how many parts to make room for: messages of agents have about 1 KiB.
+func partsGuess(text string) int { return min(1+len(text)/1024, 64) }
+
 func textMessage(role Role, text string) Message {
 	return Message{Role: role, Parts: []Part{{Type: PartText, Content: text}}}
 }
 
-// ParseParts appends the parts of a JSON text to dst: an array of parts, one part, a JSON string;
-// anything else is one text part.
-func ParseParts(dst []Part, text string) ([]Part, WarningCode) {
-	c := scanner{s: text}
-	switch c.peek() {
-	case '[', '{', '"':
-	case 0:
-		return dst, ""
-	default:
-		return append(dst, Part{Type: PartText, Content: text}), ""
-	}
-	dst = c.parts(dst)
-	if !c.err {
-		return dst, ""
-	}
-	if rest := c.s[c.pos:]; rest != "" {
-		dst = append(dst, Part{Type: PartText, Content: rest})
-	}
-	return dst, WarnMalformedJSON
+// parser reads messages and parts.
+type parser struct {
+	scanner
+	slab  []Part    // the parts of all messages, one behind the other
+	arena []byte    // the texts that had escapes
+	extra []segment // of the part being read: its fields that Part has no place for
+	plain bool      // something was read that is no part: a number, an object of no known shape
+	lone  bool      // the element before was a part without a message
 }
 
-// message reads one message in the shape of OpenTelemetry or of OpenAI's chat.
-func (c *scanner) message(role Role) (m Message) {
-	m.Role = role
-	if c.peek() != '{' {
-		m.Parts = c.parts(nil)
-		return m
+// arenaChunk is how many bytes are allocated at least for texts with escapes; one message's
+// worth, so that one text that is kept for long does not keep a whole list.
+const arenaChunk = 4096
+
+// text is that of the node, with the bytes of escaped strings in the arena.
+func (p *parser) text(n node) string {
+	if n.kind != jsonString || !n.escaped {
+		return n.text()
 	}
-	var content, calls []Part
-	callID := ""
-	c.fields(func(k string) {
-		switch k {
-		case "role":
-			if n := c.next(); n.text() != "" {
-				m.Role = ParseRole(n.text())
-			}
-		case "name":
-			m.Name = c.next().text()
-		case "finish_reason":
-			m.FinishReason = ParseFinishReason(c.next().text())
-		case "parts", "content":
-			content = c.parts(content)
-		case "tool_calls":
-			calls = c.parts(calls)
-		case "tool_call_id", "id":
-			callID = c.next().text()
-		case "message": // of a gen_ai.choice event, beside its finish_reason
-			in := c.message(m.Role)
-			m.Role, content = in.Role, append(content, in.Parts...)
-		default:
-			c.next()
+	s := n.body()
+	if cap(p.arena)-len(p.arena) < len(s) {
+		left := len(p.s) - p.pos + len(s)
+		p.arena = make([]byte, 0, max(len(s), min(left, arenaChunk)))
+	}
+	at := len(p.arena)
+	p.arena = appendUnescaped(p.arena, s)
+	out := p.arena[at:]
+	return unsafe.String(unsafe.SliceData(out), len(out))
+}
+
+// appendMessage reads an element of a list. A part that is not within a message joins the one
+// before it when that was such a part of the same role too.
+func (p *parser) appendMessage(dst []Message, first int, role Role) []Message {
+	m, lone := p.message(role)
+	if lone && len(m.Parts) == 0 {
+		return dst // {}: content that was not captured
+	}
+	if p.lone = p.lone && lone && len(dst) > first; p.lone {
+		if last := &dst[len(dst)-1]; last.Role == m.Role {
+			last.Encoded = ""
+			last.Parts = append(last.Parts, m.Parts...)
+			return dst
 		}
-	})
-	if callID != "" && m.Role == RoleTool && len(content) == 1 && content[0].Type == PartText {
-		content[0] = Part{Type: PartToolCallResponse, ID: callID, Response: toolResult(content[0].Content)}
 	}
-	m.Parts = append(content, calls...)
-	return m
+	p.lone = lone
+	return append(dst, m)
 }
 
+// message reads one message. Its text is the message's Encoded when reading that text alone gives
+// the message again: it names its role and is whole; \u escapes would hide words from searches.
+func (p *parser) message(role Role) (m Message, lone bool) {
+	p.peek()
+	start, loose, coded := p.pos, p.loose, p.coded
+	p.loose, p.coded = false, false
+	m.Role = role
+	var named bool
+	if p.peek() != '{' {
+		at := len(p.slab)
+		p.list(at)
+		m.Parts = p.since(at)
+	} else if named, lone = p.turn(&m); lone {
+		p.pos, p.err = start, false
+		at := len(p.slab)
+		p.part()
+		m = Message{Role: role, Parts: p.since(at)}
+		for i := range m.Parts {
+			switch m.Parts[i].Type {
+			case PartToolCall, PartServerToolCall, PartReasoning:
+				m.Role, named = RoleAssistant, true
+			case PartToolCallResponse:
+				m.Role, named = RoleTool, true
+			}
+		}
+	}
+	if named && !p.err && !p.loose && !p.coded {
+		m.Encoded = JSON(p.s[start:p.pos])
+	}
+	p.loose, p.coded = p.loose || loose, p.coded || coded
+	return m, lone
+}
+
+// since is the part of the slab from at on, which nobody else may append to.
+func (p *parser) since(at int) []Part {
+	if at == len(p.slab) {
+		return nil
+	}
+	return p.slab[at:len(p.slab):len(p.slab)]
+}
+
+// turn is what a message is read into beside the message.
+type turn struct {
+	at      int // where its parts begin in the slab
+	calls   int // where its tool calls begin, -1: none yet
+	kind    string
+	callID  string
+	content string // source of the content
+	named   bool   // the message says its role
+	message bool   // it has a field that only messages have
+}
+
+// turn reads the fields of a message. lone: it is no message, but a part.
+func (p *parser) turn(m *Message) (named, lone bool) {
+	t := turn{at: len(p.slab), calls: -1}
+	for first := p.open('{'); p.more('}', first); first = false {
+		k, ok := p.key()
+		if !ok {
+			break
+		}
+		p.messageField(m, &t, k)
+	}
+	if !t.message && t.content != "" {
+		r := ParseRole(t.kind)
+		switch {
+		case r == RoleSystem || r == RoleAssistant || r == RoleUser || r == RoleTool: // LangChain
+			m.Role, t.named, t.message = r, true, true
+		case t.kind == "" || t.kind == "message":
+			t.message = true
+		}
+	}
+	if !t.message {
+		p.slab = p.slab[:t.at]
+		return false, true
+	}
+	m.Parts = p.since(t.at)
+	if m.Role == RoleTool && t.callID != "" {
+		p.answer(m, &t)
+	}
+	return t.named, false
+}
+
+func (p *parser) messageField(m *Message, t *turn, k string) {
+	switch k {
+	case "role":
+		if n := p.next(); n.kind == jsonString && n.src != `""` {
+			m.Role, t.named = ParseRole(p.text(n)), true
+		}
+		t.message = true
+	case "name":
+		m.Name = p.text(p.next())
+	case "type":
+		t.kind = p.text(p.next())
+	case "finish_reason", "finishReason", "stop_reason":
+		m.FinishReason = ParseFinishReason(p.text(p.next()))
+		t.message = true
+	case "index":
+		m.Index = p.next().index()
+	case "parts", "content":
+		t.message = t.message || k == "parts"
+		p.content(t)
+	case "tool_calls":
+		t.message = true
+		at := len(p.slab)
+		if p.list(t.at); t.calls < 0 && len(p.slab) > at {
+			t.calls = at
+		}
+	case "function_call", "audio", "reasoning", "reasoning_content", "refusal":
+		p.besideContent(t, k)
+	case "tool_call_id", "id", "tool_use_id":
+		if n := p.next(); t.callID == "" || k != "id" {
+			t.callID = p.text(n)
+		}
+	case "message": // of a gen_ai.choice event, beside its finish_reason
+		if p.peek() != '{' {
+			p.content(t)
+			t.message = true
+			return
+		}
+		in, start := Message{Role: m.Role}, p.pos
+		named, lone := p.turn(&in)
+		if lone && !p.err {
+			p.pos = start
+			p.part()
+		}
+		m.Role, m.Name, t.named, t.message = in.Role, in.Name, t.named || named, true
+		if m.FinishReason == "" {
+			m.FinishReason = in.FinishReason
+		}
+	default:
+		p.next()
+	}
+}
+
+// content reads parts, before the tool calls when the sender wrote them behind.
+func (p *parser) content(t *turn) {
+	p.peek()
+	start, at := p.pos, len(p.slab)
+	p.list(t.at)
+	t.content = p.s[start:p.pos]
+	if t.calls >= 0 && at > t.calls && len(p.slab) > at {
+		calls := slices.Clone(p.slab[t.calls:at])
+		n := copy(p.slab[t.calls:], p.slab[at:])
+		copy(p.slab[t.calls+n:], calls)
+		t.calls += n
+	}
+}
+
+// besideContent reads what OpenAI and LiteLLM put beside a message's content.
+func (p *parser) besideContent(t *turn, k string) {
+	if b := p.peek(); b != '"' && b != '{' || b == '{' && k == "refusal" {
+		p.next()
+		return
+	}
+	n := len(p.slab)
+	switch k {
+	case "function_call", "audio":
+		if p.peek() == '"' {
+			p.next()
+			return
+		}
+		r := partReader{kind: k}
+		start := p.pos
+		p.extra = p.extra[:0]
+		p.fields(&r)
+		p.settle(&r, start)
+	default:
+		kind := PartReasoning
+		if k == "refusal" {
+			kind = PartRefusal
+		}
+		if s := p.text(p.next()); s != "" {
+			p.slab = append(p.slab, Part{Type: kind, Content: s})
+		}
+	}
+	t.message = t.message || len(p.slab) > n
+}
+
+// answer turns the content of a message of role tool into the response to the call it names.
+func (p *parser) answer(m *Message, t *turn) {
+	switch {
+	case len(m.Parts) == 1 && m.Parts[0].Type == PartText && m.Parts[0].Raw == "":
+		m.Parts[0] = Part{Type: PartToolCallResponse, ID: t.callID, Response: toolResult(m.Parts[0].Content)}
+	case len(m.Parts) == 1 && m.Parts[0].Type == PartToolCallResponse:
+		if m.Parts[0].ID == "" {
+			m.Parts[0].ID = t.callID
+		}
+	case len(m.Parts) > 0 && m.Parts[0].Type != PartToolCallResponse && !p.err && t.content != "":
+		m.Parts[0] = Part{Type: PartToolCallResponse, ID: t.callID, Response: JSON(t.content)}
+		m.Parts = m.Parts[:1:1]
+	}
+}
+
+// toolResult is a tool's answer that was sent as text, as JSON.
 func toolResult(s string) JSON {
 	if j, ok := nested(s); ok {
 		return j
@@ -119,199 +322,10 @@ func toolResult(s string) JSON {
 	return JSON(appendString(nil, s))
 }
 
-// parts reads an array of parts, one part, or a plain value.
-func (c *scanner) parts(dst []Part) []Part {
-	if c.peek() != '[' {
-		return c.part(dst)
+// failure is the error of a text that was not understood to its end.
+func (p *parser) failure(what string) error {
+	if p.peek() != 0 || p.err || p.pos < len(p.s) {
+		return fmt.Errorf("read %s: no JSON at byte %d of %d", what, p.pos, len(p.s))
 	}
-	c.items('[', ']', func() {
-		if len(dst) >= MaxParts {
-			c.fail()
-			return
-		}
-		dst = c.part(dst)
-	})
-	return dst
-}
-
-func (c *scanner) part(dst []Part) []Part {
-	if c.peek() != '{' {
-		n := c.next()
-		if n.kind != jsonNull && n.kind != jsonNone {
-			dst = append(dst, Part{Type: PartText, Content: n.text()})
-		}
-		return dst
-	}
-	start := c.pos
-	var p Part
-	known := false
-	c.fields(func(k string) { known = c.partField(&p, k) || known })
-	c.settle(&p, start, known)
-	return append(dst, p)
-}
-
-// partField reads one field and says whether it gives the part a meaning of its own.
-func (c *scanner) partField(p *Part, k string) bool {
-	switch k {
-	case "type":
-		p.Type = PartType(c.next().text())
-		return false
-	case "content", "text", "thinking":
-		p.Content = c.next().text()
-	case "id", "tool_call_id", "tool_use_id", "toolUseId", "call_id", "toolCallId":
-		p.ID = c.next().text()
-	case "name", "toolName":
-		p.Name = c.next().text()
-	case "arguments", "input", "args", "server_tool_call":
-		n := c.next()
-		if p.Arguments = n.json(); n.kind == jsonString {
-			p.Arguments = p.Arguments.Unwrap()
-		}
-	case "response", "result", "output", "server_tool_call_response":
-		p.Response = c.next().json()
-	case "modality":
-		p.Modality = c.next().text()
-	case "mime_type":
-		p.MIMEType = c.next().text()
-	case "file_id":
-		p.FileID = c.next().text()
-	case "uri":
-		p.URI = c.next().text()
-	case "function", "toolUse":
-		p.Type = PartToolCall
-		c.inner(p)
-	case "toolResult":
-		p.Type = PartToolCallResponse
-		c.fields(func(k string) {
-			if k == "content" {
-				p.Response = c.next().json()
-				return
-			}
-			c.partField(p, k)
-		})
-	default:
-		c.next()
-		return false
-	}
-	return true
-}
-
-// inner reads the fields of an object that holds what belongs to the part around it.
-func (c *scanner) inner(p *Part) {
-	if c.peek() != '{' {
-		c.next()
-		return
-	}
-	t := p.Type
-	c.fields(func(k string) { c.partField(p, k) })
-	p.Type = t
-}
-
-// settle gives the part its canonical type; one that is not ours is kept whole.
-func (c *scanner) settle(p *Part, start int, known bool) {
-	switch p.Type {
-	case PartText, PartReasoning, PartToolCall, PartToolCallResponse, PartServerToolCall, PartServerToolResult,
-		PartBlob, PartFile, PartURI, PartRefusal, PartDocument, PartCompaction:
-		return
-	case "function", "tool_use", "toolUse", "tool-call":
-		p.Type = PartToolCall
-		return
-	case "output_text", "input_text":
-		p.Type = PartText
-		return
-	case "thinking":
-		p.Type = PartReasoning
-		return
-	case "":
-		if known && p.Content != "" {
-			p.Type = PartText
-			return
-		}
-	}
-	raw := JSON(c.s[start:c.pos])
-	if c.err {
-		raw = JSON(appendString(nil, string(raw)))
-	}
-	*p = Part{Type: p.Type, Raw: raw}
-}
-
-// AppendJSON appends the canonical JSON of the message: UTF-8, keys in a fixed order.
-func (m *Message) AppendJSON(dst []byte) []byte {
-	if m.Encoded != "" {
-		return append(dst, m.Encoded...)
-	}
-	dst = appendString(append(dst, `{"role":`...), string(m.Role))
-	dst = appendField(dst, "name", m.Name)
-	dst = append(dst, `,"parts":[`...)
-	for i := range m.Parts {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = m.Parts[i].AppendJSON(dst)
-	}
-	dst = appendField(append(dst, ']'), "finish_reason", string(m.FinishReason))
-	return append(dst, '}')
-}
-
-// AppendJSON appends the canonical JSON of the part.
-func (p *Part) AppendJSON(dst []byte) []byte {
-	if p.Raw != "" {
-		return appendJSON(dst, p.Raw)
-	}
-	dst = appendString(append(dst, `{"type":`...), string(p.Type))
-	dst = appendField(dst, "id", p.ID)
-	dst = appendField(dst, "name", p.Name)
-	dst = appendField(dst, "modality", p.Modality)
-	dst = appendField(dst, "mime_type", p.MIMEType)
-	dst = appendField(dst, "file_id", p.FileID)
-	dst = appendField(dst, "uri", p.URI)
-	dst = appendField(dst, "content", p.Content)
-	if p.Arguments != "" {
-		dst = appendJSON(append(dst, `,"arguments":`...), p.Arguments)
-	}
-	if p.Response != "" {
-		dst = appendJSON(append(dst, `,"response":`...), p.Response)
-	}
-	return append(dst, '}')
-}
-
-func appendField(dst []byte, k, v string) []byte {
-	if v == "" {
-		return dst
-	}
-	dst = append(append(append(dst, `,"`...), k...), `":`...)
-	return appendString(dst, v)
-}
-
-func appendJSON(dst []byte, j JSON) []byte {
-	c := scanner{s: string(j)}
-	if c.next(); c.err || c.loose || c.peek() != 0 || c.pos != len(j) {
-		return appendString(dst, string(j))
-	}
-	return append(dst, j...)
-}
-
-// appendString appends s as a JSON string; only control characters are written as \u escapes.
-func appendString(dst []byte, s string) []byte {
-	dst = append(dst, '"')
-	for {
-		i := plainEnd(s, 0)
-		dst = append(dst, s[:i]...)
-		if i == len(s) {
-			return append(dst, '"')
-		}
-		switch b := s[i]; b {
-		case '"', '\\':
-			dst = append(dst, '\\', b)
-		case '\n':
-			dst = append(dst, '\\', 'n')
-		default:
-			dst = append(dst, `\u00`...)
-			if b < 16 {
-				dst = append(dst, '0')
-			}
-			dst = strconv.AppendUint(dst, uint64(b), 16)
-		}
-		s = s[i+1:]
-	}
+	return nil
 }

@@ -3,10 +3,7 @@ package genai
 import (
 	"encoding/binary"
 	"math/bits"
-	"strconv"
 	"strings"
-	"unicode/utf16"
-	"unicode/utf8"
 	"unsafe"
 )
 
@@ -43,6 +40,7 @@ type scanner struct {
 	depth int
 	err   bool
 	loose bool // a string held a raw control character, which JSON forbids
+	coded bool // a string held a \u escape
 }
 
 func (c *scanner) fail() { c.err = true }
@@ -161,6 +159,7 @@ func (c *scanner) skipString() (escaped, cut bool) {
 		case '\\':
 			escaped = true
 			w := escapeWidth(c.s[i:])
+			c.coded = c.coded || w == 6
 			if w == 0 && len(c.s)-i >= 6 || w == 0 && len(c.s)-i > 1 && c.s[i+1] != 'u' {
 				w = 1 // an unknown escape: kept as it stands, and the text is no JSON
 				c.err = true
@@ -176,40 +175,6 @@ func (c *scanner) skipString() (escaped, cut bool) {
 			i++
 		}
 	}
-}
-
-// escapeWidth is the length of the escape at the beginning of s, 0 when it is none.
-func escapeWidth(s string) int {
-	if len(s) < 2 {
-		return 0
-	}
-	switch s[1] {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		return 2
-	case 'u':
-		if _, ok := hex4(s); ok {
-			return 6
-		}
-	}
-	return 0
-}
-
-func hex4(s string) (rune, bool) {
-	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
-		return 0, false
-	}
-	var r rune
-	for _, b := range []byte(s[2:6]) {
-		switch {
-		case b >= '0' && b <= '9':
-			r = r<<4 | rune(b-'0')
-		case b|0x20 >= 'a' && b|0x20 <= 'f':
-			r = r<<4 | rune(b|0x20-'a'+10)
-		default:
-			return 0, false
-		}
-	}
-	return r, true
 }
 
 // skipNested moves behind the array or object that begins at pos.
@@ -274,173 +239,59 @@ func plainEnd(s string, i int) int {
 	return len(b)
 }
 
-// text is the string's content, in place when it has no escapes. Other values give their JSON,
-// null gives "".
-func (n node) text() string {
-	switch {
-	case n.kind == jsonNull || n.kind == jsonNone:
-		return ""
-	case n.kind != jsonString:
-		return n.src
-	}
-	s := n.src[1:]
-	if !n.cut {
-		s = s[:len(s)-1]
-	}
-	if !n.escaped {
-		return s
-	}
-	return unescape(s)
-}
-
-func unescape(s string) string {
-	out := make([]byte, 0, len(s))
-	for {
-		i := strings.IndexByte(s, '\\')
-		if i < 0 {
-			out = append(out, s...)
-			return unsafe.String(unsafe.SliceData(out), len(out))
-		}
-		out = append(out, s[:i]...)
-		s = s[i:]
-		w := escapeWidth(s)
-		if w == 0 {
-			out = append(out, '\\')
-			s = s[1:]
-			continue
-		}
-		switch s[1] {
-		case 'b':
-			out = append(out, '\b')
-		case 'f':
-			out = append(out, '\f')
-		case 'n':
-			out = append(out, '\n')
-		case 'r':
-			out = append(out, '\r')
-		case 't':
-			out = append(out, '\t')
-		case 'u':
-			r, _ := hex4(s)
-			if utf16.IsSurrogate(r) {
-				low, _ := hex4(s[6:])
-				if r = utf16.DecodeRune(r, low); r != utf8.RuneError {
-					w += 6
-				}
-			}
-			out = utf8.AppendRune(out, r)
-		default:
-			out = append(out, s[1])
-		}
-		s = s[w:]
-	}
-}
-
-// float reads a number, or a string that holds one.
-func (n node) float() (float64, bool) {
-	if n.kind != jsonNumber && n.kind != jsonString {
-		return 0, false
-	}
-	f, err := strconv.ParseFloat(n.text(), 64)
-	return f, err == nil
-}
-
-// json is the value as JSON text; a string that was cut off is closed.
-func (n node) json() JSON {
-	if n.cut {
-		return JSON(appendString(nil, n.text()))
-	}
-	if n.kind == jsonNull {
-		return ""
-	}
-	return JSON(n.src)
-}
-
-// fields calls each for the keys of the object that begins at pos, with pos at the value, which
-// each must read. It stops at the first error.
-func (c *scanner) fields(each func(key string)) {
-	c.items('{', '}', func() {
-		if c.peek() != '"' {
-			c.fail()
-			return
-		}
-		k := c.next()
-		if c.peek() != ':' {
-			c.fail()
-			return
-		}
-		c.pos++
-		each(k.text())
-	})
-}
-
-// items calls each for the elements between open and end.
-func (c *scanner) items(open, end byte, each func()) {
-	if c.peek() != open {
+// open enters the array or object that begins at pos. Loop over it with
+//
+//	for first := c.open('['); c.more(']', first); first = false {
+//		// read one element; of an object: c.key(), then one value
+//	}
+func (c *scanner) open(b byte) (first bool) {
+	if c.peek() != b {
 		c.fail()
-		return
+		return false
 	}
 	if c.depth++; c.depth > MaxJSONDepth {
 		c.fail()
-		return
+		return false
 	}
 	c.pos++
-	for first := true; ; first = false {
-		b := c.peek()
-		if b == end && first {
-			c.pos++
-			break
-		}
-		each()
-		if c.err {
-			return
-		}
-		if b = c.peek(); b == end {
-			c.pos++
-			break
-		}
-		if b != ',' {
-			c.fail()
-			return
-		}
+	return true
+}
+
+// more moves to the next element; false behind the last one and after an error.
+func (c *scanner) more(end byte, first bool) bool {
+	b := c.peek()
+	switch {
+	case c.err:
+		return false
+	case first && b != end:
+		return true
+	case b == end:
 		c.pos++
+		c.depth--
+		return false
+	case b != ',':
+		c.fail()
+		return false
 	}
-	c.depth--
+	c.pos++
+	if c.peek() == end {
+		c.fail()
+		return false
+	}
+	return true
 }
 
-// unwrap gives the JSON inside a JSON string ("double encoding"), when it is an object or array.
-func (n node) unwrap() (JSON, bool) {
-	if n.kind != jsonString || n.cut {
-		return "", false
-	}
-	s := n.text()
-	if inner, ok := nested(s); ok {
-		return inner, true
-	}
-	return "", false
-}
-
-// nested says whether s is, whole, a JSON object or array.
-func nested(s string) (JSON, bool) {
-	c := scanner{s: s}
-	if b := c.peek(); b != '{' && b != '[' {
+// key reads a key and its colon, and leaves pos at the value. ok is false after an error.
+func (c *scanner) key() (k string, ok bool) {
+	if c.peek() != '"' {
+		c.fail()
 		return "", false
 	}
 	n := c.next()
-	if c.err || c.loose {
+	if c.peek() != ':' {
+		c.fail()
 		return "", false
 	}
-	c.peek()
-	return JSON(n.src), c.pos == len(s)
-}
-
-// Unwrap is the JSON text that j holds as a string when that is an object or array, else j.
-func (j JSON) Unwrap() JSON {
-	c := scanner{s: string(j)}
-	if c.peek() == '"' {
-		if inner, ok := c.next().unwrap(); ok {
-			return inner
-		}
-	}
-	return j
+	c.pos++
+	return n.text(), true
 }

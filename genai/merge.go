@@ -9,7 +9,7 @@ import (
 // stays; of two message lists the longer one wins, and the list of s when they are equally long,
 // so content that came twice is kept once. Fragments whose Name is a message event
 // (gen_ai.*.message, gen_ai.choice) hold one message of a list and are joined by their time,
-// equal times in the order given.
+// equal times in the order given; choices are then put in the order of their index.
 func (s *Span) Merge(fragments []Span) {
 	order := make([]*Span, len(fragments))
 	for i := range fragments {
@@ -25,7 +25,18 @@ func (s *Span) Merge(fragments []Span) {
 		}
 		s.Input, s.Output = longer(s.Input, f.Input), longer(s.Output, f.Output)
 	}
+	slices.SortStableFunc(out, func(a, b Message) int { return cmp.Compare(a.Index, b.Index) })
 	s.Input, s.Output = longer(s.Input, in), longer(s.Output, out)
+	s.CompleteFinishReasons()
+}
+
+// CompleteFinishReasons adds the reasons that only the output messages carry, in their order.
+func (s *Span) CompleteFinishReasons() {
+	for i := range s.Output {
+		if f := s.Output[i].FinishReason; f != "" && len(s.FinishReasons) <= i {
+			s.FinishReasons = append(s.FinishReasons, f)
+		}
+	}
 }
 
 func longer(a, b []Message) []Message {
@@ -47,7 +58,7 @@ func (s *Span) mergeFields(f *Span) {
 	if len(s.System) == 0 {
 		s.System = f.System
 	}
-	if len(s.FinishReasons) == 0 {
+	if len(s.FinishReasons) == 0 && !f.Partial { // of several choices each has its own
 		s.FinishReasons = f.FinishReasons
 	}
 	if !s.Usage.Known() {

@@ -18,9 +18,11 @@ type Message struct {
 	Name         string       `json:"name,omitempty"`
 	Parts        []Part       `json:"parts"`
 	FinishReason FinishReason `json:"finish_reason,omitempty"` // output messages only
+	Index        int64        `json:"index,omitempty"`         // of a choice event's message, when the model was asked for several
 
-	// Encoded is the canonical JSON of the message when the sender's own text already is it, else "".
-	// It spares encoding, and makes the stored content and the sender's attribute the same bytes.
+	// Encoded is the sender's own text of the message when reading it gives this very message and it
+	// holds no \u escapes, else "". It spares encoding, and makes the stored content and the sender's
+	// attribute the same bytes. Whoever changes another field must empty it.
 	Encoded JSON `json:"-"`
 }
 
@@ -61,7 +63,9 @@ type Part struct {
 	FileID   string `json:"file_id,omitempty"`
 	URI      string `json:"uri,omitempty"`
 
-	Raw JSON `json:"raw,omitempty"` // the whole part as sent, when Type is not one of ours
+	// Raw is what the fields above do not hold: an object of the fields left over, or the whole part
+	// as sent when Type is not one of ours. What says nothing (null, [], {}) is left out.
+	Raw JSON `json:"raw,omitempty"`
 }
 
 // JSON is a JSON text as it was sent. It marshals as itself; text that is not JSON marshals as a string.

@@ -77,9 +77,6 @@ type Span struct {
 	Partial bool
 }
 
-// ChoiceIndexKey is the attribute of a fragment that says which of several choices its Output is.
-const ChoiceIndexKey = "gen_ai.choice.index"
-
 // IsGenAI reports whether a dialect recognised the span as a GenAI operation.
 func (s *Span) IsGenAI() bool { return s.Operation != "" }
 

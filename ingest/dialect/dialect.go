@@ -26,8 +26,11 @@ type speaker interface {
 	name() string
 	// speaks says whether the span shows evidence of the dialect, and of which version of it.
 	speaks(r *reading) (version string, ok bool)
-	// fill reads the span's attributes and events into dst.
+	// fill reads the attributes that r holds into dst: those of the span, or those of one of its
+	// events or of a log record whose attributes are a span's.
 	fill(dst *genai.Span, r *reading)
+	// settle is called once all of them were read, with what follows from several fields.
+	settle(dst *genai.Span, r *reading)
 }
 
 // dialects are all dialects, the most specific first. A dialect that names its fields itself
@@ -131,9 +134,17 @@ func (n *Normalizer) Span(dst *genai.Span, res *wire.Resource, scope *wire.Scope
 			first = i
 			dst.Dialect, dst.DialectVersion = d.name(), version
 		}
-		d.fill(dst, r)
+		r.speakers = append(r.speakers, d)
 	}
-	r.finish()
+	r.fill()
+	r.finish(&dst.Attributes)
+	if s.EventCount > 0 {
+		r.readEvents(s.Events())
+	}
+	for _, d := range r.speakers {
+		d.settle(dst, r)
+	}
+	r.settleError()
 	n.spans[first].Inc()
 	n.count(dst.Warnings)
 	r.end()

@@ -12,9 +12,9 @@ func messageRole(event string) genai.Role {
 	switch event {
 	case "gen_ai.system.message":
 		return genai.RoleSystem
-	case "gen_ai.user.message", "gen_ai.content.prompt":
+	case "gen_ai.user.message", eventPrompt:
 		return genai.RoleUser
-	case "gen_ai.assistant.message", "gen_ai.choice", "gen_ai.content.completion":
+	case "gen_ai.assistant.message", eventChoice, eventCompletion:
 		return genai.RoleAssistant
 	case "gen_ai.tool.message":
 		return genai.RoleTool
@@ -22,16 +22,36 @@ func messageRole(event string) genai.Role {
 	return ""
 }
 
+const (
+	eventPrompt     = "gen_ai.content.prompt"     // 1.26: the whole input
+	eventCompletion = "gen_ai.content.completion" // 1.26: the whole output
+	eventChoice     = "gen_ai.choice"
+	eventEvaluation = "gen_ai.evaluation.result"
+	eventException  = "exception"
+)
+
 // structured says whether the event's attributes are those of a span.
 func structured(event string) bool {
 	switch event {
-	case "gen_ai.client.inference.operation.details", "gen_ai.evaluation.result", "gen_ai.client.operation.exception":
+	case "gen_ai.client.inference.operation.details", eventEvaluation, "gen_ai.client.operation.exception":
 		return true
 	}
 	return false
 }
 
-// readEvents takes over what span events say in the keys of spans, and keeps every event.
+// hasGenEvents says whether one of the events speaks of a GenAI operation.
+func hasGenEvents(it wire.Events) bool {
+	for it.Next() {
+		n := it.Event().Name
+		if len(n) > 7 && string(n[:7]) == "gen_ai." && (structured(string(n)) || messageRole(string(n)) != "") {
+			return true
+		}
+	}
+	return false
+}
+
+// readEvents reads the events of a span after its attributes. An event that ended in fields
+// leaves the list; one that says more stays with what it says more.
 func (r *reading) readEvents(it wire.Events) {
 	for n := 0; it.Next(); n++ {
 		if n >= r.limits.Events {
@@ -39,73 +59,138 @@ func (r *reading) readEvents(it wire.Events) {
 			return
 		}
 		e := it.Event()
-		name := text(e.Name)
-		if structured(name) || name == "exception" {
-			r.takeKnown(e.Attributes())
-			r.genEvents = r.genEvents || name != "exception"
+		out := genai.Event{Name: text(e.Name), Time: unixNano(e.TimeUnixNano)}
+		role := messageRole(out.Name)
+		switch {
+		case role != "" && len(r.speakers) > 0:
+			m := r.readMessage(out.Name, role, e.Attributes(), wire.Value{})
+			out.Attributes = m.rest
+			r.addMessage(out.Name, &m)
+		case structured(out.Name) && len(r.speakers) > 0, out.Name == eventException:
+			r.readSet(e.Attributes(), &out)
+		default:
+			out.Attributes = r.attributes(e.Attributes())
+			r.dst.Events = append(r.dst.Events, out)
+			continue
 		}
-		if role := messageRole(name); role != "" {
-			r.genEvents = true
-			r.readMessageEvent(name, role, e)
+		if len(out.Attributes) > 0 {
+			r.dst.Events = append(r.dst.Events, out)
 		}
-		r.dst.Events = append(r.dst.Events, genai.Event{
-			Name: name, Time: unixNano(e.TimeUnixNano), Attributes: r.attributes(e.Attributes()),
-		})
 	}
 }
 
-// readMessageEvent reads a message from a span event: its body as JSON (Semantic Kernel, Azure AI
-// Inference), or its fields as attributes (Strands). On a tool span the tool message holds the
-// arguments and the choice the result.
-func (r *reading) readMessageEvent(name string, role genai.Role, e *wire.Event) {
-	var body, content, finish string
-	for it := e.Attributes(); it.Next(); {
+// readSet reads the attributes of an event as those of a span.
+func (r *reading) readSet(it wire.KeyValues, e *genai.Event) {
+	if r.evalEvent = e.Name == eventEvaluation; r.evalEvent {
+		r.eval.Time = e.Time
+	}
+	r.load(it, &e.Attributes)
+	r.fill()
+	r.finish(&e.Attributes)
+	r.evalEvent = false
+}
+
+// said is what a message event says.
+type said struct {
+	messages []genai.Message
+	empty    bool // the event has no content: the sender does not capture it
+	code     genai.WarningCode
+	rest     []genai.Attribute
+}
+
+// readMessage reads a message event: its body as a map or JSON (OpenTelemetry, Semantic Kernel,
+// Azure AI Inference), or its fields as attributes (Strands).
+func (r *reading) readMessage(name string, role genai.Role, it wire.KeyValues, body wire.Value) (m said) {
+	var whole, content, finish, id, calls string
+	var index int64 // of a choice
+	for it.Next() {
+		v := it.Value()
 		switch string(it.Key()) {
 		case "gen_ai.event.content", "gen_ai.prompt", "gen_ai.completion":
-			body = r.cut(it.Key(), it.Value().Str())
+			whole, _ = r.jsonOf(name, v)
+			continue
 		case "content", "message":
-			content = r.cut(it.Key(), it.Value().Str())
+			content, _ = r.jsonOf(name, v)
+			continue
 		case "finish_reason":
-			finish = text(it.Value().Str())
+			finish = text(v.Str())
+			continue
+		case "id":
+			id = text(v.Str())
+			continue
+		case "tool_calls":
+			calls, _ = r.jsonOf(name, v)
+			continue
+		case "index":
+			index = max(v.Int(), 0)
+			continue
+		case "role":
+			if s := text(v.Str()); s != "" {
+				role = genai.ParseRole(s)
+			}
+			continue
+		case "event.name":
+			continue
 		}
+		if k := lookup(it.Key()); k != noKey && takers[k](r, k, v) {
+			continue
+		}
+		m.rest = append(m.rest, genai.Attribute{Key: text(it.Key()), Value: r.value(it.Key(), v)})
 	}
-	d, out := r.dst, strings.HasSuffix(name, ".choice") || strings.HasSuffix(name, ".completion")
-	if op := r.held[keyOperationName].v.Str(); r.present.has(keyOperationName) && string(op) == string(genai.OpExecuteTool) {
-		if out {
-			d.Tool.Result = genai.JSON(content)
-		} else {
-			d.Tool.Arguments = genai.JSON(content)
+	if s, ok := r.jsonOf("body", body); ok && s != "" {
+		whole = s
+	}
+	if whole != "" {
+		if m.messages, m.code = genai.ParseMessages(nil, whole, role); len(m.messages) == 0 {
+			m.messages = []genai.Message{{Role: role}} // {}: said, but the content was not captured
+		}
+	} else {
+		one := genai.Message{Role: role, FinishReason: genai.ParseFinishReason(finish), Index: index}
+		one.Parts, m.code = genai.ParseParts(nil, content)
+		if calls != "" {
+			one.Parts, m.code = genai.ParseParts(one.Parts, calls)
+		}
+		if role == genai.RoleTool && id != "" && len(one.Parts) == 1 && one.Parts[0].Type == genai.PartText {
+			one.Parts[0] = genai.Part{Type: genai.PartToolCallResponse, ID: id, Response: genai.JSON(content)}
+		}
+		m.messages = []genai.Message{one}
+	}
+	m.empty = true
+	for i := range m.messages {
+		m.empty = m.empty && len(m.messages[i].Parts) == 0
+	}
+	return m
+}
+
+// isOutput says whether a message event holds what the model said.
+func isOutput(event string) bool { return event == eventChoice || event == eventCompletion }
+
+// addMessage adds what a message event of a span says. On a tool span the tool message holds the
+// arguments and the choice the result. Where attributes hold the messages, the event repeats them.
+func (r *reading) addMessage(name string, m *said) {
+	d := r.dst
+	if m.code != "" {
+		r.warn(m.code, name, brokeOff)
+	}
+	to, own := &d.Input, r.ownInput
+	if isOutput(name) {
+		to, own = &d.Output, r.ownOutput
+	}
+	if d.Operation == genai.OpExecuteTool {
+		field := &d.Tool.Arguments
+		if isOutput(name) {
+			field = &d.Tool.Result
+		}
+		if *field == "" {
+			*field = toolJSON(m.messages)
 		}
 		return
 	}
-	to := &d.Input
-	if out {
-		to = &d.Output
+	if m.empty {
+		r.warn(genai.WarnContentMissing, name, "the event has no content")
 	}
-	var code genai.WarningCode
-	if body != "" {
-		*to, code = genai.ParseMessages(*to, body, role)
-	} else {
-		m := genai.Message{Role: role, FinishReason: genai.ParseFinishReason(finish)}
-		m.Parts, code = genai.ParseParts(nil, content)
-		*to = append(*to, m)
-		if m.FinishReason != "" {
-			d.FinishReasons = append(d.FinishReasons, m.FinishReason)
-		}
-	}
-	if code != "" {
-		r.warn(code, name, "the JSON broke off; what follows is kept as text")
-	}
-}
-
-// takeKnown holds the known attributes of an event beside those of its span, which win.
-func (r *reading) takeKnown(it wire.KeyValues) {
-	for it.Next() {
-		if k := lookup(it.Key()); k != noKey && !r.present.has(k) {
-			r.present.add(k)
-			r.held[k] = heldAttribute{it.Value(), len(r.dst.Attributes)}
-			r.gen = r.gen || k <= lastGenKey
-		}
+	if !own {
+		*to = append(*to, m.messages...)
 	}
 }
 
@@ -124,42 +209,95 @@ func (r *reading) readLog(l *wire.LogRecord) bool {
 		}
 	}
 	role := messageRole(d.Name)
-	if role == "" && !structured(d.Name) {
+	r.speakers = append(r.speakers, otelGenAI{})
+	switch {
+	case role != "":
+		m := r.readMessage(d.Name, role, l.Attributes(), l.Body)
+		d.Attributes = append(d.Attributes, m.rest...)
+		r.addLogMessage(&m)
+	case structured(d.Name):
+		e := genai.Event{Name: d.Name, Time: d.Start, Attributes: d.Attributes}
+		r.readSet(l.Attributes(), &e)
+		if l.Body.Kind() == wire.KindMap {
+			r.readSet(l.Body.Map(), &e)
+		}
+		d.Attributes = e.Attributes
+	case r.readConversation(l.Body):
+	default:
 		d.Events = append(d.Events, genai.Event{
 			Name: d.Name, Time: d.Start, Attributes: r.attributes(l.Attributes()), Body: r.value([]byte("body"), l.Body),
 		})
 		return false
 	}
-	r.readAttributes(l.Attributes())
 	d.Dialect = otelGenAI{}.name()
-	otelGenAI{}.fill(d, r)
-	if role != "" {
-		r.readMessage(d, role, l.Body)
-	}
-	r.finish()
+	otelGenAI{}.settle(d, r)
+	r.settleError()
 	return true
 }
 
-// readMessage reads the body of a message event.
-func (r *reading) readMessage(d *genai.Span, role genai.Role, body wire.Value) {
-	s := ""
-	switch body.Kind() {
-	case wire.KindMap, wire.KindArray:
-		s = r.json([]byte("body"), body)
-	case wire.KindString:
-		s = r.cut([]byte("body"), body.Str())
+// addLogMessage makes the record a part of a list. The events of 1.26 hold the whole list.
+func (r *reading) addLogMessage(m *said) {
+	d := r.dst
+	if m.code != "" {
+		r.warn(m.code, "body", brokeOff)
 	}
-	if s == "" {
-		r.warn(genai.WarnContentMissing, d.Name, "the event has no body")
+	if m.empty {
+		r.warn(genai.WarnContentMissing, d.Name, "the event has no content")
+	}
+	d.Partial = d.Name != eventPrompt && d.Name != eventCompletion
+	if !isOutput(d.Name) {
+		d.Input = append(d.Input, m.messages...)
 		return
 	}
-	d.Partial = true
-	to := &d.Input
-	if d.Name == "gen_ai.choice" || strings.HasSuffix(d.Name, ".completion") {
-		to = &d.Output
+	d.Output = append(d.Output, m.messages...)
+}
+
+// readConversation reads the records that AWS' distribution makes of a span's contents: a body
+// {input: {messages}, output: {messages}}, named after the span's scope.
+func (r *reading) readConversation(body wire.Value) bool {
+	var in, out wire.Value
+	for it := body.Map(); it.Next(); {
+		to := &in
+		switch string(it.Key()) {
+		case "input":
+		case "output":
+			to = &out
+		default:
+			return false
+		}
+		for m := it.Value().Map(); m.Next(); {
+			if string(m.Key()) == "messages" && m.Value().Kind() == wire.KindArray {
+				*to = m.Value()
+			}
+		}
 	}
-	var code genai.WarningCode
-	if *to, code = genai.ParseMessages(*to, s, role); code != "" {
-		r.warn(code, "body", "the JSON broke off; what follows is kept as text")
+	var code, code2 genai.WarningCode
+	d := r.dst
+	if in.Kind() == wire.KindArray {
+		d.Input, code = genai.ParseMessages(d.Input, r.json("body", in), genai.RoleUser)
 	}
+	if out.Kind() == wire.KindArray {
+		d.Output, code2 = genai.ParseMessages(d.Output, r.json("body", out), genai.RoleAssistant)
+	}
+	r.doubt(code, "body.input")
+	r.doubt(code2, "body.output")
+	return in.Kind() == wire.KindArray || out.Kind() == wire.KindArray
+}
+
+// toolJSON is what the message of a tool span holds: the arguments or the result.
+func toolJSON(ms []genai.Message) genai.JSON {
+	if len(ms) == 0 {
+		return ""
+	}
+	for _, p := range ms[0].Parts {
+		switch {
+		case p.Response != "":
+			return p.Response
+		case p.Raw != "":
+			return p.Raw
+		case p.Content != "":
+			return genai.JSON(strings.TrimSpace(p.Content))
+		}
+	}
+	return ""
 }

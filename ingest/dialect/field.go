@@ -1,96 +1,189 @@
 package dialect
 
 import (
+	"math"
 	"strconv"
 
 	"github.com/tiltmeter/tiltmeter/genai"
 	"github.com/tiltmeter/tiltmeter/ingest/wire"
 )
 
-// str is the text of the first key that holds one; an empty one counts as absent.
-func (r *reading) str(ks ...key) string {
-	for _, k := range ks {
-		if !r.present.has(k) {
-			continue
-		}
-		v := r.held[k].v
-		if v.Kind() != wire.KindString {
-			if v.Kind() != wire.KindEmpty {
-				r.warn(genai.WarnWrongType, keyNames[k], "want a string, got "+v.Kind().String())
+// A taker reads one attribute into its field and says whether the attribute can be forgotten: it
+// filled the field, or says what is there already. Otherwise it stays among the attributes.
+type taker func(r *reading, k key, v wire.Value) bool
+
+// take offers the held attributes of a set of keys to their fields, in the order of the keys.
+func (r *reading) take(of *keySet) {
+	for w := range r.present {
+		for m := r.present[w] &^ r.consumed[w] & of[w]; m != 0; m &= m - 1 {
+			k := key(w*64 + trailingZeros(m)) //nolint:gosec // below numKeys
+			if takers[k](r, k, r.held[k].v) {
+				r.consumed.add(k)
 			}
-			continue
-		}
-		r.consumed.add(k)
-		if len(v.Str()) > 0 {
-			return r.cut([]byte(keyNames[k]), v.Str())
 		}
 	}
-	return ""
 }
 
-// float reads an int, a double or a string that holds a number.
-func (r *reading) float(k key) (float64, bool) {
-	if !r.present.has(k) {
-		return 0, false
+// str is the value as text. A number or boolean is taken with a warning; an empty text is
+// as good as none. false means that the value is neither.
+func (r *reading) str(k key, v wire.Value) (string, bool) {
+	switch v.Kind() {
+	case wire.KindString:
+		return r.cut(keys[k].name, v.Str()), true
+	case wire.KindEmpty:
+		return "", true
+	case wire.KindBool, wire.KindInt, wire.KindDouble:
+		r.warn(genai.WarnWrongType, keys[k].name, "want a string, got "+v.Kind().String())
+		b, _ := v.AppendText(nil, 0)
+		return text(b), true
 	}
-	f, ok := 0.0, true
-	switch v := r.held[k].v; v.Kind() {
+	r.warn(genai.WarnWrongType, keys[k].name, "want a string, got "+v.Kind().String())
+	return "", false
+}
+
+// number reads an int, a double or a string that holds one; NaN and "" stand for unknown.
+func (r *reading) number(k key, v wire.Value) (f float64, ok bool) {
+	switch v.Kind() {
 	case wire.KindInt:
-		f = float64(v.Int())
+		return float64(v.Int()), true
 	case wire.KindDouble:
 		f = v.Double()
+		return f, f == f
 	case wire.KindString:
-		var err error
-		f, err = strconv.ParseFloat(text(v.Str()), 64)
-		ok = err == nil
-	default:
-		ok = false
-	}
-	if !ok {
-		r.warn(genai.WarnWrongType, keyNames[k], "want a number")
+		if len(v.Str()) == 0 {
+			return 0, false
+		}
+		if f, err := strconv.ParseFloat(text(v.Str()), 64); err == nil {
+			return f, f == f
+		}
+	case wire.KindEmpty:
 		return 0, false
 	}
-	r.consumed.add(k)
-	return f, true
+	r.warn(genai.WarnWrongType, keys[k].name, "want a number, got "+v.Kind().String())
+	return 0, false
 }
 
-// list reads an array of strings, or one string.
-func (r *reading) list(k key) []string {
-	if !r.present.has(k) {
-		return nil
+// whole is number for integers, without going through a float64 where the sender sent one.
+func (r *reading) whole(k key, v wire.Value) (int64, bool) {
+	if v.Kind() == wire.KindInt {
+		return v.Int(), true
 	}
-	switch v := r.held[k].v; v.Kind() {
+	f, ok := r.number(k, v)
+	if !ok || f != math.Trunc(f) || math.Abs(f) > maxExact {
+		return 0, false
+	}
+	return int64(f), true
+}
+
+// maxExact is the largest integer that a float64 counts up to without gaps.
+const maxExact = 1 << 53
+
+// each calls use for the strings of an array, or for one string.
+func each(v wire.Value, use func(s string)) bool {
+	switch v.Kind() {
 	case wire.KindString:
-		r.consumed.add(k)
-		return []string{text(v.Str())}
+		use(text(v.Str()))
+		return true
 	case wire.KindArray:
-		r.consumed.add(k)
-		var out []string
 		for it := v.Array(); it.Next(); {
-			if it.Value().Kind() == wire.KindString {
-				out = append(out, text(it.Value().Str()))
+			if e := it.Value(); e.Kind() == wire.KindString {
+				use(text(e.Str()))
 			}
 		}
-		return out
+		return true
 	}
-	return nil
+	return false
 }
 
-// jsonText is the JSON of the first key that is there: a string as sent, a list or map rendered.
-func (r *reading) jsonText(ks ...key) (string, bool) {
-	for _, k := range ks {
-		if !r.present.has(k) {
-			continue
-		}
-		v, name := r.held[k].v, []byte(keyNames[k])
-		switch v.Kind() {
-		case wire.KindString:
-			r.consumed.add(k)
-			return r.cut(name, v.Str()), true
-		case wire.KindArray, wire.KindMap:
-			r.consumed.add(k)
-			return r.json(name, v), true
-		}
+// jsonOf is the JSON of a value: a string as sent, a list or map rendered.
+func (r *reading) jsonOf(name string, v wire.Value) (string, bool) {
+	switch v.Kind() {
+	case wire.KindString:
+		return r.cut(name, v.Str()), true
+	case wire.KindArray, wire.KindMap:
+		return r.json(name, v), true
 	}
 	return "", false
+}
+
+// textTo fills a text field. Of an attribute that came too late, one that says the same is
+// forgotten and another one stays.
+func textTo(field func(*genai.Span) *string) taker {
+	return func(r *reading, k key, v wire.Value) bool {
+		s, ok := r.str(k, v)
+		to := field(r.dst)
+		if *to == "" {
+			*to = s
+		}
+		return ok && (s == "" || s == *to)
+	}
+}
+
+// params is the memory of one span's request parameters: one piece instead of one a parameter.
+type params struct {
+	maxTokens, seed, choices                     int64
+	temperature, topP, topK, frequency, presence float64
+	stream                                       bool
+}
+
+func (r *reading) memory() *params {
+	if r.params == nil {
+		r.params = new(params)
+	}
+	return r.params
+}
+
+func numberTo(field func(*genai.Request, *params) (**float64, *float64)) taker {
+	return func(r *reading, k key, v wire.Value) bool {
+		f, ok := r.number(k, v)
+		if !ok {
+			return false
+		}
+		to, at := field(&r.dst.Request, r.memory())
+		if *to == nil {
+			*to, *at = at, f
+		}
+		return **to == f
+	}
+}
+
+func wholeTo(field func(*genai.Request, *params) (**int64, *int64)) taker {
+	return func(r *reading, k key, v wire.Value) bool {
+		n, ok := r.whole(k, v)
+		if !ok {
+			return false
+		}
+		to, at := field(&r.dst.Request, r.memory())
+		if *to == nil {
+			*to, *at = at, n
+		}
+		return **to == n
+	}
+}
+
+func countTo(field func(*genai.Span) *int64) taker {
+	return func(r *reading, k key, v wire.Value) bool {
+		n, ok := r.whole(k, v)
+		if !ok {
+			return false
+		}
+		to := field(r.dst)
+		if *to == 0 {
+			*to = n
+		}
+		return *to == n
+	}
+}
+
+func takeStream(r *reading, k key, v wire.Value) bool {
+	if v.Kind() != wire.KindBool {
+		r.warn(genai.WarnWrongType, keys[k].name, "want a boolean, got "+v.Kind().String())
+		return false
+	}
+	q := &r.dst.Request
+	if q.Stream == nil {
+		p := r.memory()
+		p.stream, q.Stream = v.Bool(), &p.stream
+	}
+	return *q.Stream == v.Bool()
 }

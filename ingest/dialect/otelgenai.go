@@ -1,9 +1,7 @@
 package dialect
 
 import (
-	"cmp"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/tiltmeter/tiltmeter/genai"
@@ -12,87 +10,161 @@ import (
 
 // otelGenAI reads the OpenTelemetry GenAI conventions 1.26 to 1.41 and the unreleased ones of
 // semantic-conventions-genai, with the spellings that emitters of these conventions send beside
-// them. keys.go lists the keys; of several for one field the first asked wins.
+// them. keys.go lists the keys, takers what becomes of each.
 type otelGenAI struct{}
 
 func (otelGenAI) name() string { return "otel-genai" }
 
+// speaks tells the version from the keys: instrumentations of the conventions up to 1.36 say
+// gen_ai.system, later ones do not, and each later key has the version that introduced it.
 func (otelGenAI) speaks(r *reading) (string, bool) {
 	switch {
 	case !r.gen && !r.genEvents:
 		return "", false
-	case r.present.has(keyCacheWrite):
+	case r.genRepo:
 		return "genai", true
-	case r.present.has(keyProviderName) || r.present.has(keyInputMessages):
-		return ">=1.37", true
-	case r.present.has(keySystem):
+	case r.since > 36:
+		return versions[r.since], true
+	case r.present.has(keySystem) || r.genEvents:
 		return "<=1.36", true
 	}
 	return "", true
 }
 
-func (otelGenAI) fill(d *genai.Span, r *reading) {
-	r.fillIdentity(d)
-	r.fillRequest(&d.Request)
-	r.fillUsage(d)
-	r.fillContent(d)
-	for i := range d.Output {
-		if f := d.Output[i].FinishReason; f != "" && len(d.FinishReasons) <= i {
-			d.FinishReasons = append(d.FinishReasons, f)
-		}
+var versions = func() (v [repo + 1]string) {
+	for i := range v {
+		v[i] = ">=1." + strconv.Itoa(i)
 	}
-	r.fillTool(&d.Tool, d.Operation)
-	dropToolMessages(d)
-	r.fillError(d)
-	for _, k := range [...]key{keyTTFC, keyClientTTFC, keyServerTTFT} {
-		if f, ok := r.float(k); ok && f > 0 && d.TimeToFirstToken == 0 {
-			d.TimeToFirstToken = time.Duration(f * float64(time.Second))
-		}
-	}
-	if c, ok := r.float(keyCost); ok && c > 0 && d.Cost.Amount == "" {
-		d.Cost = genai.Cost{Amount: strconv.FormatFloat(c, 'f', -1, 64), Currency: "USD", Source: "reported"}
-	}
-	if n := r.str(keyEvalName); n != "" {
-		e := genai.Evaluation{Name: n, Label: r.str(keyEvalLabel), Explanation: r.str(keyEvalExplanation), Time: d.Start}
-		e.Score, e.HasScore = r.float(keyEvalScore)
-		d.Evaluations = append(d.Evaluations, e)
+	return v
+}()
+
+func (otelGenAI) fill(_ *genai.Span, r *reading) {
+	had := r.present.has(keyEvalName)
+	r.take(&allKeys)
+	if had && r.eval.Time.IsZero() {
+		r.eval.Time = r.dst.Start
 	}
 }
 
-func (r *reading) fillIdentity(d *genai.Span) {
-	d.Operation = cmp.Or(d.Operation, genai.Operation(r.str(keyOperationName)))
-	if d.Provider == "" && d.Framework == "" {
-		d.Provider, d.Framework = provider(r.str(keyProviderName, keySystem))
-	}
-	d.RequestModel = cmp.Or(d.RequestModel, r.str(keyRequestModel))
-	d.ResponseModel = cmp.Or(d.ResponseModel, r.str(keyResponseModel))
-	d.ResponseID = cmp.Or(d.ResponseID, r.str(keyResponseID))
-	if d.Operation == "" && r.span != nil && d.RequestModel != "" && r.present.has(keyOutputTokens) {
-		d.Operation = genai.OpChat // 1.26 and Google ADK name no operation
-	}
-	d.Agent = genai.Agent{
-		ID: cmp.Or(d.Agent.ID, r.str(keyAgentID)), Name: cmp.Or(d.Agent.Name, r.str(keyAgentName)),
-		Description: cmp.Or(d.Agent.Description, r.str(keyAgentDescription)), Version: cmp.Or(d.Agent.Version, r.str(keyAgentVersion)),
-	}
-	d.Workflow = cmp.Or(d.Workflow, r.str(keyWorkflow))
-	d.Conversation = cmp.Or(d.Conversation, r.str(keyConversation, keySessionID, keyContextSession))
-	d.User = cmp.Or(d.User, r.str(keyUserID, keyEndUserID, keyContextUser))
-	d.Prompt.Name = cmp.Or(d.Prompt.Name, r.str(keyPromptName))
-	d.Prompt.Version = cmp.Or(d.Prompt.Version, r.str(keyPromptVersion))
-	d.Retrieval.Query = cmp.Or(d.Retrieval.Query, r.str(keyRetrievalQuery))
-	d.Retrieval.DataSource = cmp.Or(d.Retrieval.DataSource, r.str(keyDataSource))
-	if n, ok := r.float(keyDimensions); ok {
-		d.Embedding.Dimensions = int64(n)
-	}
-	d.Tags = append(d.Tags, r.list(keyTags)...)
-	for _, s := range append(r.list(keyFinishReasons), r.list(keyStopReason)...) {
-		if f := genai.ParseFinishReason(s); f != "" {
-			d.FinishReasons = append(d.FinishReasons, f)
+// takers says by key where its value goes.
+var takers = [numKeys]taker{
+	keyOperationName: takeOperation,
+	keyProviderName:  takeProvider,
+	keySystem:        takeProvider,
+	keyRequestModel:  textTo(func(s *genai.Span) *string { return &s.RequestModel }),
+	keyResponseModel: textTo(func(s *genai.Span) *string { return &s.ResponseModel }),
+	keyResponseID:    takeResponseID,
+
+	keyMaxTokens:        wholeTo(func(q *genai.Request, p *params) (**int64, *int64) { return &q.MaxTokens, &p.maxTokens }),
+	keyTemperature:      numberTo(func(q *genai.Request, p *params) (**float64, *float64) { return &q.Temperature, &p.temperature }),
+	keyTopP:             numberTo(func(q *genai.Request, p *params) (**float64, *float64) { return &q.TopP, &p.topP }),
+	keyTopK:             takeTopK,
+	keyFrequencyPenalty: numberTo(func(q *genai.Request, p *params) (**float64, *float64) { return &q.FrequencyPenalty, &p.frequency }),
+	keyPresencePenalty:  numberTo(func(q *genai.Request, p *params) (**float64, *float64) { return &q.PresencePenalty, &p.presence }),
+	keySeed:             takeSeed,
+	keyOpenAISeed:       takeSeed,
+	keyChoiceCount:      wholeTo(func(q *genai.Request, p *params) (**int64, *int64) { return &q.ChoiceCount, &p.choices }),
+	keyStream:           takeStream,
+	keyIsStream:         takeStream,
+	keyStopSequences:    takeStopSequences,
+	keyReasoningLevel:   textTo(func(s *genai.Span) *string { return &s.Request.ReasoningLevel }),
+	keyReasoningEffort:  textTo(func(s *genai.Span) *string { return &s.Request.ReasoningLevel }),
+	keyOutputType:       textTo(func(s *genai.Span) *string { return &s.Request.OutputType }),
+	keyResponseFormat:   takeResponseFormat,
+	keyServerAddress:    textTo(func(s *genai.Span) *string { return &s.Request.ServerAddress }),
+	keyFinishReasons:    takeFinishReasons,
+	keyStopReason:       takeFinishReasons,
+
+	keySystemInstructions: takeSystem,
+	keyInputMessages:      takeInput,
+	keyPromptContent:      takeInput,
+	keyOutputMessages:     takeOutput,
+	keyCompletionContent:  takeOutput,
+	keyToolDefinitions:    takeTools,
+	keyInputRef:           takeRef,
+	keyOutputRef:          takeRef,
+	keySystemRef:          takeRef,
+	keyToolsRef:           takeRef,
+
+	keyInputTokens:         tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.Input }),
+	keyPromptTokens:        tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.Input }),
+	keyOutputTokens:        tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.Output }),
+	keyCompletionTokens:    tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.Output }),
+	keyTotalTokens:         takeTotal,
+	keyCacheRead:           tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.CacheRead }),
+	keyCacheReadFlat:       tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.CacheRead }),
+	keyCachedInput:         tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.CacheRead }),
+	keyInputCached:         tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.CacheRead }),
+	keyCacheWrite:          tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.CacheWrite }),
+	keyCacheCreation:       tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.CacheWrite }),
+	keyCacheWriteFlat:      tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.CacheWrite }),
+	keyCacheCreationFlat:   tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.CacheWrite }),
+	keyReasoningTokens:     tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.Reasoning }),
+	keyReasoningTokensFlat: tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.Reasoning }),
+	keyReasoningDetail:     takeReasoningDetail,
+	keyAnthropicCache5m:    takeReported,
+	keyAnthropicCache1h:    takeReported,
+	keyCost:                takeCost,
+
+	keyTTFC:       takeTimeToFirst,
+	keyClientTTFC: takeTimeToFirst,
+	keyServerTTFT: takeTimeToFirst,
+
+	keyAgentID:          textTo(func(s *genai.Span) *string { return &s.Agent.ID }),
+	keyAgentName:        textTo(func(s *genai.Span) *string { return &s.Agent.Name }),
+	keyAgentDescription: textTo(func(s *genai.Span) *string { return &s.Agent.Description }),
+	keyAgentVersion:     textTo(func(s *genai.Span) *string { return &s.Agent.Version }),
+	keyWorkflow:         textTo(func(s *genai.Span) *string { return &s.Workflow }),
+	keyConversation:     textTo(conversation),
+	keySessionID:        textTo(conversation),
+	keyContextSession:   textTo(conversation),
+	keyUserID:           textTo(user),
+	keyEndUserID:        textTo(user),
+	keyEndUserPseudoID:  textTo(user),
+	keyContextUser:      textTo(user),
+	keyPromptName:       textTo(func(s *genai.Span) *string { return &s.Prompt.Name }),
+	keyPromptVersion:    textTo(func(s *genai.Span) *string { return &s.Prompt.Version }),
+	keyTags:             takeTags,
+
+	keyToolName:        toolText(func(t *genai.ToolExecution) *string { return &t.Name }),
+	keyToolType:        toolText(func(t *genai.ToolExecution) *string { return &t.Type }),
+	keyToolDescription: toolText(func(t *genai.ToolExecution) *string { return &t.Description }),
+	keyToolCallID:      toolText(func(t *genai.ToolExecution) *string { return &t.CallID }),
+	keyToolArguments:   takeToolArguments,
+	keyToolResult:      takeToolResult,
+
+	keyRetrievalQuery:     textTo(func(s *genai.Span) *string { return &s.Retrieval.Query }),
+	keyRetrievalTopK:      countTo(topK),
+	keyRetrievalDocuments: takeDocuments,
+	keyDataSource:         textTo(func(s *genai.Span) *string { return &s.Retrieval.DataSource }),
+	keyDimensions:         countTo(func(s *genai.Span) *int64 { return &s.Embedding.Dimensions }),
+
+	keyEvalName:        evalText(func(e *genai.Evaluation) *string { return &e.Name }),
+	keyEvalScore:       takeEvalScore,
+	keyEvalLabel:       evalText(func(e *genai.Evaluation) *string { return &e.Label }),
+	keyEvalExplanation: evalText(func(e *genai.Evaluation) *string { return &e.Explanation }),
+
+	keyErrorType:           takeErrorType,
+	keyExceptionType:       takeErrorType,
+	keyExceptionMessage:    textTo(func(s *genai.Span) *string { return &s.Error.Message }),
+	keyExceptionStacktrace: textTo(func(s *genai.Span) *string { return &s.Error.Stacktrace }),
+	keyHTTPStatus:          takeHTTPStatus,
+}
+
+func conversation(s *genai.Span) *string { return &s.Conversation }
+func user(s *genai.Span) *string         { return &s.User }
+func topK(s *genai.Span) *int64          { return &s.Retrieval.TopK }
+
+func takeOperation(r *reading, k key, v wire.Value) bool {
+	s, ok := r.str(k, v)
+	d := r.dst
+	if d.Operation == "" && s != "" {
+		d.Operation = genai.Operation(s)
+		if !knownOperation(d.Operation) {
+			r.warn(genai.WarnUnknownOperation, keys[k].name, "the conventions do not know this operation")
 		}
 	}
-	if d.Operation != "" && !knownOperation(d.Operation) {
-		r.warn(genai.WarnUnknownOperation, keyNames[keyOperationName], "the conventions do not know this operation")
-	}
+	return ok && (s == "" || s == string(d.Operation))
 }
 
 func knownOperation(o genai.Operation) bool {
@@ -103,176 +175,173 @@ func knownOperation(o genai.Operation) bool {
 	return o.IsInference()
 }
 
-func (r *reading) fillRequest(q *genai.Request) {
-	num := func(to **float64, k key) {
-		if f, ok := r.float(k); ok {
-			*to = &f
-		}
+func takeResponseID(r *reading, k key, v wire.Value) bool {
+	if r.evalEvent {
+		s, ok := r.str(k, v)
+		r.eval.ResponseID = s
+		return ok
 	}
-	integer := func(to **int64, k key) {
-		if f, ok := r.float(k); ok {
-			n := int64(f)
-			*to = &n
-		}
-	}
-	num(&q.Temperature, keyTemperature)
-	num(&q.TopP, keyTopP)
-	num(&q.TopK, keyTopK)
-	num(&q.FrequencyPenalty, keyFrequencyPenalty)
-	num(&q.PresencePenalty, keyPresencePenalty)
-	integer(&q.MaxTokens, keyMaxTokens)
-	integer(&q.Seed, keySeed)
-	integer(&q.ChoiceCount, keyChoiceCount)
-	for _, k := range [...]key{keyIsStream, keyStream} {
-		if v := r.held[k].v; r.present.has(k) && v.Kind() == wire.KindBool {
-			b := v.Bool()
-			q.Stream = &b
-			r.consumed.add(k)
-		}
-	}
-	q.StopSequences = append(q.StopSequences, r.list(keyStopSequences)...)
-	q.OutputType = cmp.Or(q.OutputType, r.str(keyOutputType))
-	q.ReasoningLevel = cmp.Or(q.ReasoningLevel, r.str(keyReasoningLevel))
-	q.ServerAddress = cmp.Or(q.ServerAddress, r.str(keyServerAddress))
+	return takeSpanResponseID(r, k, v)
 }
 
-// fillUsage reads the counts. Senders before 1.40, and Strands with Anthropic's models, leave
-// what the cache served out of the input count; the sum cannot be smaller than its parts, so
-// that shows in the numbers.
-func (r *reading) fillUsage(d *genai.Span) {
-	u := &d.Usage
-	if u.Known() {
-		return
+var (
+	takeSpanResponseID = textTo(func(s *genai.Span) *string { return &s.ResponseID })
+	takeSpanErrorType  = textTo(func(s *genai.Span) *string { return &s.Error.Type })
+	takeRequestTopK    = numberTo(func(q *genai.Request, p *params) (**float64, *float64) { return &q.TopK, &p.topK })
+	takeRequestSeed    = wholeTo(func(q *genai.Request, p *params) (**int64, *int64) { return &q.Seed, &p.seed })
+	takeRetrievalTopK  = countTo(topK)
+)
+
+func takeErrorType(r *reading, k key, v wire.Value) bool {
+	if r.evalEvent {
+		s, ok := r.str(k, v)
+		r.eval.ErrorType = s
+		return ok
 	}
-	u.Input = r.tokens(u, keyInputTokens, keyPromptTokens)
-	u.Output = r.tokens(u, keyOutputTokens, keyCompletionTokens)
-	u.CacheRead = r.tokens(u, keyCacheRead, keyCacheReadFlat)
-	u.CacheWrite = r.tokens(u, keyCacheWrite, keyCacheCreation, keyCacheWriteFlat, keyCacheCreationFlat)
-	u.Reasoning = r.tokens(u, keyReasoningTokens, keyReasoningTokensFlat)
-	if u.Known() && !u.Reasoning.Known {
-		u.Reasoning = r.tokens(u, keyReasoningDetail) // AI SDK 7, also on its steps, which have no usage
-	}
-	total := r.tokens(u, keyTotalTokens)
-	cached := u.CacheRead.N + u.CacheWrite.N
-	if u.Input.Known && cached > 0 && (cached > u.Input.N || total.Known && total.N == u.Input.N+cached+u.Output.N) {
-		u.Input.N += cached
-		r.warn(genai.WarnTokensDisagree, "usage.input", "the input count leaves cached tokens out; they were added")
-	}
+	return takeSpanErrorType(r, k, v)
 }
 
-// tokens is the count of the first key that is there. All of them are kept as reported.
-func (r *reading) tokens(u *genai.Usage, ks ...key) (t genai.Tokens) {
-	for _, k := range ks {
-		f, ok := r.float(k)
-		if !ok || f < 0 || f != f || f > 1<<53 {
-			continue
-		}
-		u.Reported = append(u.Reported, genai.ReportedCount{Key: keyNames[k], N: int64(f)})
-		if !t.Known {
-			t = genai.Count(int64(f))
-		}
+// takeTopK: until the conventions gave retrieval a key of its own, top_k of a retrieval was that
+// of a request.
+func takeTopK(r *reading, k key, v wire.Value) bool {
+	if r.dst.Operation == genai.OpRetrieval {
+		return takeRetrievalTopK(r, k, v)
 	}
-	return t
+	return takeRequestTopK(r, k, v)
 }
 
-func (r *reading) fillContent(d *genai.Span) {
-	if s, ok := r.jsonText(keySystemInstructions); ok && len(d.System) == 0 {
-		var code genai.WarningCode
-		d.System, code = genai.ParseParts(d.System, s)
-		r.doubt(code, keySystemInstructions)
+func takeSeed(r *reading, k key, v wire.Value) bool { return takeRequestSeed(r, k, v) }
+
+func takeStopSequences(r *reading, _ key, v wire.Value) bool {
+	q := &r.dst.Request
+	if len(q.StopSequences) > 0 {
+		return false
 	}
-	in, ok := r.jsonText(keyInputMessages, keyPromptContent)
-	if ok && len(d.Input) == 0 {
-		var code genai.WarningCode
-		d.Input, code = genai.ParseMessages(d.Input, in, genai.RoleUser)
-		r.doubt(code, keyInputMessages)
+	return each(v, func(s string) { q.StopSequences = append(q.StopSequences, s) })
+}
+
+func takeTags(r *reading, _ key, v wire.Value) bool {
+	if len(r.dst.Tags) > 0 {
+		return false
 	}
-	if d.Operation == genai.OpEmbeddings && len(d.Input) > 0 {
-		for i := range d.Input {
-			for j := range d.Input[i].Parts {
-				d.Embedding.Items = append(d.Embedding.Items, genai.EmbeddingItem{Text: d.Input[i].Parts[j].Content})
+	return each(v, func(s string) { r.dst.Tags = append(r.dst.Tags, s) })
+}
+
+// takeResponseFormat reads what 1.28 to 1.30 called the output type.
+func takeResponseFormat(r *reading, k key, v wire.Value) bool {
+	s, _ := r.str(k, v)
+	if s == "json_object" || s == "json_schema" {
+		s = "json"
+	}
+	to := &r.dst.Request.OutputType
+	if *to == "" {
+		*to = s
+	}
+	return *to == s
+}
+
+func takeFinishReasons(r *reading, _ key, v wire.Value) bool {
+	d := r.dst
+	if len(d.FinishReasons) > 0 {
+		same := true
+		each(v, func(s string) { same = same && genai.ParseFinishReason(s) == d.FinishReasons[0] })
+		return same && v.Kind() == wire.KindString
+	}
+	add := func(s string) {
+		if f := genai.ParseFinishReason(s); f != "" {
+			d.FinishReasons = append(d.FinishReasons, f)
+		}
+	}
+	return each(v, func(s string) {
+		if len(s) > 0 && s[0] == '[' { // LiteLLM: the list as JSON
+			if elements(s, func(raw string) { add(unquote(raw)) }) {
+				return
 			}
 		}
-		d.Input = d.Input[:0]
-	}
-	if s, ok := r.jsonText(keyOutputMessages, keyCompletionContent); ok && len(d.Output) == 0 {
-		var code genai.WarningCode
-		d.Output, code = genai.ParseMessages(d.Output, s, genai.RoleAssistant)
-		r.doubt(code, keyOutputMessages)
-	}
+		add(s)
+	})
 }
 
-func (r *reading) doubt(code genai.WarningCode, k key) {
-	if code != "" {
-		r.warn(code, keyNames[k], "the JSON broke off; what follows is kept as text")
+// takeTimeToFirst reads seconds. Of gen_ai.server.time_to_first_token some emitters send
+// milliseconds; the first token cannot come after the span's end, which gives those away.
+func takeTimeToFirst(r *reading, k key, v wire.Value) bool {
+	f, ok := r.number(k, v)
+	if !ok || f < 0 || f > maxSeconds {
+		return false
 	}
+	if r.dst.TimeToFirstToken != 0 {
+		return false
+	}
+	d := time.Duration(f * float64(time.Second))
+	if total := r.dst.Duration(); k == keyServerTTFT && total > 0 && d > total {
+		d = time.Duration(f * float64(time.Millisecond))
+	}
+	r.dst.TimeToFirstToken = d
+	return true
 }
 
-// fillTool reads what a tool span did. Chat spans carry the name of a requested tool in the same
-// keys (OpenLIT), so the operation decides.
-func (r *reading) fillTool(t *genai.ToolExecution, op genai.Operation) {
-	if op != genai.OpExecuteTool {
+// maxSeconds bounds durations: a day is longer than any answer takes, and far from overflow.
+const maxSeconds = 24 * 60 * 60
+
+// takeHTTPStatus remembers the status of a failure and leaves the attribute: people filter by it.
+func takeHTTPStatus(r *reading, k key, v wire.Value) bool {
+	if n, ok := r.whole(k, v); ok && n >= 400 {
+		r.httpStatus = n
+	}
+	return false
+}
+
+// settleError completes the error of a span that failed.
+func (r *reading) settleError() {
+	d := r.dst
+	if !d.Failed() {
 		return
 	}
-	t.Name, t.Type = cmp.Or(t.Name, r.str(keyToolName)), cmp.Or(t.Type, r.str(keyToolType))
-	t.Description, t.CallID = cmp.Or(t.Description, r.str(keyToolDescription)), cmp.Or(t.CallID, r.str(keyToolCallID))
-	if s, ok := r.jsonText(keyToolArguments); ok && t.Arguments == "" {
-		t.Arguments = genai.JSON(s)
+	if d.Error.Message == "" {
+		d.Error.Message = d.StatusMessage
 	}
-	if s, ok := r.jsonText(keyToolResult); ok && t.Result == "" {
-		t.Result = genai.JSON(s)
+	d.Error.HTTPStatus = r.httpStatus
+}
+
+func evalText(field func(*genai.Evaluation) *string) taker {
+	return func(r *reading, k key, v wire.Value) bool {
+		s, ok := r.str(k, v)
+		*field(&r.eval) = s
+		return ok
 	}
 }
 
-// dropToolMessages forgets the messages of a tool span: they repeat its arguments and its result.
-func dropToolMessages(d *genai.Span) {
-	if d.Operation == genai.OpExecuteTool && (d.Tool.Arguments != "" || d.Tool.Result != "") {
-		d.Input, d.Output = d.Input[:0], d.Output[:0]
-	}
+func takeEvalScore(r *reading, k key, v wire.Value) (ok bool) {
+	r.eval.Score, ok = r.number(k, v)
+	r.eval.HasScore = ok
+	return ok
 }
 
-func (r *reading) fillError(d *genai.Span) {
-	typ := r.str(keyErrorType, keyExceptionType)
-	d.Error.Type = cmp.Or(typ, d.Error.Type)
-	d.Error.Message = cmp.Or(d.Error.Message, r.str(keyExceptionMessage))
-	if d.Failed() {
-		d.Error.Message = cmp.Or(d.Error.Message, d.StatusMessage)
+// takePrefixed reads families of keys: the variables of a prompt, and counts without a field.
+func (r *reading) takePrefixed(name []byte, v wire.Value) bool {
+	const variable, usage, tokens = "gen_ai.prompt.variable.", "gen_ai.usage.", "_tokens"
+	if len(name) <= len(usage) || name[0] != 'g' || name[1] != 'e' {
+		return false
 	}
-	d.Error.Stacktrace = cmp.Or(d.Error.Stacktrace, r.str(keyExceptionStacktrace))
-	if f, ok := r.float(keyHTTPStatus); ok && f >= 400 {
-		d.Error.HTTPStatus = int64(f)
-	}
-}
-
-// frameworks pose as providers.
-var frameworks = map[string]bool{
-	"strands-agents": true, "langchain": true, "gcp.vertex.agent": true, "microsoft.agent_framework": true,
-	"llamaindex": true, "crewai": true, "autogen": true,
-}
-
-// providers maps spellings in lower case to the registry of the conventions.
-var providers = map[string]string{
-	"az.ai.openai": "azure.ai.openai", "azure": "azure.ai.openai", "azureopenai": "azure.ai.openai",
-	"azure-openai": "azure.ai.openai", "az.ai.inference": "azure.ai.inference", "aws": "aws.bedrock",
-	"bedrock": "aws.bedrock", "amazon-bedrock": "aws.bedrock", "vertex_ai": "gcp.vertex_ai", "vertexai": "gcp.vertex_ai",
-	"google.vertex": "gcp.vertex_ai", "google-vertex": "gcp.vertex_ai", "vertex": "gcp.vertex_ai", "gemini": "gcp.gemini",
-	"google.generative-ai": "gcp.gemini", "google": "gcp.gen_ai", "mistralai": "mistral_ai", "mistral": "mistral_ai",
-	"xai": "x_ai", "watsonx": "ibm.watsonx.ai", "together": "together_ai", "moonshot": "moonshot_ai",
-}
-
-// provider is the canonical name of what the sender named, as provider or as framework.
-func provider(s string) (name, framework string) {
-	n := strings.ToLower(s)
-	if frameworks[n] {
-		return "", n
-	}
-	for p := n; p != ""; p = p[:max(strings.LastIndexAny(p, ".-"), 0)] {
-		if c, ok := providers[p]; ok {
-			return c, ""
+	switch {
+	case len(name) > len(variable) && string(name[:len(variable)]) == variable:
+		if len(r.dst.Prompt.Variables) >= maxVariables {
+			r.warn(genai.WarnTruncated, variable, "there are more prompt variables than the limit")
+			return false
 		}
-		if p == "openai" || p == "anthropic" {
-			return p, ""
-		}
+		b, _ := v.AppendText(nil, r.limits.Depth)
+		r.dst.Prompt.Variables = append(r.dst.Prompt.Variables, genai.Variable{
+			Name: text(name[len(variable):]), Value: r.cut(text(name), b),
+		})
+		r.gen, r.genRepo = true, true
+		return true
+	case string(name[:len(usage)]) == usage && string(name[len(name)-len(tokens):]) == tokens && v.Kind() == wire.KindInt && v.Int() >= 0:
+		r.report(text(name), v.Int())
+		r.gen = true
+		return true
 	}
-	return n, ""
+	return false
 }
+
+// maxVariables bounds the variables of one prompt template; templates have some dozens.
+const maxVariables = 256

@@ -16,16 +16,29 @@ import (
 // reading is one span or log record while it is read. It lives in a pool: nothing in it
 // outlives the call except the cached resource and scope, which are copies.
 type reading struct {
-	limits Limits
-	dst    *genai.Span
-	span   *wire.Span // nil for a log record
+	limits   Limits
+	dst      *genai.Span
+	span     *wire.Span // nil for a log record
+	speakers []speaker
 
-	// held has the values of the attributes whose keys a dialect knows, by key; present and
-	// consumed say which are there and which ended in a canonical field.
+	// held has the known attributes of the set that is read: of the span, of one event or of a
+	// record. present and consumed say which are there and which ended in a canonical field.
 	held              [numKeys]heldAttribute
 	present, consumed keySet
-	gen               bool // a gen_ai key was seen
-	genEvents         bool // an event with a GenAI name was seen
+	since             uint8 // the newest minor version of the conventions that a key shows
+	gen, genRepo      bool  // a gen_ai key was seen; one of the unreleased conventions was
+	genEvents         bool  // an event with a GenAI name was seen
+
+	params     *params // memory of the request's parameters
+	total      genai.Tokens
+	disagree   bool // two counts of the same thing were different
+	httpStatus int64
+	eval       genai.Evaluation // of the set that is read
+	evalEvent  bool             // the set is an evaluation's, so response id and error are its own
+	// ownInput and ownOutput are set when attributes gave the messages; message events then only
+	// repeat them.
+	ownInput, ownOutput bool
+	filled              [numContents]wire.Value // what filled each content
 
 	service  genai.Service // of resRaw
 	resRaw   []byte
@@ -38,25 +51,13 @@ type heldAttribute struct {
 	at int // how many unknown attributes came before it
 }
 
-type keySet [(numKeys + 63) / 64]uint64
-
-func (s *keySet) has(k key) bool { return s[k/64]&(1<<(k%64)) != 0 }
-func (s *keySet) add(k key)      { s[k/64] |= 1 << (k % 64) }
-
 func (r *reading) begin(dst *genai.Span, res *wire.Resource, scope *wire.Scope) {
-	*dst = genai.Span{
-		Attributes: dst.Attributes[:0], Events: dst.Events[:0], Links: dst.Links[:0], Warnings: dst.Warnings[:0],
-		System: dst.System[:0], Input: dst.Input[:0], Output: dst.Output[:0], Tools: dst.Tools[:0],
-		FinishReasons: dst.FinishReasons[:0], Tags: dst.Tags[:0], Evaluations: dst.Evaluations[:0],
-		Usage:     genai.Usage{Reported: dst.Usage.Reported[:0]},
-		Retrieval: genai.Retrieval{Documents: dst.Retrieval.Documents[:0]},
-		Embedding: genai.Embedding{Items: dst.Embedding.Items[:0]},
-		Prompt:    genai.Prompt{Variables: dst.Prompt.Variables[:0]},
-		Request:   genai.Request{StopSequences: dst.Request.StopSequences[:0]},
-	}
-	r.dst, r.span = dst, nil
+	reset(dst)
+	r.dst, r.span, r.speakers = dst, nil, r.speakers[:0]
 	r.present, r.consumed = keySet{}, keySet{}
-	r.gen, r.genEvents = false, false
+	r.since, r.gen, r.genRepo, r.genEvents = 0, false, false, false
+	r.params, r.total, r.disagree, r.httpStatus = nil, genai.Tokens{}, false, 0
+	r.eval, r.evalEvent, r.ownInput, r.ownOutput = genai.Evaluation{}, false, false, false
 	if res != nil {
 		dst.Service = r.readResource(res)
 	}
@@ -65,8 +66,25 @@ func (r *reading) begin(dst *genai.Span, res *wire.Resource, scope *wire.Scope) 
 	}
 }
 
+// reset empties s and keeps the memory of its slices. It clears in place: a literal would be
+// built on the stack and copied.
+func reset(s *genai.Span) {
+	attrs, events, links, warnings := s.Attributes[:0], s.Events[:0], s.Links[:0], s.Warnings[:0]
+	system, input, output, tools := s.System[:0], s.Input[:0], s.Output[:0], s.Tools[:0]
+	finish, tags, evals, reported := s.FinishReasons[:0], s.Tags[:0], s.Evaluations[:0], s.Usage.Reported[:0]
+	docs, items, vars, stops := s.Retrieval.Documents[:0], s.Embedding.Items[:0], s.Prompt.Variables[:0], s.Request.StopSequences[:0]
+	*s = genai.Span{}
+	s.Attributes, s.Events, s.Links, s.Warnings = attrs, events, links, warnings
+	s.System, s.Input, s.Output, s.Tools = system, input, output, tools
+	s.FinishReasons, s.Tags, s.Evaluations, s.Usage.Reported = finish, tags, evals, reported
+	s.Retrieval.Documents, s.Embedding.Items, s.Prompt.Variables, s.Request.StopSequences = docs, items, vars, stops
+}
+
 // end lets go of the request's memory.
-func (r *reading) end() { r.dst, r.span = nil, nil }
+func (r *reading) end() {
+	r.dst, r.span, r.params, r.eval = nil, nil, nil, genai.Evaluation{}
+	r.filled = [numContents]wire.Value{}
+}
 
 // readResource reads the resource once for all spans that have it: requests repeat a resource
 // for thousands of spans, and senders repeat it for ever. The cache compares the bytes and
@@ -141,50 +159,86 @@ func (r *reading) readSpan(s *wire.Span) {
 	if d.Dropped != (genai.Dropped{}) {
 		r.warn(genai.WarnSenderDropped, "dropped", "the sender's SDK dropped attributes, events or links")
 	}
-	r.readAttributes(s.Attributes())
+	r.load(s.Attributes(), &d.Attributes)
 	if s.EventCount > 0 {
-		r.readEvents(s.Events())
+		r.genEvents = hasGenEvents(s.Events())
 	}
 	if s.LinkCount > 0 {
 		r.readLinks(s.Links())
 	}
 }
 
-func (r *reading) readAttributes(it wire.KeyValues) {
+// load sorts a set of attributes into known ones, which are held, and others, which go to rest.
+func (r *reading) load(it wire.KeyValues, rest *[]genai.Attribute) {
 	n := 0
 	for it.Next() {
 		if n++; n > r.limits.Attributes {
-			r.warn(genai.WarnTruncated, "attributes", "the span has more attributes than the limit; the rest is in the raw span only")
+			r.warn(genai.WarnTruncated, "attributes", "there are more attributes than the limit; the rest is in the raw span only")
 			return
 		}
 		name := it.Key()
 		if k := lookup(name); k != noKey && !r.present.has(k) {
 			r.present.add(k)
-			r.held[k] = heldAttribute{it.Value(), len(r.dst.Attributes)}
-			r.gen = r.gen || k <= lastGenKey
+			r.held[k] = heldAttribute{it.Value(), len(*rest)}
+			if k <= lastGenKey {
+				r.gen = true
+				if s := keys[k].since; s == repo {
+					r.genRepo = true
+				} else {
+					r.since = max(r.since, s)
+				}
+			}
 			continue
 		}
-		r.dst.Attributes = append(r.dst.Attributes, genai.Attribute{Key: text(name), Value: r.value(name, it.Value())})
+		if !r.takePrefixed(name, it.Value()) {
+			*rest = append(*rest, genai.Attribute{Key: text(name), Value: r.value(name, it.Value())})
+		}
 	}
 }
 
+// fill lets every dialect that speaks read what is held. What means the same on every span is
+// read on every span.
+func (r *reading) fill() {
+	for _, d := range r.speakers {
+		d.fill(r.dst, r)
+	}
+	r.take(&generalKeys)
+	if r.eval.Name != "" {
+		r.dst.Evaluations = append(r.dst.Evaluations, r.eval)
+	}
+	r.eval = genai.Evaluation{}
+}
+
 // finish puts the known attributes that no dialect consumed back among the others, where the
-// sender had them.
-func (r *reading) finish() {
-	var left []key
+// sender had them, and holds nothing any more.
+func (r *reading) finish(to *[]genai.Attribute) {
+	var buf [16]key
+	left := buf[:0]
 	for w := range r.present {
 		for m := r.present[w] &^ r.consumed[w]; m != 0; m &= m - 1 {
-			left = append(left, key(w*64+trailingZeros(m)))
+			left = append(left, key(w*64+trailingZeros(m))) //nolint:gosec // below numKeys
 		}
 	}
-	if left == nil {
+	present := r.present
+	r.present, r.consumed = keySet{}, keySet{}
+	defer r.forget(present)
+	if len(left) == 0 {
 		return
 	}
 	slices.SortStableFunc(left, func(a, b key) int { return r.held[a].at - r.held[b].at })
 	for i, k := range left {
-		name := keyNames[k]
+		name := keys[k].name
 		a := genai.Attribute{Key: name, Value: r.value([]byte(name), r.held[k].v)}
-		r.dst.Attributes = slices.Insert(r.dst.Attributes, min(r.held[k].at+i, len(r.dst.Attributes)), a)
+		*to = slices.Insert(*to, min(r.held[k].at+i, len(*to)), a)
+	}
+}
+
+// forget lets go of the memory of a set.
+func (r *reading) forget(set keySet) {
+	for w := range set {
+		for m := set[w]; m != 0; m &= m - 1 {
+			r.held[w*64+trailingZeros(m)] = heldAttribute{}
+		}
 	}
 }
 
@@ -217,7 +271,7 @@ func (r *reading) attributes(it wire.KeyValues) []genai.Attribute {
 func (r *reading) value(name []byte, v wire.Value) genai.Value {
 	switch v.Kind() {
 	case wire.KindString:
-		return genai.String(r.cut(name, v.Str()))
+		return genai.String(r.cut(text(name), v.Str()))
 	case wire.KindBool:
 		return genai.Bool(v.Bool())
 	case wire.KindInt:
@@ -227,28 +281,28 @@ func (r *reading) value(name []byte, v wire.Value) genai.Value {
 	case wire.KindBytes:
 		b := v.Bytes()
 		if len(b) > r.limits.AttributeValueBytes {
-			r.warnCut(name)
+			r.warnCut(text(name))
 			b = b[:r.limits.AttributeValueBytes]
 		}
 		return genai.Bytes(b)
 	case wire.KindArray:
-		return genai.Value{Type: genai.TypeArray, Text: r.json(name, v)}
+		return genai.Value{Type: genai.TypeArray, Text: r.json(text(name), v)}
 	case wire.KindMap:
-		return genai.Value{Type: genai.TypeMap, Text: r.json(name, v)}
+		return genai.Value{Type: genai.TypeMap, Text: r.json(text(name), v)}
 	}
 	return genai.Value{}
 }
 
 // json renders a list or map. A rendering over the limit is cut like text.
-func (r *reading) json(name []byte, v wire.Value) string {
+func (r *reading) json(name string, v wire.Value) string {
 	b, cut := v.AppendJSON(make([]byte, 0, len(v.Raw())+2), r.limits.Depth)
 	if cut {
-		r.warn(genai.WarnTruncated, text(name), "the value is nested deeper than the limit")
+		r.warn(genai.WarnTruncated, name, "the value is nested deeper than the limit")
 	}
 	return r.cut(name, b)
 }
 
-func (r *reading) cut(name, b []byte) string {
+func (r *reading) cut(name string, b []byte) string {
 	if len(b) > r.limits.AttributeValueBytes {
 		b, _ = wire.CutText(b, r.limits.AttributeValueBytes)
 		r.warnCut(name)
@@ -256,8 +310,8 @@ func (r *reading) cut(name, b []byte) string {
 	return text(b)
 }
 
-func (r *reading) warnCut(name []byte) {
-	r.warn(genai.WarnTruncated, text(name), "the value is longer than "+
+func (r *reading) warnCut(name string) {
+	r.warn(genai.WarnTruncated, name, "the value is longer than "+
 		strconv.Itoa(r.limits.AttributeValueBytes)+" bytes; the rest is in the raw span only")
 }
 

@@ -1,0 +1,63 @@
+package genai
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func at(second int64) time.Time { return time.Unix(second, 0).UTC() }
+
+// TestMerge: what log records carry joins its span, whatever the order of their arrival.
+func TestMerge(t *testing.T) {
+	t.Parallel()
+	said := func(role Role, s string) []Message { return []Message{textMessage(role, s)} }
+	choice := func(i int64, s string, f FinishReason) Span {
+		m := Message{Role: RoleAssistant, Index: i, FinishReason: f, Parts: []Part{{Type: PartText, Content: s}}}
+		return Span{Start: at(9), Partial: true, Output: []Message{m}, FinishReasons: []FinishReason{f}}
+	}
+	evaluation := []Evaluation{{Name: "e", Score: 1, HasScore: true}}
+	for name, tc := range map[string]struct {
+		span      Span
+		fragments []Span
+		want      Span
+	}{
+		"messages by their time": {
+			Span{},
+			[]Span{{Start: at(2), Partial: true, Input: said(RoleUser, "b")}, {Start: at(1), Partial: true, Input: said(RoleSystem, "a")}},
+			Span{Input: append(said(RoleSystem, "a"), said(RoleUser, "b")...)},
+		},
+		"choices by their index, each with its reason": {
+			Span{},
+			[]Span{choice(1, "second", FinishLength), choice(0, "first", FinishStop)},
+			Span{
+				Output:        append(choice(0, "first", FinishStop).Output, choice(1, "second", FinishLength).Output...),
+				FinishReasons: []FinishReason{FinishStop, FinishLength},
+			},
+		},
+		"content that came twice": {
+			Span{Input: said(RoleUser, "attribute")},
+			[]Span{{Input: said(RoleUser, "record")}},
+			Span{Input: said(RoleUser, "attribute")},
+		},
+		"the longer list": {
+			Span{Input: said(RoleUser, "cut")},
+			[]Span{{Input: append(said(RoleUser, "a"), said(RoleUser, "b")...)}},
+			Span{Input: append(said(RoleUser, "a"), said(RoleUser, "b")...)},
+		},
+		"fields of the span stay, missing ones come": {
+			Span{Provider: "openai", Evaluations: evaluation},
+			[]Span{{Provider: "other", RequestModel: "m", Evaluations: evaluation, Usage: Usage{Input: Count(0)}}},
+			Span{Provider: "openai", RequestModel: "m", Evaluations: evaluation, Usage: Usage{Input: Count(0)}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tc.span.Merge(tc.fragments)
+			if d := cmp.Diff(tc.want, tc.span); d != "" {
+				t.Errorf("(-want +got):\n%s", d)
+			}
+		})
+	}
+}
