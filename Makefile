@@ -76,7 +76,7 @@ FUZZTIME ?= 1m
 fuzz: engine ## every fuzz target for FUZZTIME each
 	@$(GO) list ./... | while read -r p; do \
 	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
-	    echo "== $$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$p; done; done
+	    echo "== $$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s $$p; done; done
 
 .PHONY: bench
 bench: build ## the benchmark tables
