@@ -232,30 +232,14 @@ func (p *parser) leftOver() JSON {
 	return JSON(append(b, '}'))
 }
 
-// outputOf is a tool's answer: text holding JSON and wrappings around a single value are opened.
+// outputOf is a tool's answer: text that holds JSON and the AI SDK's wrapping are opened, lists of
+// blocks (Anthropic, Bedrock) stay as sent.
 func outputOf(n node) JSON {
 	switch n.kind {
 	case jsonString:
 		return n.unwrap()
 	case jsonObject: // AI SDK: {"type":"json","value":...}
 		if v, ok := soleValue(n.src, "value"); ok {
-			return v.json()
-		}
-	case jsonArray: // Anthropic: [{"type":"text","text":"..."}], Bedrock: [{"text":"..."}], [{"json":...}]
-		c := scanner{s: n.src}
-		count := 0
-		var one node
-		for first := c.open('['); c.more(']', first); first = false {
-			one = c.next()
-			count++
-		}
-		if count != 1 || one.kind != jsonObject {
-			break
-		}
-		if v, ok := soleValue(one.src, "text"); ok && v.kind == jsonString {
-			return v.unwrap()
-		}
-		if v, ok := soleValue(one.src, "json"); ok {
 			return v.json()
 		}
 	}

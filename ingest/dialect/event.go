@@ -26,6 +26,7 @@ const (
 	eventPrompt     = "gen_ai.content.prompt"     // 1.26: the whole input
 	eventCompletion = "gen_ai.content.completion" // 1.26: the whole output
 	eventChoice     = "gen_ai.choice"
+	eventDetails    = "gen_ai.client.inference.operation.details"
 	eventEvaluation = "gen_ai.evaluation.result"
 	eventException  = "exception"
 )
@@ -33,7 +34,7 @@ const (
 // structured says whether the event's attributes are those of a span.
 func structured(event string) bool {
 	switch event {
-	case "gen_ai.client.inference.operation.details", eventEvaluation, "gen_ai.client.operation.exception":
+	case eventDetails, eventEvaluation, "gen_ai.client.operation.exception":
 		return true
 	}
 	return false
@@ -62,11 +63,12 @@ func (r *reading) readEvents(it wire.Events) {
 		out := genai.Event{Name: text(e.Name), Time: unixNano(e.TimeUnixNano)}
 		role := messageRole(out.Name)
 		switch {
-		case role != "" && len(r.speakers) > 0:
+		case role != "" && len(r.speakers) > 0 && r.isCall():
 			m := r.readMessage(out.Name, role, e.Attributes(), wire.Value{})
 			out.Attributes = m.rest
 			r.addMessage(out.Name, &m)
-		case structured(out.Name) && len(r.speakers) > 0, out.Name == eventException:
+		case out.Name == eventException,
+			structured(out.Name) && len(r.speakers) > 0 && (out.Name != eventDetails || r.isCall() || namesCall(e.Attributes())):
 			r.readSet(e.Attributes(), &out)
 		default:
 			out.Attributes = r.attributes(e.Attributes())
@@ -77,6 +79,20 @@ func (r *reading) readEvents(it wire.Events) {
 			r.dst.Events = append(r.dst.Events, out)
 		}
 	}
+}
+
+// isCall says whether the span calls a model, a tool or an agent, as far as its attributes tell. The
+// messages that others repeat in their events (Strands' loop cycles) stay events.
+func (r *reading) isCall() bool { return r.dst.Operation != "" || r.dst.RequestModel != "" }
+
+// namesCall says whether an event names the call that it details, where its span does not.
+func namesCall(it wire.KeyValues) bool {
+	for it.Next() {
+		if k := lookup(it.Key()); k == keyOperationName || k == keyRequestModel {
+			return true
+		}
+	}
+	return false
 }
 
 // readSet reads the attributes of an event as those of a span.
