@@ -19,6 +19,8 @@ func (l *log) connect() error {
 		nats.ReconnectJitter(0, 0), nats.IgnoreAuthErrorAbort(),
 		// Nothing is buffered while disconnected: an append must fail, not wait in memory.
 		nats.ReconnectBufSize(-1),
+		// Each fetch subscribes anew, and the client's default queue is half a megabyte.
+		nats.SyncQueueLen(maxFetchRecords + 1),
 	}
 	o := l.opts
 	if l.server != nil {

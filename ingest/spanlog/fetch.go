@@ -18,14 +18,19 @@ const (
 	maxFetchBytes = 32 << 20
 	// maxFetchRecords caps one request to the server.
 	maxFetchRecords = 4096
-	// pollEvery finds what another process appended; our own appends wake the reader at once.
-	pollEvery = 50 * time.Millisecond
+	// An idle reader asks again after firstPoll, then after twice that and so on up to lastPoll, for
+	// what another process appended; our own appends wake it at once.
+	firstPoll, lastPoll = 50 * time.Millisecond, 400 * time.Millisecond
+	// embeddedPoll: nobody else can append to an embedded server, so this only guards against a wake
+	// that was missed.
+	embeddedPoll = 2 * time.Second
 	// fetchTimeout is how long the server may be silent in the middle of an answer.
 	fetchTimeout = 10 * time.Second
 )
 
 // Fetch implements Reader.
 func (r *reader) Fetch(ctx context.Context, fromSeq uint64, maxRecords, maxBytes int) ([]Entry, error) {
+	pause := firstPoll
 	for {
 		woken := r.log.woken()
 		entries, err := r.log.get(ctx, streamName, fromSeq, maxRecords, maxBytes)
@@ -39,11 +44,18 @@ func (r *reader) Fetch(ctx context.Context, fromSeq uint64, maxRecords, maxBytes
 			return nil, fmt.Errorf("fetch from %d: %w", fromSeq, ErrClosed)
 		}
 		// Nothing yet, or the server is being opened again: wait for either.
+		switch {
+		case err != nil:
+			pause = firstPoll
+		case r.log.server != nil:
+			pause = embeddedPoll
+		}
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case <-woken:
-		case <-time.After(pollEvery):
+		case <-time.After(pause):
+			pause = min(2*pause, lastPoll)
 		}
 	}
 }
