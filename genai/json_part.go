@@ -131,11 +131,11 @@ func (p *parser) partField(r *partReader, k string, from int) bool {
 	case "name", "toolName":
 		return p.set(&r.Name)
 	case "arguments", "input", "args", "server_tool_call":
-		if n := p.next(); r.Arguments == "" {
-			r.Arguments = n.unwrap()
-		} else {
+		n := p.next()
+		if r.Arguments != "" {
 			return n.empty()
 		}
+		r.Arguments = n.unwrap()
 	case "response", "result", "output", "server_tool_call_response":
 		n := p.next()
 		if r.Response != "" {

@@ -11,7 +11,7 @@ import (
 
 func TestParseMessages(t *testing.T) {
 	t.Parallel()
-	text := func(role Role, s string) Message { return textMessage(role, s) }
+	text := textMessage
 	for name, tc := range map[string]struct {
 		in   string
 		want []Message
@@ -28,11 +28,13 @@ func TestParseMessages(t *testing.T) {
 		"rest is kept":  {`["a" ?b]`, []Message{text("user", "a"), text("user", "?b]")}, WarnMalformedJSON},
 		"tool call": {
 			`[{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{\"a\":1}"}}]}]`,
-			[]Message{{Role: RoleAssistant, Parts: []Part{{Type: PartToolCall, ID: "c", Name: "f", Arguments: `{"a":1}`}}}}, "",
+			[]Message{{Role: RoleAssistant, Parts: []Part{{Type: PartToolCall, ID: "c", Name: "f", Arguments: `{"a":1}`}}}},
+			"",
 		},
 		"unknown part": {
 			`[{"role":"user","parts":[{"type":"x","y":[1]}]}]`,
-			[]Message{{Role: RoleUser, Parts: []Part{{Type: "x", Raw: `{"type":"x","y":[1]}`}}}}, "",
+			[]Message{{Role: RoleUser, Parts: []Part{{Type: "x", Raw: `{"type":"x","y":[1]}`}}}},
+			"",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -56,10 +56,11 @@ func flatMessages(ms []expectedMessage) (out []string) {
 		if m.Text != nil && len(m.ToolCalls) == 0 && m.Role != "tool" {
 			s += *m.Text
 		}
+		calls := []string{s}
 		for _, c := range m.ToolCalls {
-			s += " call " + c.ID + " " + c.Name + compact(string(c.Arguments))
+			calls = append(calls, "call "+c.ID+" "+c.Name+compact(string(c.Arguments)))
 		}
-		out = append(out, s)
+		out = append(out, strings.Join(calls, " "))
 	}
 	return out
 }

@@ -69,8 +69,11 @@ func TestFields(t *testing.T) {
 			m{"gen_ai.tool.definitions": []any{`{"name":"f","description":"d","parameters":"{\"type\":\"object\"}"}`}}, tools, tool, nil, "",
 		},
 		"tools, no JSON": {
-			m{"gen_ai.tool.definitions": `[{"name":`}, tools, []genai.ToolDefinition{},
-			map[string]string{"gen_ai.tool.definitions": `[{"name":`}, genai.WarnMalformedJSON,
+			m{"gen_ai.tool.definitions": `[{"name":`},
+			tools,
+			[]genai.ToolDefinition{},
+			map[string]string{"gen_ai.tool.definitions": `[{"name":`},
+			genai.WarnMalformedJSON,
 		},
 		"retrieval": {
 			m{
@@ -80,12 +83,14 @@ func TestFields(t *testing.T) {
 			func(s *genai.Span) any { return s.Retrieval },
 			genai.Retrieval{DataSource: "ds", Query: "q", TopK: 3, Documents: []genai.Document{
 				{ID: "7", Score: 0.5, HasScore: true, Content: "c\n", Metadata: `{"a":1}`}, {ID: "b", Metadata: `{"id":"b","rank":2}`},
-			}}, nil, "",
+			}},
+			nil, "",
 		},
 		"prompt": {
 			m{"gen_ai.prompt.name": "p", "gen_ai.prompt.version": "2", "gen_ai.prompt.variable.city": "Paris"},
 			func(s *genai.Span) any { return s.Prompt },
-			genai.Prompt{Name: "p", Version: "2", Variables: []genai.Variable{{Name: "city", Value: "Paris"}}}, nil, "",
+			genai.Prompt{Name: "p", Version: "2", Variables: []genai.Variable{{Name: "city", Value: "Paris"}}},
+			nil, "",
 		},
 		"same system and provider": {
 			m{"gen_ai.system": "az.ai.openai", "gen_ai.provider.name": "azure.ai.openai"},
@@ -93,7 +98,9 @@ func TestFields(t *testing.T) {
 		},
 		"other system and provider": {
 			m{"gen_ai.system": "openai", "gen_ai.provider.name": "anthropic"},
-			func(s *genai.Span) any { return s.Provider }, "anthropic", map[string]string{"gen_ai.system": "openai"}, "",
+			func(s *genai.Span) any { return s.Provider }, "anthropic",
+			map[string]string{"gen_ai.system": "openai"},
+			"",
 		},
 		"framework as provider": {
 			m{"gen_ai.system": "openai", "gen_ai.provider.name": "strands-agents"},
@@ -110,15 +117,21 @@ func TestFields(t *testing.T) {
 		"tokens unknown": {
 			m{"gen_ai.usage.input_tokens": int64(-1), "gen_ai.usage.output_tokens": "7"},
 			func(s *genai.Span) any { return [2]genai.Tokens{s.Usage.Input, s.Usage.Output} },
-			[2]genai.Tokens{{}, genai.Count(7)}, map[string]string{"gen_ai.usage.input_tokens": "-1"}, "",
+			[2]genai.Tokens{{}, genai.Count(7)},
+			map[string]string{"gen_ai.usage.input_tokens": "-1"},
+			"",
 		},
 		"content elsewhere": {
-			m{"gen_ai.input.messages_ref": "s3://b/k"}, func(s *genai.Span) any { return len(s.Input) }, 0,
-			map[string]string{"gen_ai.input.messages_ref": "s3://b/k"}, genai.WarnExternalContent,
+			m{"gen_ai.input.messages_ref": "s3://b/k"},
+			func(s *genai.Span) any { return len(s.Input) }, 0,
+			map[string]string{"gen_ai.input.messages_ref": "s3://b/k"},
+			genai.WarnExternalContent,
 		},
 		"tool keys on a chat": {
-			m{"gen_ai.operation.name": "chat", "gen_ai.tool.name": "f"}, func(s *genai.Span) any { return s.Tool.Name }, "",
-			map[string]string{"gen_ai.tool.name": "f"}, "",
+			m{"gen_ai.operation.name": "chat", "gen_ai.tool.name": "f"},
+			func(s *genai.Span) any { return s.Tool.Name }, "",
+			map[string]string{"gen_ai.tool.name": "f"},
+			"",
 		},
 		"first token in seconds": {
 			m{"gen_ai.server.time_to_first_token": 0.5}, func(s *genai.Span) any { return s.TimeToFirstToken.String() }, "500ms", nil, "",
@@ -127,8 +140,10 @@ func TestFields(t *testing.T) {
 			m{"gen_ai.server.time_to_first_token": int64(500)}, func(s *genai.Span) any { return s.TimeToFirstToken.String() }, "500ms", nil, "",
 		},
 		"session on any span": {
-			m{"session.id": "s", "http.response.status_code": int64(200)}, func(s *genai.Span) any { return s.Dialect + s.Conversation }, "s",
-			map[string]string{"http.response.status_code": "200"}, "",
+			m{"session.id": "s", "http.response.status_code": int64(200)},
+			func(s *genai.Span) any { return s.Dialect + s.Conversation }, "s",
+			map[string]string{"http.response.status_code": "200"},
+			"",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

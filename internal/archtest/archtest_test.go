@@ -64,24 +64,60 @@ type rule struct {
 }
 
 var rules = []rule{
-	{"genai", []string{"ingest", "store", "api", "proto", "cmd", "web"}, nil,
-		"the canonical span is the vocabulary of everyone and depends on nobody"},
-	{"store", []string{"ingest", "api", "proto", "cmd", "web"}, nil,
-		"the store knows spans and SQL, not where they came from or who asks"},
-	{"ingest/wire", []string{"genai", "store", "api", "proto", "cmd", "web", "ingest/otlp", "ingest/spanlog", "ingest/writer", "ingest/dialect"}, nil,
-		"the walk over the wire format is shared by the two ends of the log"},
-	{"ingest/spanlog", []string{"genai", "store", "api", "proto", "cmd", "web", "ingest/otlp", "ingest/writer", "ingest/dialect", "ingest/wire"}, nil,
-		"the log knows bytes and a content hash, not what a span is"},
-	{"ingest/otlp", []string{"genai", "store", "api", "proto", "cmd", "web", "ingest/writer", "ingest/dialect"}, nil,
-		"a request is acknowledged when its bytes are on disk: receivers know no dialect and no store"},
-	{"ingest/dialect", []string{"store", "api", "proto", "cmd", "web", "ingest/otlp", "ingest/spanlog", "ingest/writer"}, nil,
-		"a dialect turns wire spans into canonical spans and does nothing else"},
-	{"ingest/writer", []string{"api", "proto", "cmd", "web", "ingest/otlp"}, nil,
-		"the writer reads the log and fills the store"},
-	{"api", []string{"ingest", "cmd", "web"}, nil,
-		"the API translates what the store and the interfaces it declares give it"},
-	{"web", []string{"genai", "ingest", "store", "api", "proto", "cmd"}, nil,
-		"the page speaks REST only"},
+	{
+		"genai",
+		[]string{"ingest", "store", "api", "proto", "cmd", "web"},
+		nil,
+		"the canonical span is the vocabulary of everyone and depends on nobody",
+	},
+	{
+		"store",
+		[]string{"ingest", "api", "proto", "cmd", "web"},
+		nil,
+		"the store knows spans and SQL, not where they came from or who asks",
+	},
+	{
+		"ingest/wire",
+		[]string{"genai", "store", "api", "proto", "cmd", "web", "ingest/otlp", "ingest/spanlog", "ingest/writer", "ingest/dialect"},
+		nil,
+		"the walk over the wire format is shared by the two ends of the log",
+	},
+	{
+		"ingest/spanlog",
+		[]string{"genai", "store", "api", "proto", "cmd", "web", "ingest/otlp", "ingest/writer", "ingest/dialect", "ingest/wire"},
+		nil,
+		"the log knows bytes and a content hash, not what a span is",
+	},
+	{
+		"ingest/otlp",
+		[]string{"genai", "store", "api", "proto", "cmd", "web", "ingest/writer", "ingest/dialect"},
+		nil,
+		"a request is acknowledged when its bytes are on disk: receivers know no dialect and no store",
+	},
+	{
+		"ingest/dialect",
+		[]string{"store", "api", "proto", "cmd", "web", "ingest/otlp", "ingest/spanlog", "ingest/writer"},
+		nil,
+		"a dialect turns wire spans into canonical spans and does nothing else",
+	},
+	{
+		"ingest/writer",
+		[]string{"api", "proto", "cmd", "web", "ingest/otlp"},
+		nil,
+		"the writer reads the log and fills the store",
+	},
+	{
+		"api",
+		[]string{"ingest", "cmd", "web"},
+		nil,
+		"the API translates what the store and the interfaces it declares give it",
+	},
+	{
+		"web",
+		[]string{"genai", "ingest", "store", "api", "proto", "cmd"},
+		nil,
+		"the page speaks REST only",
+	},
 }
 
 // owners names the one package below which a foreign engine's client may be imported directly.

@@ -220,8 +220,10 @@ func mergeOpenAPI(documents [][]byte) ([]byte, error) {
 		}
 		mergeInto(merged, one)
 	}
-	merged["info"] = map[string]any{"title": "Tiltmeter", "version": "v1",
-		"license": map[string]any{"name": "Apache-2.0", "identifier": "Apache-2.0"}}
+	merged["info"] = map[string]any{
+		"title": "Tiltmeter", "version": "v1",
+		"license": map[string]any{"name": "Apache-2.0", "identifier": "Apache-2.0"},
+	}
 	mergeInto(merged, map[string]any{
 		"security": []any{map[string]any{}, map[string]any{"key": []any{}}},
 		"components": map[string]any{"securitySchemes": map[string]any{"key": map[string]any{
