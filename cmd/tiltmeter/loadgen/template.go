@@ -139,6 +139,14 @@ func (c *chunk) attrStrings(field protowire.Number, key string, list ...string) 
 	c.attr(field, key, &v)
 }
 
+// fail ends a span with an error: Span.status=15{message=2, code=3 (2 is error)}.
+func (c *chunk) fail(what string) {
+	var status chunk
+	status.str(2, what)
+	status.varint(3, 2)
+	c.msg(15, &status)
+}
+
 // attrChunk sends a string whose content has patches.
 func (c *chunk) attrChunk(field protowire.Number, key string, content *chunk) {
 	var v chunk

@@ -100,10 +100,14 @@ func (b *trafficBuilder) chatText() textRef {
 	return b.newText(int(n))
 }
 
+// tracesPerPriced: in one trace of so many the calls go through a gateway that reports their cost.
+const tracesPerPriced = 4
+
 // trace draws one trace of at most room spans.
 func (b *trafficBuilder) trace(room int) {
 	b.traces = append(b.traces, traceSpans{})
 	t := &agentTrace{b: b, number: len(b.traces) - 1, model: models[b.rng.IntN(len(models))]}
+	t.priced = b.rng.IntN(tracesPerPriced) == 0
 	t.conversation = b.newText(12)
 	switch {
 	case room < 4:
@@ -121,6 +125,7 @@ type agentTrace struct {
 	b            *trafficBuilder
 	number       int
 	model        modelName
+	priced       bool // its model calls say what they cost
 	conversation textRef
 	now          time.Duration // from the trace's start
 	history      []message
@@ -252,6 +257,9 @@ func (t *agentTrace) inference(parent int, output *chunk, outputBytes int, finis
 		s.attrStrings(spanAttributes, "gen_ai.response.finish_reasons", finish)
 		s.attrInt(spanAttributes, "gen_ai.usage.input_tokens", len(input.b)/bytesPerToken)
 		s.attrInt(spanAttributes, "gen_ai.usage.output_tokens", outputBytes/bytesPerToken)
+		if t.priced {
+			s.attrDouble(spanAttributes, "gen_ai.usage.cost", float64(len(input.b)+4*outputBytes)*1e-7)
+		}
 		if len(t.history) > 2 {
 			s.attrInt(spanAttributes, "gen_ai.usage.cache_read.input_tokens", len(input.b)/bytesPerToken/2)
 		}
@@ -320,9 +328,13 @@ func (t *agentTrace) chatCall(parent int) toolCall {
 	return call
 }
 
+// toolsPerFailure: one tool call in so many fails, so that the errors of the summaries are more than zero.
+const toolsPerFailure = 25
+
 func (t *agentTrace) tool(parent int, call toolCall) {
 	n := t.reserve()
 	from, until := t.spend(20*time.Millisecond, 900*time.Millisecond)
+	failed := t.b.rng.IntN(toolsPerFailure) == 0
 	var result chunk
 	result.raw(`{"status":"ok","rows":` + strconv.Itoa(t.b.rng.IntN(400)) + `,"text":"`)
 	result.text(t.b.newText(80 + t.b.rng.IntN(500)))
@@ -337,6 +349,10 @@ func (t *agentTrace) tool(parent int, call toolCall) {
 		s.attrChunk(spanAttributes, "gen_ai.tool.call.id", &callID)
 		s.attrChunk(spanAttributes, "gen_ai.tool.call.arguments", &call.arguments)
 		s.attrChunk(spanAttributes, "gen_ai.tool.call.result", &result)
+		if failed {
+			s.attrStr(spanAttributes, "error.type", "ToolError")
+			s.fail(call.name + " answered with an error")
+		}
 	})
 	var m message
 	m.body.raw(`{"role":"tool","parts":[{"type":"tool_call_response","id":"`)
