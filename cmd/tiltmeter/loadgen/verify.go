@@ -24,24 +24,27 @@ import (
 // Limits of a verification.
 const (
 	pollEvery      = 500 * time.Millisecond
-	settledPolls   = 4       // polls without growth and without anything pending: settled
-	listPage       = 500     // traces a page
-	maxListedPages = 200     // pages listed before the rest is left to the sample
+	settledPolls   = 4 // polls in a row that find everything stored: an attempt that was hung up on may come late
+	listPage       = 500
+	maxListedPages = 20_000  // 10 million traces, those of others included
 	maxKnownTraces = 5 << 20 // traces remembered, about 40 bytes each
 	maxProblems    = 20      // problems told in words; all are counted
 	maxRESTBytes   = 64 << 20
 	restTimeout    = 30 * time.Second
 )
 
-// Verification compares what the server stored with what it acknowledged.
+// Verification compares what the server stored with what it acknowledged. Only this run's own traces
+// are counted, so that others may send to the server meanwhile.
 type Verification struct {
 	OK             bool     `json:"ok"`
 	AckedSpans     int64    `json:"acknowledged_spans"`
 	UnknownSpans   int64    `json:"unknown_spans"` // may be stored or not
-	StoredSpans    int64    `json:"stored_spans"`  // since before the run, in the whole project
+	StoredSpans    int64    `json:"stored_spans"`  // of this run's traces, as the list counts them
 	SettledSeconds float64  `json:"settled_seconds"`
 	TracesCounted  int      `json:"traces_counted"`  // span count in the list compared
 	TracesCompared int      `json:"traces_compared"` // span ids compared
+	RowsCompared   bool     `json:"rows_compared"`   // the rows of spans held against the list's counts; false: others never paused
+	ExtraRows      int64    `json:"extra_rows"`      // rows of spans that the list does not count, since before the run; negative: rows missing
 	Missing        int64    `json:"missing_spans"`
 	Doubled        int64    `json:"doubled_spans"`
 	Problems       []string `json:"problems,omitempty"`
@@ -57,13 +60,14 @@ type verifier struct {
 	base   string
 	client *http.Client
 	ids    idSource
-	before int64
+	before surplus
 	from   time.Time
 
 	mu      sync.Mutex
 	traces  map[[16]byte]known // mu guards everything below
 	acked   int64
 	unknown int64
+	beyond  int64 // spans of traces that are not remembered
 	out     Verification
 }
 
@@ -76,11 +80,10 @@ func newVerifier(ctx context.Context, o *Options, ids idSource, roots *x509.Cert
 		},
 		from: time.Now().Add(-2 * traceLength),
 	}
-	stored, _, err := v.stored(ctx)
-	if err != nil {
+	var err error
+	if v.before, err = v.surplus(ctx); err != nil {
 		return nil, fmt.Errorf("verify: count what is stored before the run: %w", err)
 	}
-	v.before = stored
 	return v, nil
 }
 
@@ -95,6 +98,7 @@ func (v *verifier) note(o Outcome, entries []Entry) {
 			v.unknown += int64(e.Spans)
 		}
 		if len(v.traces) >= maxKnownTraces {
+			v.beyond += int64(e.Spans)
 			continue
 		}
 		v.traces[e.TraceID] = known{e, o}
@@ -113,28 +117,91 @@ func (n *int64JSON) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// stored counts the spans of all projects and what still waits in the log.
-func (v *verifier) stored(ctx context.Context) (spans, pending int64, err error) {
-	var projects struct {
+// counts is what the server holds of all projects that the key may read.
+type counts struct {
+	summed int64 // spans by the summaries that the trace list is made from
+	rows   int64 // rows of the table of spans
+}
+
+func (v *verifier) summed(ctx context.Context) (names []string, spans int64, err error) {
+	var list struct {
 		Projects []struct {
+			Name  string    `json:"name"`
 			Spans int64JSON `json:"spans"`
 		} `json:"projects"`
 	}
-	if err := v.get(ctx, "/v1/projects", nil, &projects); err != nil {
-		return 0, 0, err
+	if err := v.get(ctx, "/v1/projects", nil, &list); err != nil {
+		return nil, 0, err
 	}
-	for _, p := range projects.Projects {
+	for _, p := range list.Projects {
+		names = append(names, p.Name)
 		spans += int64(p.Spans)
 	}
+	return names, spans, nil
+}
+
+func (v *verifier) counts(ctx context.Context) (c counts, err error) {
+	names, spans, err := v.summed(ctx)
+	if err != nil {
+		return c, err
+	}
+	c.summed = spans
+	for _, name := range names {
+		var storage struct {
+			Spans int64JSON `json:"spans"`
+		}
+		if err := v.get(ctx, "/v1/storage", url.Values{"project": {name}}, &storage); err != nil {
+			return c, err
+		}
+		c.rows += int64(storage.Spans)
+	}
+	return c, nil
+}
+
+// surplus is how many rows of spans there are more than the summaries count. known is false when
+// others wrote whenever it was read.
+type surplus struct {
+	rows  int64
+	known bool
+}
+
+// surplus reads both counts until they stand still for a poll: an insert reaches the one a moment
+// before the other.
+func (v *verifier) surplus(ctx context.Context) (surplus, error) {
+	deadline := time.Now().Add(v.o.VerifyTimeout)
+	last, err := v.counts(ctx)
+	for err == nil {
+		if err = sleep(ctx, pollEvery); err != nil {
+			break
+		}
+		var now counts
+		if now, err = v.counts(ctx); err != nil || now == last {
+			break
+		}
+		if last = now; time.Now().After(deadline) {
+			return surplus{}, nil
+		}
+	}
+	return surplus{last.rows - last.summed, true}, err
+}
+
+// backlog says how many requests wait in the log, and how old the oldest of them is.
+func (v *verifier) backlog(ctx context.Context) (pending int64, age time.Duration, err error) {
 	var st struct {
 		Log struct {
 			Pending int64JSON `json:"pendingMessages"`
+			Lag     string    `json:"lag"`
 		} `json:"log"`
 	}
 	if err := v.get(ctx, "/v1/ingest/status", nil, &st); err != nil {
 		return 0, 0, err
 	}
-	return spans, int64(st.Log.Pending), nil
+	if st.Log.Lag != "" {
+		if age, err = time.ParseDuration(st.Log.Lag); err != nil {
+			return 0, 0, fmt.Errorf("get /v1/ingest/status: read lag: %w", err)
+		}
+	}
+	return int64(st.Log.Pending), age, nil
 }
 
 var errNotFound = errors.New("not found")
@@ -168,34 +235,49 @@ func (v *verifier) get(ctx context.Context, path string, q url.Values, into any)
 	return nil
 }
 
-// check waits until the server has stored what it took, then compares the total, the list and a sample.
+// check waits until the server has stored what it took, then compares the list, a sample span by
+// span, and the rows of the table with the list's counts.
 func (v *verifier) check(ctx context.Context) (*Verification, error) {
 	began := time.Now()
-	stored, err := v.settle(ctx)
-	if err != nil {
+	if err := v.settle(ctx, began); err != nil {
 		return nil, fmt.Errorf("verify: wait for the server to store: %w", err)
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	out := &v.out
 	out.SettledSeconds = time.Since(began).Seconds()
-	out.AckedSpans, out.UnknownSpans, out.StoredSpans = v.acked, v.unknown, stored-v.before
-	if out.StoredSpans < v.acked {
-		v.problem("%d of %d acknowledged spans are not stored", v.acked-out.StoredSpans, v.acked)
+	out.AckedSpans, out.UnknownSpans = v.acked, v.unknown
+	if v.beyond > 0 {
+		v.problem("%d spans lie beyond the %d traces that are remembered and were not compared", v.beyond, maxKnownTraces)
 	}
-	if most := v.acked + v.unknown; out.StoredSpans > most {
-		v.problem("%d spans more are stored than were sent (or someone else is sending to this server)", out.StoredSpans-most)
-	}
-	out.Missing = max(0, v.acked-out.StoredSpans)
-	out.Doubled = max(0, out.StoredSpans-v.acked-v.unknown)
 	if err := v.compareList(ctx); err != nil {
 		return nil, fmt.Errorf("verify: list traces: %w", err)
 	}
 	if err := v.compareSample(ctx); err != nil {
 		return nil, fmt.Errorf("verify: read traces: %w", err)
 	}
+	if err := v.compareRows(ctx); err != nil {
+		return nil, fmt.Errorf("verify: count rows: %w", err)
+	}
 	out.OK = len(out.Problems) == 0
 	return out, nil
+}
+
+// compareRows holds the rows of the table against what the summaries count, which a reader of
+// traces cannot see: it is shown each span id once.
+func (v *verifier) compareRows(ctx context.Context) error {
+	after, err := v.surplus(ctx)
+	if err != nil || !v.before.known || !after.known {
+		return err
+	}
+	v.out.RowsCompared = true
+	v.out.ExtraRows = after.rows - v.before.rows
+	v.out.Doubled += max(0, v.out.ExtraRows)
+	v.out.Missing += max(0, -v.out.ExtraRows)
+	if v.out.ExtraRows != 0 {
+		v.problem("the table of spans holds %+d rows against what the trace list counts", v.out.ExtraRows)
+	}
+	return nil
 }
 
 func (v *verifier) problem(format string, args ...any) {
@@ -204,49 +286,47 @@ func (v *verifier) problem(format string, args ...any) {
 	}
 }
 
-// settle polls until nothing is pending and the count has stopped growing, or the time is over. Errors on
-// the way are the server's restart in a crash test and are waited out.
-func (v *verifier) settle(ctx context.Context) (int64, error) {
-	deadline := time.Now().Add(v.o.VerifyTimeout)
-	var last int64 = -1
-	var lastErr error
-	for still := 0; ; {
-		n, pending, err := v.stored(ctx)
-		lastErr = err
+// settle polls until all that was in the log when the run ended is stored, or the time is over.
+// Errors on the way are the server's restart in a crash test and are waited out.
+func (v *verifier) settle(ctx context.Context, ended time.Time) error {
+	var pending int64
+	answered := false
+	for still := 0; still < settledPolls; {
+		asked := time.Now()
+		n, age, err := v.backlog(ctx)
 		switch {
 		case err != nil:
 			still = 0
-		case n == last && pending == 0:
+		case n == 0 || age < asked.Sub(ended): // what waits came after the run
+			answered, pending = true, n
 			still++
 		default:
-			still, last = 0, n
+			answered, pending, still = true, n, 0
 		}
-		if still >= settledPolls {
-			return last, nil
-		}
-		if time.Now().After(deadline) {
-			if last < 0 {
-				return 0, lastErr
+		if time.Since(ended) > v.o.VerifyTimeout {
+			if !answered {
+				return err
 			}
-			v.out.Problems = append(v.out.Problems, fmt.Sprintf("not settled after %v: %d requests are still pending", v.o.VerifyTimeout, pending))
-			return last, nil
+			v.problem("not settled after %v: %d requests are still pending", v.o.VerifyTimeout, pending)
+			return nil
 		}
 		if err := sleep(ctx, pollEvery); err != nil {
-			return 0, err
+			return err
 		}
 	}
+	return nil
 }
 
 // compareList walks the trace list over the run's time and compares span counts.
 func (v *verifier) compareList(ctx context.Context) error {
-	counts := map[[16]byte]int{}
+	listed := map[[16]byte]int64{}
 	q := url.Values{
 		"startTime": {v.from.UTC().Format(time.RFC3339Nano)},
 		"endTime":   {time.Now().Add(time.Hour).UTC().Format(time.RFC3339Nano)},
 		"pageSize":  {strconv.Itoa(listPage)},
 	}
 	complete := false
-	for range maxListedPages {
+	for seen := 0; seen < maxListedPages && !complete; seen++ {
 		var page struct {
 			Traces []struct {
 				TraceID   string    `json:"traceId"`
@@ -263,25 +343,36 @@ func (v *verifier) compareList(ctx context.Context) error {
 				return fmt.Errorf("trace id %q is not 32 hexadecimal characters", t.TraceID)
 			}
 			if binary.BigEndian.Uint64(id[:8]) == v.ids.prefix() {
-				counts[id] += int(t.SpanCount)
+				listed[id] += int64(t.SpanCount)
 			}
 		}
-		if complete = page.Next == ""; complete {
-			break
-		}
+		complete = page.Next == ""
 		q.Set("pageToken", page.Next)
 	}
+	if !complete {
+		v.problem("the list has more than %d pages; the rest of the traces was not counted", maxListedPages)
+		return nil
+	}
+	v.compareCounts(listed)
+	return nil
+}
+
+// compareCounts holds the spans that each trace has in the list against what was sent in it. A
+// request is one record of the log, so one whose answer is unknown is there whole or not at all.
+func (v *verifier) compareCounts(listed map[[16]byte]int64) {
 	for id, k := range v.traces {
-		n, listed := counts[id]
-		if !listed && (!complete || k.outcome == Unknown) {
+		n, sent := listed[id], int64(k.entry.Spans)
+		v.out.StoredSpans += n
+		if n == 0 && k.outcome == Unknown {
 			continue
 		}
 		v.out.TracesCounted++
-		if n != k.entry.Spans {
-			v.problem("trace %x has %d spans in the list, %d were sent", id, n, k.entry.Spans)
+		if n != sent {
+			v.out.Missing += max(0, sent-n)
+			v.out.Doubled += max(0, n-sent)
+			v.problem("trace %x has %d spans in the list, %d were sent", id, n, sent)
 		}
 	}
-	return nil
 }
 
 // sample draws traces evenly over the run: those whose hashed ids are smallest.
