@@ -40,8 +40,9 @@ type Options struct {
 	Concurrency   int             // requests in flight; 0: Connections at full speed, 16 each at a rate
 	Compression   string          // none, gzip, zstd
 	Timeout       time.Duration   // of one attempt
-	RetryFor      time.Duration   // how long a request is retried after it fell due, then given up
+	RetryFor      time.Duration   // how long a request is retried after it was first sent, then given up
 	RetryAll      bool            // every acknowledged request is sent once more
+	DropFirst     bool            // every request is sent, hung up on while the server works on it, and sent again
 	Key           string          // bearer key for ingest and for Verify
 	CA            string          // PEM file; set: TLS
 	Ledger        string          // file, see ReadLedger
@@ -66,8 +67,9 @@ func (o *Options) Flags(fs *pflag.FlagSet) {
 	fs.IntVar(&o.Concurrency, "concurrency", 0, "requests in flight; 0: one per connection, 16 with --rate")
 	fs.StringVar(&o.Compression, "compression", compressionNone, "none, gzip or zstd")
 	fs.DurationVar(&o.Timeout, "timeout", 10*time.Second, "give up one attempt after this time and retry")
-	fs.DurationVar(&o.RetryFor, "retry-for", time.Minute, "give up a request this long after it was due")
+	fs.DurationVar(&o.RetryFor, "retry-for", time.Minute, "give up a request this long after it was first sent")
 	fs.BoolVar(&o.RetryAll, "retry-all", false, "send every acknowledged request a second time, as a client does that missed the answer")
+	fs.BoolVar(&o.DropFirst, "drop-first", false, "hang up on the first attempt of every request once its bytes have gone, then retry at once, as a client does that times out too soon")
 	fs.StringVar(&o.Key, "key", "", "API key")
 	fs.StringVar(&o.CA, "ca", "", "PEM file of the authority that signed the server's certificate; turns TLS on")
 	fs.StringVar(&o.Ledger, "ledger", "", "write a line for each trace of each acknowledged request to this file")

@@ -14,7 +14,7 @@ import (
 
 // tally is what one worker counts; nobody else touches it while the worker runs.
 type tally struct {
-	acked, failed, unknown, unsent, retries, obeyed, resent, resendFailed int64
+	acked, failed, unknown, unsent, retries, obeyed, resent, resendFailed, dropped int64
 
 	spans, unknownSpans, rejected, bytes int64
 
@@ -61,6 +61,7 @@ type Report struct {
 	ObeyedDelays    int64            `json:"retries_after_the_servers_delay"`
 	ResentRequests  int64            `json:"resent_requests"` // RetryAll
 	ResendsFailed   int64            `json:"resends_failed"`
+	DroppedAnswers  int64            `json:"dropped_answers"` // DropFirst
 	AttemptsFailed  map[string]int64 `json:"attempts_failed_by_code"`
 	Latency         Percentiles      `json:"latency_from_due"`
 	Service         Percentiles      `json:"latency_from_send"`
@@ -90,6 +91,7 @@ func (r *run) report(tallies []*tally, took time.Duration) *Report {
 		rep.ObeyedDelays += t.obeyed
 		rep.ResentRequests += t.resent
 		rep.ResendsFailed += t.resendFailed
+		rep.DroppedAnswers += t.dropped
 		for code, n := range t.errors {
 			rep.AttemptsFailed[code] += n
 		}
@@ -138,13 +140,19 @@ func (r *Report) write(w io.Writer, asJSON bool) error {
 	}
 	line("not acknowledged", "%d refused, %d unknown, %d unsent requests; %d spans rejected",
 		r.FailedRequests, r.UnknownRequests, r.UnsentRequests, r.RejectedSpans)
-	line("retries", "%d, %d of them after the delay the server asked for; %d requests resent", r.Retries, r.ObeyedDelays, r.ResentRequests)
+	line("retries", "%d, %d of them after the delay the server asked for; %d requests resent, %d hung up on",
+		r.Retries, r.ObeyedDelays, r.ResentRequests, r.DroppedAnswers)
 	for _, code := range slices.Sorted(maps.Keys(r.AttemptsFailed)) {
 		line("failed attempts", "%d × %s", r.AttemptsFailed[code], code)
 	}
 	if v := r.Verify; v != nil {
 		line("stored", "%d spans (acknowledged %d, unknown %d), settled after %.1f s", v.StoredSpans, v.AckedSpans, v.UnknownSpans, v.SettledSeconds)
 		line("traces compared", "%d by span count, %d span by span", v.TracesCounted, v.TracesCompared)
+		if v.RowsCompared {
+			line("rows of spans", "%+d against what the trace list counts", v.ExtraRows)
+		} else {
+			line("rows of spans", "not compared: others wrote all the time")
+		}
 		line("missing, doubled", "%d, %d", v.Missing, v.Doubled)
 		for _, p := range v.Problems {
 			line("problem", "%s", p)

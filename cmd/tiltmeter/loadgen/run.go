@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -186,7 +187,12 @@ func (r *run) waitUntil(ctx context.Context, due time.Time) bool {
 // request sends p until it is answered for good and tallies what happened.
 func (r *run) request(ctx context.Context, s sender, p *payload, due time.Time, t *tally) error {
 	sent := time.Now()
-	a, ambiguous, err := r.attempts(ctx, s, p, due, t)
+	if r.o.DropFirst {
+		r.drop(ctx, s, p)
+		t.dropped++
+	}
+	a, ambiguous, err := r.attempts(ctx, s, p, t)
+	ambiguous = ambiguous || r.o.DropFirst
 	now := time.Now()
 	record(t.latency, now.Sub(due))
 	if err != nil {
@@ -213,7 +219,7 @@ func (r *run) request(ctx context.Context, s sender, p *payload, due time.Time, 
 	}
 	if r.o.RetryAll {
 		t.resent++
-		if _, _, err := r.attempts(ctx, s, p, now, t); err != nil {
+		if _, _, err := r.attempts(ctx, s, p, t); err != nil {
 			t.resendFailed++
 		}
 	}
@@ -234,16 +240,28 @@ func (r *run) note(o Outcome, p *payload) error {
 	return nil
 }
 
+// With DropFirst the first attempt is hung up on this long after its bytes have gone, drawn evenly: from
+// when a server begins on it to about when it answers, so that it is met at every stage of its work.
+const (
+	minHangUp = time.Millisecond
+	maxHangUp = 20 * time.Millisecond
+)
+
+// drop sends p and hangs up soon after its bytes have gone. What the server answers is not looked at.
+func (r *run) drop(ctx context.Context, s sender, p *payload) {
+	ctx, cancel := context.WithTimeout(ctx, r.o.Timeout)
+	defer cancel()
+	hangUp := minHangUp + time.Duration(rand.Int64N(int64(maxHangUp-minHangUp))) //nolint:gosec // a moment, no secret
+	_, _ = s.send(ctx, p, func() { time.AfterFunc(hangUp, cancel) })
+}
+
 // attempts sends p and retries as OTLP exporters must. ambiguous: an attempt ended without an answer, so
 // the server may hold the spans although the last error says no.
-func (r *run) attempts(ctx context.Context, s sender, p *payload, due time.Time, t *tally) (a answer, ambiguous bool, err error) {
-	giveUp := due.Add(r.o.RetryFor)
-	if now := time.Now(); due.Before(now) {
-		giveUp = now.Add(r.o.RetryFor)
-	}
+func (r *run) attempts(ctx context.Context, s sender, p *payload, t *tally) (a answer, ambiguous bool, err error) {
+	giveUp := time.Now().Add(r.o.RetryFor)
 	for n := 1; ; n++ {
 		attempt, cancel := context.WithTimeout(ctx, r.o.Timeout)
-		a, err = s.send(attempt, p)
+		a, err = s.send(attempt, p, nil)
 		cancel()
 		if err == nil {
 			return a, false, nil

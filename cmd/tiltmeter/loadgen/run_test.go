@@ -2,6 +2,8 @@ package loadgen
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -41,7 +43,7 @@ type stallingNetwork struct{ from, until time.Time }
 
 func (n stallingNetwork) close() error { return nil }
 
-func (n stallingNetwork) send(ctx context.Context, _ *payload) (answer, error) {
+func (n stallingNetwork) send(ctx context.Context, _ *payload, _ func()) (answer, error) {
 	if now := time.Now(); now.After(n.from) && now.Before(n.until) {
 		if err := sleep(ctx, n.until.Sub(now)); err != nil {
 			return answer{}, classifyTransport(err)
@@ -85,13 +87,18 @@ func TestLatencyCountsFromWhenARequestWasDue(t *testing.T) {
 // receiver is an OTLP server that counts spans by id and fails as it is told to.
 type receiver struct {
 	ptraceotlp.UnimplementedGRPCServer
+	hold func(ctx context.Context, first pcommon.SpanID) // called before anything else, when set
+
 	mu    sync.Mutex
 	fail  func(n int) error // mu guards everything below
 	calls int
 	spans map[pcommon.SpanID]int
 }
 
-func (r *receiver) Export(_ context.Context, req ptraceotlp.ExportRequest) (ptraceotlp.ExportResponse, error) {
+func (r *receiver) Export(ctx context.Context, req ptraceotlp.ExportRequest) (ptraceotlp.ExportResponse, error) {
+	if r.hold != nil {
+		r.hold(ctx, req.Traces().ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).SpanID())
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.calls++
@@ -228,10 +235,63 @@ func TestRetryAllSendsEverythingTwice(t *testing.T) {
 	rec, addr := serve(t, nil)
 	o := options(addr)
 	o.RetryAll = true
-	if _, err := Measure(t.Context(), o); err != nil {
+	rep, err := Measure(t.Context(), o)
+	if err != nil {
 		t.Fatal(err)
 	}
+	if rep.ResentRequests != 11 || rep.ResendsFailed != 0 {
+		t.Errorf("report: %+v", rep)
+	}
 	rec.check(t, 1050, 2)
+}
+
+// The server never answers a first attempt: only a client that hangs up gets on.
+func TestDropFirstHangsUpAndRetries(t *testing.T) {
+	t.Parallel()
+	for _, overHTTP := range []bool{false, true} {
+		t.Run(fmt.Sprintf("http=%v", overHTTP), func(t *testing.T) {
+			t.Parallel()
+			rec, addr := serve(t, nil)
+			if overHTTP {
+				s := httptest.NewServer(rec)
+				t.Cleanup(s.Close)
+				addr = strings.TrimPrefix(s.URL, "http://")
+			}
+			var mu sync.Mutex
+			seen := map[pcommon.SpanID]bool{}
+			left := 0 // attempts that the client left
+			rec.hold = func(ctx context.Context, first pcommon.SpanID) {
+				mu.Lock()
+				again := seen[first]
+				seen[first] = true
+				mu.Unlock()
+				if again {
+					return
+				}
+				<-ctx.Done()
+				mu.Lock()
+				defer mu.Unlock()
+				if errors.Is(ctx.Err(), context.Canceled) {
+					left++
+				}
+			}
+			o := options(addr)
+			o.HTTP, o.DropFirst, o.RetryFor = overHTTP, true, time.Minute
+			rep, err := Measure(t.Context(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rep.DroppedAnswers != 11 || rep.AckedRequests != 11 || rep.UnknownRequests != 0 {
+				t.Errorf("report: %+v", rep)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			// An attempt that is cut before the server begins on it is not seen.
+			if len(seen) != 11 || left == 0 {
+				t.Errorf("the server saw %d requests, and the client leave %d", len(seen), left)
+			}
+		})
+	}
 }
 
 func TestHTTP(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"os"
 	"strings"
 	"sync"
@@ -27,8 +28,10 @@ import (
 )
 
 // sender sends one request once. It holds no lock while it waits and is safe for concurrent use.
+// It calls gone, if that is not nil, at most once and from any goroutine when the request has been
+// written to the connection, and may leave it out when the answer is there before. gone MUST NOT block.
 type sender interface {
-	send(ctx context.Context, p *payload) (answer, error)
+	send(ctx context.Context, p *payload, gone func()) (answer, error)
 	close() error
 }
 
@@ -98,12 +101,18 @@ type rawCodec struct{}
 func (rawCodec) Name() string { return "proto" }
 
 func (rawCodec) Marshal(v any) (mem.BufferSlice, error) {
-	p, ok := v.(*payload)
+	m, ok := v.(outgoing)
 	if !ok {
 		return nil, fmt.Errorf("marshal request: %T is not a payload", v)
 	}
-	p.retain()
-	return mem.BufferSlice{mem.NewBuffer(&p.bytes, releaser{p})}, nil
+	m.p.retain()
+	return mem.BufferSlice{mem.NewBuffer(&m.p.bytes, releaser(m))}, nil
+}
+
+// outgoing is a payload on its way, and who wants to know when it has gone.
+type outgoing struct {
+	p    *payload
+	gone func()
 }
 
 func (rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
@@ -115,11 +124,18 @@ func (rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	return nil
 }
 
-// releaser gives a payload back when gRPC has done with its bytes.
-type releaser struct{ p *payload }
+// releaser gives a payload back when gRPC has done with its bytes: without compression that is when
+// they have been framed for the connection, with it a moment before.
+type releaser outgoing
 
 func (r releaser) Get(n int) *[]byte { b := make([]byte, n); return &b }
-func (r releaser) Put(*[]byte)       { r.p.release() }
+
+func (r releaser) Put(*[]byte) {
+	r.p.release()
+	if r.gone != nil {
+		r.gone()
+	}
+}
 
 type grpcSender struct {
 	conn *grpc.ClientConn
@@ -139,19 +155,22 @@ func newGRPCSender(o *Options, roots *x509.CertPool) (sender, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", o.Endpoint, err)
 	}
-	s := &grpcSender{conn: conn, key: o.Key, opts: []grpc.CallOption{grpc.ForceCodecV2(rawCodec{})}}
+	s := &grpcSender{conn: conn, key: o.Key, opts: []grpc.CallOption{
+		grpc.ForceCodecV2(rawCodec{}),
+		grpc.MaxRetryRPCBufferSize(0), // else gRPC keeps the bytes of small requests until they are answered
+	}}
 	if o.Compression != compressionNone {
 		s.opts = append(s.opts, grpc.UseCompressor(o.Compression))
 	}
 	return s, nil
 }
 
-func (s *grpcSender) send(ctx context.Context, p *payload) (answer, error) {
+func (s *grpcSender) send(ctx context.Context, p *payload, gone func()) (answer, error) {
 	if s.key != "" {
 		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+s.key)
 	}
 	var out []byte
-	if err := s.conn.Invoke(ctx, exportMethod, p, &out, s.opts...); err != nil {
+	if err := s.conn.Invoke(ctx, exportMethod, outgoing{p, gone}, &out, s.opts...); err != nil {
 		return answer{}, classifyGRPC(err)
 	}
 	return parseAnswer(out)
@@ -188,7 +207,10 @@ func (b *body) Close() error {
 	return nil
 }
 
-func (s *httpSender) send(ctx context.Context, p *payload) (answer, error) {
+func (s *httpSender) send(ctx context.Context, p *payload, gone func()) (answer, error) {
+	if gone != nil {
+		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { gone() }})
+	}
 	p.retain()
 	b := &body{p: p}
 	b.Reset(p.bytes)
