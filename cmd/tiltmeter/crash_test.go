@@ -14,11 +14,13 @@ import (
 	natsserver "github.com/nats-io/nats-server/v2/server"
 
 	"github.com/tiltmeter/tiltmeter/cmd/tiltmeter/loadgen"
+	"github.com/tiltmeter/tiltmeter/store"
 	"github.com/tiltmeter/tiltmeter/store/engine"
 )
 
 // load sends traffic while disturb runs, and then holds what the server stored against what it
-// acknowledged: every trace in the list (the summaries) and every one of a large sample span by span.
+// acknowledged: every trace in the list (the summaries), the rows of spans, and a large sample span by
+// span. recount looks at the tables themselves afterwards.
 func load(t *testing.T, o loadgen.Options, disturb func(ctx context.Context)) *loadgen.Report {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
@@ -27,8 +29,14 @@ func load(t *testing.T, o loadgen.Options, disturb func(ctx context.Context)) *l
 	var wg sync.WaitGroup
 	wg.Go(func() { disturb(disturbed) })
 
-	o.Connections, o.Timeout, o.RetryFor = 4, 5*time.Second, 5*time.Minute
-	o.Compression, o.VerifyTimeout, o.VerifySample = "none", 3*time.Minute, 400
+	o.Connections, o.RetryFor = 4, 5*time.Minute
+	if o.Timeout == 0 {
+		o.Timeout = 5 * time.Second
+	}
+	o.Compression, o.VerifyTimeout = "none", 3*time.Minute
+	if o.VerifySample == 0 {
+		o.VerifySample = 400
+	}
 	if o.Batch == 0 {
 		o.Batch = 100
 	}
@@ -44,19 +52,60 @@ func load(t *testing.T, o loadgen.Options, disturb func(ctx context.Context)) *l
 	if !v.OK {
 		t.Errorf("the server does not hold exactly what it acknowledged: %q", v.Problems)
 	}
-	if v.AckedSpans == 0 || v.TracesCompared == 0 {
+	if v.StoredSpans < v.AckedSpans || v.StoredSpans > v.AckedSpans+v.UnknownSpans {
+		t.Errorf("%d spans are stored, %d acknowledged and %d unknown", v.StoredSpans, v.AckedSpans, v.UnknownSpans)
+	}
+	if v.AckedSpans == 0 || v.TracesCompared == 0 || !v.RowsCompared {
 		t.Errorf("nothing was measured: %+v", v)
 	}
 	return report
 }
 
+// recountStopped stops the server and looks into the folder it leaves.
+func recountStopped(t *testing.T, s *server, dir string, spans int64) {
+	t.Helper()
+	if code := s.stop(); code != 0 {
+		t.Fatalf("exit code %d after SIGTERM", code)
+	}
+	e, err := engine.Start(t.Context(), engine.Config{DataDir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := e.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}()
+	checkTables(t, e, spans)
+}
+
+func checkTables(t *testing.T, e *engine.Engine, spans int64) {
+	t.Helper()
+	r := recount(t, e, store.DefaultDatabase)
+	t.Logf("the tables hold %+v", r)
+	for _, p := range r.wrong(spans) {
+		t.Error(p)
+	}
+}
+
+// duplicates is how many requests the server has recognised as sent before.
+func duplicates(t *testing.T, s *server) int64 {
+	t.Helper()
+	var status struct {
+		DuplicateRequests int64 `json:"duplicateRequests,string"`
+	}
+	getJSON(t, s.url()+"/v1/ingest/status", &status)
+	return status.DuplicateRequests
+}
+
 func TestEverySpanOnceThroughKills(t *testing.T) {
-	s := newServer(t, "--data-dir", t.TempDir(), "--flush-every", "200ms")
+	dir := t.TempDir()
+	s := newServer(t, "--data-dir", dir, "--flush-every", "200ms")
 	s.start()
 	rng := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // moments of a test
 	const kills = 22
 	done := make(chan struct{})
-	load(t, loadgen.Options{
+	r := load(t, loadgen.Options{
 		Endpoint: s.grpc, Verify: s.url(), Seed: 7, Rate: 2000, Duration: 100 * time.Second, Stop: done,
 	}, func(ctx context.Context) {
 		defer close(done)
@@ -77,6 +126,7 @@ func TestEverySpanOnceThroughKills(t *testing.T) {
 		}
 		s.waitReady()
 	})
+	recountStopped(t, s, dir, r.Verify.StoredSpans)
 }
 
 func pause(ctx context.Context, d time.Duration) bool {
@@ -88,22 +138,71 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
+// patient is the timeout of an attempt where none may end by itself, on a machine that is busy with
+// other tests.
+const patient = 2 * time.Minute
+
 func TestRetriedRequestsAreStoredOnce(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, "--data-dir", t.TempDir())
+	dir := t.TempDir()
+	s := newServer(t, "--data-dir", dir)
 	s.start()
-	r := load(t, loadgen.Options{Endpoint: s.grpc, Verify: s.url(), Seed: 8, Spans: 20_000, RetryAll: true}, func(context.Context) {})
-	if r.Verify.StoredSpans != r.Verify.AckedSpans {
-		t.Errorf("every request was sent twice: %d spans stored, %d acknowledged", r.Verify.StoredSpans, r.Verify.AckedSpans)
+	r := load(t, loadgen.Options{
+		Endpoint: s.grpc, Verify: s.url(), Seed: 8, Spans: 20_000, RetryAll: true, Timeout: patient,
+	}, func(context.Context) {})
+	if r.AckedRequests != 200 || r.ResentRequests != r.AckedRequests || r.ResendsFailed > 0 || r.Retries > 0 {
+		t.Errorf("%d requests acknowledged, %d sent again, %d of them in vain, %d other retries",
+			r.AckedRequests, r.ResentRequests, r.ResendsFailed, r.Retries)
 	}
+	if n := duplicates(t, s); n != r.ResentRequests {
+		t.Errorf("the server recognised %d of %d requests that it had", n, r.ResentRequests)
+	}
+	if r.Verify.StoredSpans != 20_000 {
+		t.Errorf("%d of 20,000 spans are stored", r.Verify.StoredSpans)
+	}
+	recountStopped(t, s, dir, 20_000)
+}
+
+// The client gives up while the server works on the request, and the retry may meet the first attempt.
+func TestTimedOutRequestsAreStoredOnce(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := newServer(t, "--data-dir", dir)
+	s.start()
+	var dropped int64
+	for _, overHTTP := range []bool{false, true} {
+		endpoint, seed := s.grpc, uint64(11)
+		if overHTTP {
+			endpoint, seed = s.otlpHTTP, 12
+		}
+		r := load(t, loadgen.Options{
+			Endpoint: endpoint, HTTP: overHTTP, Verify: s.url(), Seed: seed, Spans: 20_000, DropFirst: true, Timeout: patient, VerifySample: 100,
+		}, func(context.Context) {})
+		if r.AckedRequests != 200 || r.DroppedAnswers != r.AckedRequests {
+			t.Errorf("%d requests acknowledged, %d hung up on", r.AckedRequests, r.DroppedAnswers)
+		}
+		if r.Verify.StoredSpans != 20_000 {
+			t.Errorf("http=%v: %d of 20,000 spans are stored", overHTTP, r.Verify.StoredSpans)
+		}
+		dropped += r.DroppedAnswers
+	}
+	// A first attempt that was cut off before it reached the log makes no duplicate; were there none,
+	// nothing would have been tested.
+	if n := duplicates(t, s); n == 0 || n > dropped {
+		t.Errorf("the server recognised %d requests that it had, of %d that were sent twice", n, dropped)
+	} else {
+		t.Logf("%d of %d first attempts had reached the log", n, dropped)
+	}
+	recountStopped(t, s, dir, 40_000)
 }
 
 // outside is a NATS server and a ClickHouse that are not the server's own: what --nats-url and
 // --clickhouse-dsn point at. The ClickHouse is reached through a door that can be shut.
 type outside struct {
-	nats *natsserver.Server
-	dsn  string
-	door *door
+	nats   *natsserver.Server
+	engine *engine.Engine
+	dsn    string
+	door   *door
 }
 
 func newOutside(t *testing.T) *outside {
@@ -131,7 +230,7 @@ func newOutside(t *testing.T) *outside {
 	})
 	d := newDoor(t, eng.Dial)
 	dsn := url.URL{Scheme: "http", Host: d.addr, Path: "/tiltmeter"}
-	return &outside{nats: ns, dsn: dsn.String(), door: d}
+	return &outside{nats: ns, engine: eng, dsn: dsn.String(), door: d}
 }
 
 // args are the flags of a process that uses both, in the given role.
@@ -152,7 +251,7 @@ func TestEverySpanOnceThroughKillsOfTheWriter(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // moments of a test
 	const kills = 20
 	done := make(chan struct{})
-	load(t, loadgen.Options{
+	r := load(t, loadgen.Options{
 		Endpoint: front.grpc, Verify: front.url(), Seed: 9, Rate: 1500, Duration: 100 * time.Second, Stop: done,
 	}, func(ctx context.Context) {
 		defer close(done)
@@ -166,6 +265,8 @@ func TestEverySpanOnceThroughKillsOfTheWriter(t *testing.T) {
 		}
 		writer.waitReady()
 	})
+	writer.kill()
+	checkTables(t, o.engine, r.Verify.StoredSpans)
 }
 
 func TestIngestGoesOnWhileClickHouseIsAway(t *testing.T) {
@@ -175,7 +276,7 @@ func TestIngestGoesOnWhileClickHouseIsAway(t *testing.T) {
 	s.start()
 	const away = time.Minute
 	r := load(t, loadgen.Options{
-		Endpoint: s.grpc, Verify: s.url(), Seed: 10, Rate: 500, Duration: away + 15*time.Second,
+		Endpoint: s.grpc, Verify: s.url(), Seed: 10, Rate: 500, Duration: away + 15*time.Second, Timeout: patient,
 	}, func(ctx context.Context) {
 		pause(ctx, 2*time.Second)
 		o.door.shut()
@@ -185,9 +286,13 @@ func TestIngestGoesOnWhileClickHouseIsAway(t *testing.T) {
 		}
 		o.door.open()
 	})
-	if r.FailedRequests > 0 {
-		t.Errorf("%d requests were refused while ClickHouse was away", r.FailedRequests)
+	// Back-pressure would come as retries, and end as unknown.
+	if r.FailedRequests > 0 || r.Retries > 0 || r.UnknownRequests > 0 || r.UnsentRequests > 0 {
+		t.Errorf("while ClickHouse was away %d requests were refused, %d retried, %d given up, %d not sent: %v",
+			r.FailedRequests, r.Retries, r.UnknownRequests, r.UnsentRequests, r.AttemptsFailed)
 	}
+	s.kill()
+	checkTables(t, o.engine, r.Verify.StoredSpans)
 }
 
 // door forwards TCP connections to dial, unless it is shut: then it refuses and cuts.
