@@ -19,7 +19,6 @@ import (
 
 	"github.com/tiltmeter/tiltmeter/api"
 	"github.com/tiltmeter/tiltmeter/api/auth"
-	"github.com/tiltmeter/tiltmeter/cmd/tiltmeter/demo"
 	"github.com/tiltmeter/tiltmeter/ingest/dialect"
 	"github.com/tiltmeter/tiltmeter/ingest/otlp"
 	"github.com/tiltmeter/tiltmeter/ingest/spanlog"
@@ -39,6 +38,7 @@ type app struct {
 	started  time.Time
 	required bool // requests need keys
 	guard    *auth.Guard
+	demoKey  string         // see isDemo
 	engine   *engine.Engine // nil with a ClickHouse of the user's own
 	spans    spanlog.Log    // nil when no role needs it
 	store    *store.Store   // nil when no role needs it
@@ -52,7 +52,7 @@ type app struct {
 
 // startApp starts every part that the roles ask for. On an error it stops what it had started.
 func startApp(ctx context.Context, s serveSettings, log *slog.Logger) (_ *app, err error) {
-	a := &app{s: s, log: log, reg: prometheus.NewRegistry(), started: time.Now(), fatal: make(chan error, 8)}
+	a := &app{s: s, log: log, reg: prometheus.NewRegistry(), started: time.Now(), fatal: make(chan error, 8), demoKey: newDemoKey(s)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.stop())
@@ -223,6 +223,9 @@ func (a *app) startReceivers(ctx context.Context) error {
 
 // authorizeIngest puts the guard's answer into the receiver's words.
 func (a *app) authorizeIngest(ctx context.Context, header func(string) string) (string, error) {
+	if a.isDemo(header) {
+		return auth.DefaultProject, nil
+	}
 	project, err := a.guard.Ingest(ctx, header)
 	switch {
 	case errors.Is(err, auth.ErrUnauthenticated):
@@ -391,20 +394,6 @@ func (a *app) startProfiles(ctx context.Context) error {
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	return a.serveHTTP(ctx, a.s.pprofAddr, mux, nil)
-}
-
-func (a *app) startDemo(context.Context) error {
-	if !a.s.demo || a.otlp == nil {
-		return nil
-	}
-	a.run(func(ctx context.Context) error {
-		o := demo.Options{Endpoint: a.otlp.GRPCAddr().String(), Forever: true}
-		if err := demo.Run(ctx, o); err != nil && ctx.Err() == nil {
-			a.log.Error("the demo stopped", "error", err) // the server is not the demo's
-		}
-		return nil
-	})
-	return nil
 }
 
 // announce prints where things are.

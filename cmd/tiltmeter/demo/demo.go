@@ -1,8 +1,9 @@
 // Package demo plays the agents of an invented company, Fernhill Outdoor: a support assistant with
 // retrieval, a coding agent, a data analyst with sub-agents and a service that drafts mail.
 //
-// It promises that equal seeds at equal times send equal bytes, and that three things change in the story
-// as Story says: a prompt, a retriever and a model. The truth file names every span concerned.
+// It promises that equal seeds at equal times send equal bytes, that performances that differ in either
+// share no id, and that three things change in the story as Story says: a prompt, a retriever and a
+// model. The truth file names every span concerned.
 //
 // It knows OTLP and the OpenTelemetry GenAI conventions (1.41, and 1.36 for the mail service). It does
 // not know the server.
@@ -10,79 +11,102 @@ package demo
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"time"
 
 	"github.com/spf13/pflag"
 )
 
-// Options is one performance. Zero values of Endpoint, Seed, Days, Speed and Now mean the defaults.
+// Options is one performance. A zero Now is the clock; everything else is taken as it is, so begin
+// with Default.
 type Options struct {
-	Endpoint string    // OTLP/gRPC, host:port
-	Key      string    // bearer key
-	Seed     uint64    // equal seeds play equal stories
-	Days     float64   // of history
-	Speed    float64   // live sessions come this many times as often
-	Forever  bool      // go on live after the history
-	Truth    string    // file that says what changed, since when and in which spans
-	Now      time.Time // the end of the history; zero: the clock
-	Out      io.Writer // progress, nil: silent
+	Endpoint string       // OTLP/gRPC, host:port
+	Key      string       // bearer key
+	CA       string       // PEM file of the authority that signed the server's certificate; set: TLS
+	TLS      *tls.Config  // instead of CA
+	Seed     uint64       // equal seeds play equal stories
+	Days     float64      // of history; 0: none
+	Speed    float64      // live sessions come this many times as often
+	Forever  bool         // go on live after the history
+	Truth    string       // file that says what changed, since when and in which spans
+	Now      time.Time    // the end of the history
+	Out      io.Writer    // progress, nil: silent
+	Logger   *slog.Logger // what goes wrong in the live part, which goes on; nil: silent
+
+	// Played says whether the server holds the demo's traces of that time; then the history is left
+	// out. nil: it does not. An error ends the performance.
+	Played func(ctx context.Context, from, to time.Time) (bool, error)
+}
+
+// Default is what a performance is when nothing is said.
+func Default() Options {
+	return Options{Endpoint: "127.0.0.1:4317", Seed: 1, Days: 3, Speed: 1}
 }
 
 const (
-	defaultEndpoint = "127.0.0.1:4317"
-	defaultDays     = 3
-	maxDays         = 60
-	sessionsPerDay  = 260
-	livePerMinute   = 3 // sessions at speed 1
-	maxSpeed        = 1000
-	maxCatchUp      = time.Minute // live sessions that are missed for longer are left out
+	maxDays        = 60
+	sessionsPerDay = 260
+	livePerMinute  = 3 // sessions at speed 1
+	maxSpeed       = 1000
+	maxCatchUp     = time.Minute // live sessions that are missed for longer are left out
 )
 
-// Flags binds the options to fs with their defaults.
+// Flags binds the options to fs; their values are the defaults.
 func (o *Options) Flags(fs *pflag.FlagSet) {
-	fs.StringVar(&o.Endpoint, "endpoint", defaultEndpoint, "OTLP/gRPC address, host:port")
-	fs.StringVar(&o.Key, "key", "", "API key")
-	fs.Uint64Var(&o.Seed, "seed", 1, "equal seeds play equal stories")
-	fs.Float64Var(&o.Days, "days", defaultDays, "days of history to send at once")
-	fs.Float64Var(&o.Speed, "speed", 1, "with --forever: how many times as often sessions come")
-	fs.BoolVar(&o.Forever, "forever", false, "go on live after the history until stopped")
-	fs.StringVar(&o.Truth, "truth", "", "write what changed, since when and in which spans to this file")
+	fs.StringVar(&o.Endpoint, "endpoint", o.Endpoint, "OTLP/gRPC address, host:port")
+	fs.StringVar(&o.Key, "key", o.Key, "API key")
+	fs.StringVar(&o.CA, "ca", o.CA, "PEM file of the authority that signed the server's certificate; turns TLS on")
+	fs.Uint64Var(&o.Seed, "seed", o.Seed, "equal seeds play equal stories")
+	fs.Float64Var(&o.Days, "days", o.Days, "days of history to send at once; 0 with --forever: none")
+	fs.Float64Var(&o.Speed, "speed", o.Speed, "with --forever: how many times as often sessions come")
+	fs.BoolVar(&o.Forever, "forever", o.Forever, "go on live after the history until stopped")
+	fs.StringVar(&o.Truth, "truth", o.Truth, "write what changed, since when and in which spans to this file")
 	fs.Func("now", "end of the history, RFC 3339 (default: the clock)", func(s string) (err error) {
 		o.Now, err = time.Parse(time.RFC3339, s)
 		return err
 	})
 }
 
+// sessions is how many the history has.
+func (o *Options) sessions() int { return int(o.Days * sessionsPerDay) }
+
 func (o *Options) complete() error {
-	if o.Endpoint == "" {
-		o.Endpoint = defaultEndpoint
-	}
-	if o.Seed == 0 {
-		o.Seed = 1
-	}
-	if o.Days == 0 {
-		o.Days = defaultDays
-	}
-	if o.Speed == 0 {
-		o.Speed = 1
-	}
 	if o.Now.IsZero() {
 		o.Now = time.Now()
 	}
 	if o.Out == nil {
 		o.Out = io.Discard
 	}
-	var errs []error
-	if o.Days < 0 || o.Days > maxDays {
-		errs = append(errs, fmt.Errorf("--days %v is not within 0 and %d", o.Days, maxDays))
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if o.Speed < 0 || o.Speed > maxSpeed {
-		errs = append(errs, fmt.Errorf("--speed %v is not within 0 and %d", o.Speed, maxSpeed))
+	var errs []error
+	if o.Endpoint == "" {
+		errs = append(errs, errors.New("--endpoint is empty: give host:port"))
+	}
+	if !(o.Days >= 0 && o.Days <= maxDays) { // NaN is in no range
+		errs = append(errs, fmt.Errorf("--days %v is not within 0 and %d", o.Days, maxDays))
+	} else if o.sessions() == 0 && !o.Forever {
+		errs = append(errs, fmt.Errorf("--days %v is too short for a single session, and there is no --forever: nothing would be played", o.Days))
+	}
+	if o.Forever && !(o.Speed > 0 && o.Speed <= maxSpeed) {
+		errs = append(errs, fmt.Errorf("--speed %v is not above 0 and at most %d", o.Speed, maxSpeed))
+	}
+	if o.CA != "" && o.TLS == nil {
+		pem, err := os.ReadFile(o.CA)
+		o.TLS = &tls.Config{RootCAs: x509.NewCertPool(), MinVersion: tls.VersionTLS12}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("--ca: %w", err))
+		} else if !o.TLS.RootCAs.AppendCertsFromPEM(pem) {
+			errs = append(errs, fmt.Errorf("--ca: %s holds no PEM certificate", o.CA))
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -92,18 +116,40 @@ func Run(ctx context.Context, o Options) error {
 	if err := o.complete(); err != nil {
 		return err
 	}
-	c, err := dial(o.Endpoint, o.Key)
+	c, err := dial(&o)
 	if err != nil {
 		return err
 	}
 	defer c.close()
 	s := NewStory(o.Now, o.Days)
 	p := &player{seed: o.Seed, story: s, truth: newTruth(o.Seed, s)}
-	n := int(o.Days * sessionsPerDay)
+	played := false
+	if o.Played != nil && o.sessions() > 0 {
+		if played, err = o.Played(ctx, s.Start, s.End); err != nil {
+			return fmt.Errorf("ask what the server holds: %w", err)
+		}
+	}
+	if played {
+		o.Logger.Info("the demo's history is stored already; going on live")
+		fmt.Fprintln(o.Out, "the server holds the demo's traces of this time; going on live")
+	} else if err := history(ctx, c, p, &o); err != nil {
+		return err
+	}
+	if !o.Forever {
+		return nil
+	}
+	p.truth = nil // the file is written; live spans are not kept
+	live(ctx, c, p, &o)
+	return nil
+}
+
+// history plays the days before now at once.
+func history(ctx context.Context, c *client, p *player, o *Options) error {
+	n := o.sessions()
 	began := time.Now()
 	var b batch
 	for i := range n {
-		b.add(p.session(i, s.sessionTime(i, n)))
+		b.add(p.session(i, p.story.sessionTime(i, n)))
 		if b.full() {
 			if err := c.export(ctx, &b); err != nil {
 				return err
@@ -118,49 +164,65 @@ func Run(ctx context.Context, o Options) error {
 			return err
 		}
 	}
+	o.Logger.Info("the demo's history is played", "days", o.Days, "traces", c.traces, "spans", c.spans)
 	fmt.Fprintf(o.Out, "played %v days of Fernhill Outdoor: %d traces, %d spans, %d log records in %.1f s\n",
 		o.Days, c.traces, c.spans, c.records, time.Since(began).Seconds())
-	if !o.Forever {
-		return nil
-	}
-	return live(ctx, c, p, n, o.Speed)
+	return nil
 }
 
-// live plays sessions as they happen: a trace is sent when it has ended.
-func live(ctx context.Context, c *client, p *player, n int, speed float64) error {
-	gap := time.Duration(float64(time.Minute) / (livePerMinute * speed))
-	p.truth = nil // the file is written; live spans are not kept
+// exporter sends a batch and empties it.
+type exporter interface {
+	export(ctx context.Context, b *batch) error
+}
+
+// live plays sessions as they happen until ctx ends: a trace is sent when it has ended. What the server
+// does not take is lost, as it would be in life, and the play goes on.
+func live(ctx context.Context, c exporter, p *player, o *Options) {
+	n := o.sessions()
+	gap := time.Duration(float64(time.Minute) / (livePerMinute * o.Speed))
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	var waiting []played
+	var failing bool
 	next := time.Now()
 	for {
+		var now time.Time
 		select {
 		case <-ctx.Done():
-			return nil
-		case now := <-tick.C:
-			if now.Sub(next) > maxCatchUp {
-				next = now // the machine slept: what would have happened meanwhile did not
-			}
-			for ; next.Before(now); next = next.Add(gap) {
-				waiting = append(waiting, p.session(n, next)...)
-				n++
-			}
-			var b batch
-			later := waiting[:0]
-			for _, t := range waiting {
-				if t.end.After(now) {
-					later = append(later, t)
-				} else {
-					b.add([]played{t})
-				}
-			}
-			clear(waiting[len(later):])
-			waiting = later
-			if err := c.export(ctx, &b); err != nil && ctx.Err() == nil {
-				return err
+			return
+		case now = <-tick.C:
+		}
+		if now.Sub(next) > maxCatchUp {
+			next = now // the machine slept, or the server was away: what would have happened meanwhile did not
+		}
+		for ; next.Before(now); next = next.Add(gap) {
+			waiting = append(waiting, p.session(n, next)...)
+			n++
+		}
+		var b batch
+		later := waiting[:0]
+		for _, t := range waiting {
+			if t.end.After(now) {
+				later = append(later, t)
+			} else {
+				b.add([]played{t})
 			}
 		}
+		clear(waiting[len(later):])
+		waiting = later
+		if !b.opened {
+			continue
+		}
+		err := c.export(ctx, &b)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil && !failing:
+			o.Logger.Warn("the demo's traces are not taken; going on", "error", err)
+		case err == nil && failing:
+			o.Logger.Info("the demo's traces are taken again")
+		}
+		failing = err != nil
 	}
 }
 

@@ -4,14 +4,18 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/spf13/pflag"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
@@ -92,7 +96,10 @@ type show struct {
 func perform(t *testing.T, o Options) show {
 	t.Helper()
 	r, addr := serve(t)
-	o.Endpoint, o.Now, o.Truth = addr, now, filepath.Join(t.TempDir(), "truth.json")
+	o.Endpoint, o.Truth = addr, filepath.Join(t.TempDir(), "truth.json")
+	if o.Now.IsZero() {
+		o.Now = now
+	}
 	if err := Run(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
@@ -156,6 +163,96 @@ func TestEqualSeedsPlayEqualBytes(t *testing.T) {
 	}
 }
 
+// A server that already holds the story of an hour ago must not be sent its ids with other times.
+func TestPerformancesShareNoID(t *testing.T) {
+	t.Parallel()
+	seen := map[string]int{}
+	for i, o := range []Options{{Seed: 4, Days: 0.3}, {Seed: 4, Days: 0.3, Now: now.Add(time.Hour)}, {Seed: 0, Days: 0.3}} {
+		s := perform(t, o)
+		ids := map[string]bool{}
+		for _, sp := range s.spans {
+			ids["trace "+sp.TraceID().String()] = true
+			ids["span "+sp.SpanID().String()] = true
+			for _, key := range []string{"gen_ai.conversation.id", "gen_ai.response.id", "gen_ai.tool.call.id"} {
+				if id := get(sp, key); id != "" {
+					ids[key+" "+id] = true
+				}
+			}
+		}
+		if len(ids) < 300 {
+			t.Errorf("performance %d has %d ids", i, len(ids))
+		}
+		for id := range ids {
+			if other, twice := seen[id]; twice {
+				t.Fatalf("performances %d and %d share %s", other, i, id)
+			}
+			seen[id] = i
+		}
+	}
+}
+
+func TestAHistoryThatIsThereIsLeftOut(t *testing.T) {
+	t.Parallel()
+	for _, there := range []bool{false, true} {
+		r, addr := serve(t)
+		o := Options{Endpoint: addr, Days: 0.1, Now: now}
+		o.Played = func(_ context.Context, from, to time.Time) (bool, error) {
+			if !to.Equal(now) || !from.Equal(now.Add(-144*time.Minute)) {
+				t.Errorf("asked for %v to %v", from, to)
+			}
+			return there, nil
+		}
+		if err := Run(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+		if sent := len(r.traces) > 0; sent == there {
+			t.Errorf("there: %v, sent: %v", there, sent)
+		}
+	}
+	r, addr := serve(t)
+	o := Options{Endpoint: addr, Days: 0.1, Now: now}
+	o.Played = func(context.Context, time.Time, time.Time) (bool, error) { return false, context.Canceled }
+	if err := Run(t.Context(), o); err == nil || len(r.traces) > 0 {
+		t.Errorf("nobody knows what is there, and the performance ended with %v and %d requests", err, len(r.traces))
+	}
+}
+
+func TestFlagsAreTakenAsTheyAre(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		args, want string // want: what the error names, "" for none
+		seed       uint64
+		days       float64
+	}{
+		{"", "", 1, 3},
+		{"--seed 0", "", 0, 3},
+		{"--days 0 --forever", "", 1, 0},
+		{"--days 0", "--days", 1, 0},
+		{"--days 0.001", "--days", 1, 0.001},
+		{"--days -1", "--days", 1, -1},
+		{"--days 61", "--days", 1, 61},
+		{"--forever --speed 0", "--speed", 1, 3},
+		{"--forever --speed NaN", "--speed", 1, 3},
+		{"--forever --speed 1001", "--speed", 1, 3},
+		{"--endpoint=", "--endpoint", 1, 3},
+		{"--ca /nowhere.pem", "--ca", 1, 3},
+	} {
+		o := Default()
+		fs := pflag.NewFlagSet("demo", pflag.ContinueOnError)
+		o.Flags(fs)
+		if err := fs.Parse(strings.Fields(c.args)); err != nil {
+			t.Fatal(err)
+		}
+		err := o.complete()
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q: %v, want an error that names %q", c.args, err, c.want)
+		}
+		if o.Seed != c.seed || o.Days != c.days {
+			t.Errorf("%q became seed %d and %v days", c.args, o.Seed, o.Days)
+		}
+	}
+}
+
 // required lists what the conventions (1.41) want on each operation, beyond the name itself.
 var required = map[string][]string{
 	"chat":            {"gen_ai.request.model"},
@@ -168,7 +265,7 @@ var required = map[string][]string{
 
 func TestWhatIsSentIsValid(t *testing.T) {
 	t.Parallel()
-	s := perform(t, Options{Days: 3})
+	s := perform(t, Options{Seed: 1, Days: 3})
 	byID := map[pcommon.SpanID]ptrace.Span{}
 	roots := map[pcommon.TraceID]int{}
 	for _, sp := range s.spans {
@@ -264,7 +361,7 @@ func (s show) share(since time.Time, of, has func(ptrace.Span) bool) (before, af
 
 func TestTheStory(t *testing.T) {
 	t.Parallel()
-	s := perform(t, Options{Days: 3})
+	s := perform(t, Options{Seed: 1, Days: 3})
 	story := NewStory(now, 3)
 	answered := func(sp ptrace.Span) bool { return get(sp, "gen_ai.output.messages") != "" }
 	support := func(sp ptrace.Span) bool { return get(sp, "gen_ai.prompt.name") == supportPrompt && answered(sp) }
@@ -317,6 +414,74 @@ func TestTheStory(t *testing.T) {
 	}
 }
 
+// What a session is, and what goes wrong in them.
+func TestSessionsAndErrors(t *testing.T) {
+	t.Parallel()
+	s := perform(t, Options{Seed: 1, Days: 3})
+	type session struct{ traces, users map[string]bool }
+	sessions := map[string]session{}
+	failed, agents, models, providers, finishes := map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}
+	for _, sp := range s.spans {
+		if id := get(sp, "gen_ai.conversation.id"); id != "" {
+			if _, ok := sessions[id]; !ok {
+				sessions[id] = session{map[string]bool{}, map[string]bool{}}
+			}
+			sessions[id].traces[sp.TraceID().String()] = true
+			sessions[id].users[get(sp, "user.id")] = true
+		}
+		agents[get(sp, "gen_ai.agent.name")]++
+		models[get(sp, "gen_ai.request.model")]++
+		providers[get(sp, "gen_ai.provider.name")]++
+		finishes[get(sp, "gen_ai.response.finish_reasons")]++
+		kind := get(sp, "error.type")
+		if (kind != "") != (sp.Status().Code() == ptrace.StatusCodeError) {
+			t.Fatalf("%s has the error type %q and the status %v", sp.Name(), kind, sp.Status().Code())
+		}
+		if kind != "" {
+			failed[kind]++
+		}
+	}
+	several := 0
+	for id, one := range sessions {
+		if len(one.users) != 1 {
+			t.Fatalf("session %s has %d users", id, len(one.users))
+		}
+		if len(one.traces) > 1 {
+			several++
+		}
+	}
+	if n := len(sessions); n < 600 || several < n/3 {
+		t.Errorf("%d sessions, %d of them with several traces", n, several)
+	}
+	for _, c := range []struct {
+		what string
+		of   map[string]int
+		want []string
+	}{
+		{"errors", failed, []string{"timeout", "504", "429", "ToolError"}},
+		{"agents", agents, []string{"juniper", "moss", "planner", "sql-analyst"}},
+		{"providers", providers, []string{"openai", "anthropic", "mistral_ai", "gcp.gemini"}},
+		{"finish reasons", finishes, []string{`["stop"]`, `["tool_call"]`, `["content_filter"]`}},
+	} {
+		for _, name := range c.want {
+			if c.of[name] < 5 {
+				t.Errorf("%s: %d of %s, there are %v", c.what, c.of[name], name, c.of)
+			}
+		}
+	}
+	if len(models) < 7 {
+		t.Errorf("models: %v", models)
+	}
+	// Errors are the exception.
+	var n int
+	for _, f := range failed {
+		n += f
+	}
+	if share := float64(n) / float64(len(s.spans)); share < 0.005 || share > 0.06 {
+		t.Errorf("%.1f %% of the spans failed", 100*share)
+	}
+}
+
 func TestWaitsForAServerThatStarts(t *testing.T) {
 	t.Parallel()
 	r, addr := serve(t)
@@ -326,6 +491,94 @@ func TestWaitsForAServerThatStarts(t *testing.T) {
 	}
 	if len(r.traces) == 0 {
 		t.Error("nothing arrived")
+	}
+}
+
+// stage counts what is played live and refuses while refuse says so.
+type stage struct {
+	traces map[string]bool
+	sent   []time.Time // of the batches that were taken
+	refuse func() error
+}
+
+func (s *stage) export(_ context.Context, b *batch) error {
+	if s.refuse != nil {
+		if err := s.refuse(); err != nil {
+			return err
+		}
+	}
+	for _, rs := range b.traces.ResourceSpans().All() {
+		for _, ss := range rs.ScopeSpans().All() {
+			for _, sp := range ss.Spans().All() {
+				if sp.EndTimestamp().AsTime().After(time.Now()) {
+					return errors.New("a span of the future")
+				}
+				s.traces[sp.TraceID().String()] = true
+			}
+		}
+	}
+	s.sent = append(s.sent, time.Now())
+	*b = batch{}
+	return nil
+}
+
+// perform plays live on the stage for so long, on the test's own clock.
+func (s *stage) perform(t *testing.T, speed float64, long time.Duration, log *slog.Logger) {
+	t.Helper()
+	s.traces = map[string]bool{}
+	o := Default()
+	o.Speed, o.Days, o.Forever, o.Now, o.Logger = speed, 0, true, time.Now(), log
+	if err := o.complete(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), long)
+	defer cancel()
+	live(ctx, s, &player{seed: o.Seed, story: NewStory(o.Now, 0)}, &o)
+}
+
+func TestSpeed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var slow, fast stage
+		slow.perform(t, 1, time.Hour, nil)
+		fast.perform(t, 10, time.Hour, nil)
+		// Three sessions a minute, about two traces a session.
+		if n := len(slow.traces); n < 240 || n > 480 {
+			t.Errorf("%d traces in an hour", n)
+		}
+		if ratio := float64(len(fast.traces)) / float64(len(slow.traces)); ratio < 9 || ratio > 11 {
+			t.Errorf("%d traces at speed 10, %d at speed 1", len(fast.traces), len(slow.traces))
+		}
+	})
+}
+
+func TestLiveGoesOnWhenTracesAreNotTaken(t *testing.T) {
+	for name, refuse := range map[string]func() error{
+		"rejected": func() error { return errors.New("1 spans rejected") },
+		"away":     func() error { time.Sleep(retryFor); return status.Error(codes.Unavailable, "away") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				back := time.Now().Add(20 * time.Minute)
+				s := stage{refuse: func() error {
+					if time.Now().Before(back) {
+						return refuse()
+					}
+					return nil
+				}}
+				var log bytes.Buffer
+				s.perform(t, 1, time.Hour, slog.New(slog.NewTextHandler(&log, nil)))
+				if len(s.sent) == 0 || s.sent[0].Sub(back) > 2*time.Minute {
+					t.Errorf("taken again at %v, the server is back at %v", s.sent, back)
+				}
+				// What would have been played meanwhile is not made up for.
+				if n := len(s.traces); n < 150 || n > 330 {
+					t.Errorf("%d traces in the 40 minutes after", n)
+				}
+				if n := strings.Count(log.String(), "level=WARN"); n != 1 || !strings.Contains(log.String(), "taken again") {
+					t.Errorf("it said %q", log.String())
+				}
+			})
+		})
 	}
 }
 

@@ -1,6 +1,8 @@
 package demo
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -10,7 +12,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// player makes sessions. Session n of a seed and a start time is always the same.
+// player makes sessions. Session n of a seed and a start time is always the same; its ids are those of
+// the story's end too.
 type player struct {
 	seed  uint64
 	story Story
@@ -21,6 +24,7 @@ type player struct {
 type session struct {
 	*player
 	rng          *rand.Rand
+	ids          *rand.Rand // ids alone, which no other performance may use
 	number       int
 	now          time.Time
 	conversation string
@@ -31,7 +35,7 @@ type session struct {
 
 func (p *player) session(n int, start time.Time) []played {
 	rng := rand.New(rand.NewPCG(p.seed, uint64(n))) //nolint:gosec // a play, no secret
-	s := &session{player: p, rng: rng, number: n, now: start}
+	s := &session{player: p, rng: rng, ids: p.ids(n), number: n, now: start}
 	s.conversation = "conv_" + s.hex(12)
 	s.user = fmt.Sprintf("user-%04d", rng.IntN(900))
 	s.environment = "production"
@@ -52,6 +56,16 @@ func (p *player) session(n int, start time.Time) []played {
 	}
 }
 
+// ids is the source of a session's ids. A server keeps the first of two spans with one id, or both:
+// a story that is played again an hour later must not use those of the first.
+func (p *player) ids(n int) *rand.Rand {
+	var b []byte
+	b = binary.BigEndian.AppendUint64(b, p.seed)
+	b = binary.BigEndian.AppendUint64(b, uint64(p.story.End.UnixNano())) //nolint:gosec // any number will do
+	b = binary.BigEndian.AppendUint64(b, uint64(n))                      //nolint:gosec // never negative
+	return rand.New(rand.NewChaCha8(sha256.Sum256(b)))                   //nolint:gosec // a play, no secret
+}
+
 func (s *session) chance(share float64) bool { return s.rng.Float64() < share }
 
 // think is the pause before the user's next turn.
@@ -59,9 +73,10 @@ func (s *session) think() {
 	s.now = s.now.Add(8*time.Second + time.Duration(s.rng.IntN(40))*time.Second)
 }
 
-const supportService = "support-assistant"
+// SupportService is the service that most of the sessions are with.
+const SupportService = "support-assistant"
 
-// support answers from retrieved documents over one to three turns.
+// support answers from retrieved documents over one to four turns.
 func (s *session) support() []played {
 	a := pick(s.rng, supportAsks)
 	m := pick(s.rng, supportModels)
@@ -82,17 +97,17 @@ func (s *session) support() []played {
 }
 
 func (sc *scene) supportTurn(a ask, m model, history []message, turn int) []message {
-	root := sc.open(supportService, pcommon.SpanID{}, "POST /chat", ptrace.SpanKindServer)
+	root := sc.open(SupportService, pcommon.SpanID{}, "POST /chat", ptrace.SpanKindServer)
 	root.Attributes().PutStr("http.request.method", "POST")
 	root.Attributes().PutStr("http.route", "/chat")
 	root.Attributes().PutStr("user.id", sc.user)
-	agent := sc.agent(supportService, root.SpanID(), "juniper", m.provider)
+	agent := sc.agent(SupportService, root.SpanID(), "juniper", m.provider)
 	version, system := "v1", systemV1
 	if sc.now.After(sc.story.PromptV2) {
 		version, system = "v2", systemV2
 	}
 	document, fact := sc.retrieve(agent.SpanID(), a, history[len(history)-1].Parts[0].Content)
-	c := call{service: supportService, agent: "juniper", parent: agent.SpanID(), model: m,
+	c := call{service: SupportService, agent: "juniper", parent: agent.SpanID(), model: m,
 		system: system + "\n\nDocuments:\n" + document, input: history, prompt: supportPrompt, promptVersion: version}
 
 	status := int64(200)
@@ -149,7 +164,7 @@ func (sc *scene) supportAnswer(a ask, version, fact string, turn int) string {
 // retrieve embeds the question and finds three documents, the right one first. From StaleDocs on
 // that is mostly last year's page.
 func (sc *scene) retrieve(parent pcommon.SpanID, a ask, query string) (document, fact string) {
-	e := sc.open(supportService, parent, "embeddings text-embedding-3-small", ptrace.SpanKindClient)
+	e := sc.open(SupportService, parent, "embeddings text-embedding-3-small", ptrace.SpanKindClient)
 	m := sc.genai(e, "embeddings")
 	m.PutStr("gen_ai.provider.name", "openai")
 	m.PutStr("gen_ai.request.model", "text-embedding-3-small")
@@ -176,7 +191,7 @@ func (sc *scene) retrieve(parent pcommon.SpanID, a ask, query string) (document,
 	docs := []doc{{id, score(0.86), document, edition}}
 	other := policies[pick(sc.rng, supportAsks).policy]
 	docs = append(docs, doc{other.id, score(0.55), other.title + ". " + other.text, "2026"})
-	r := sc.open(supportService, parent, "retrieval help-center", ptrace.SpanKindClient)
+	r := sc.open(SupportService, parent, "retrieval help-center", ptrace.SpanKindClient)
 	m = sc.genai(r, "retrieval")
 	m.PutStr("gen_ai.data_source.id", "help-center")
 	m.PutStr("gen_ai.retrieval.query.text", query)
@@ -206,7 +221,7 @@ func (sc *scene) evaluate(s ptrace.Span, good bool) {
 	if !good && sc.chance(0.5) {
 		score, label = 0.2+0.3*sc.rng.Float64(), "outdated"
 	}
-	r := sc.event(supportService, "gen_ai.evaluation.result", s.SpanID())
+	r := sc.event(SupportService, "gen_ai.evaluation.result", s.SpanID())
 	r.Attributes().PutStr("gen_ai.evaluation.name", "relevance")
 	r.Attributes().PutDouble("gen_ai.evaluation.score.value", score)
 	r.Attributes().PutStr("gen_ai.evaluation.score.label", label)

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -52,12 +53,16 @@ type client struct {
 	traces, spans, records int
 }
 
-func dial(endpoint, key string) (*client, error) {
-	conn, err := grpc.NewClient("passthrough:///"+endpoint, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", endpoint, err)
+func dial(o *Options) (*client, error) {
+	creds := insecure.NewCredentials()
+	if o.TLS != nil {
+		creds = credentials.NewTLS(o.TLS)
 	}
-	return &client{conn: conn, key: key}, nil
+	conn, err := grpc.NewClient("passthrough:///"+o.Endpoint, grpc.WithTransportCredentials(creds))
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", o.Endpoint, err)
+	}
+	return &client{conn: conn, key: o.Key}, nil
 }
 
 func (c *client) close() { _ = c.conn.Close() } // nothing is in flight

@@ -64,8 +64,8 @@ type scene struct {
 func (s *session) scene(start time.Time) *scene {
 	sc := &scene{session: s, traces: ptrace.NewTraces(), logs: plog.NewLogs(), now: start,
 		spans: map[string]ptrace.SpanSlice{}, recs: map[string]plog.LogRecordSlice{}}
-	binary.BigEndian.PutUint64(sc.id[:8], s.rng.Uint64()|1)
-	binary.BigEndian.PutUint64(sc.id[8:], s.rng.Uint64())
+	binary.BigEndian.PutUint64(sc.id[:8], s.ids.Uint64()|1)
+	binary.BigEndian.PutUint64(sc.id[8:], s.ids.Uint64())
 	return sc
 }
 
@@ -95,7 +95,7 @@ func (sc *scene) open(service string, parent pcommon.SpanID, name string, kind p
 	}
 	s := list.AppendEmpty()
 	var id pcommon.SpanID
-	binary.BigEndian.PutUint64(id[:], sc.rng.Uint64()|1)
+	binary.BigEndian.PutUint64(id[:], sc.ids.Uint64()|1)
 	s.SetTraceID(sc.id)
 	s.SetSpanID(id)
 	s.SetParentSpanID(parent)
@@ -290,7 +290,7 @@ func (s *session) toolCall(name string, arguments any) part {
 func (s *session) hex(n int) string {
 	b := make([]byte, n)
 	for i := range b {
-		b[i] = "0123456789abcdef"[s.rng.IntN(16)]
+		b[i] = "0123456789abcdef"[s.ids.IntN(16)]
 	}
 	return string(b)
 }
