@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"log/slog"
 	"os"
 	"runtime"
 	"syscall"
@@ -61,7 +62,9 @@ func engineAlone(ctx context.Context, r *Round, o Options, requests *loadgen.Gen
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	eng, err := engine.Start(ctx, engine.Config{DataDir: dir})
+	eng, err := engine.Start(ctx, engine.Config{
+		DataDir: dir, Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
+	})
 	if err != nil {
 		return err
 	}
@@ -82,8 +85,8 @@ func engineAlone(ctx context.Context, r *Round, o Options, requests *loadgen.Gen
 	if err != nil {
 		return err
 	}
-	after, err := quiet(ctx, eng.PID())
-	if err != nil {
+	var after float64
+	if err := merged(ctx, eng.PID(), func() (err error) { after, err = cpuSeconds(eng.PID()); return err }); err != nil {
 		return err
 	}
 	r.EngineCPU = (after - before) / float64(spans) * 1e6
@@ -114,28 +117,6 @@ func insertReady(ctx context.Context, st *store.Store, o Options, requests *load
 		}
 	}
 	return spans, flush()
-}
-
-// quiet waits until the process uses next to no CPU and returns what it has used.
-func quiet(ctx context.Context, pid int) (float64, error) {
-	var last float64
-	for since := time.Now(); ; {
-		now, err := cpuSeconds(pid)
-		if err != nil {
-			return 0, err
-		}
-		if now-last > quietCPU {
-			last, since = now, time.Now()
-		}
-		if time.Since(since) > quietFor {
-			return now, nil
-		}
-		select {
-		case <-ctx.Done():
-			return 0, ctx.Err()
-		case <-time.After(pollEvery):
-		}
-	}
 }
 
 // selfCPU is the user and system time of this process, in seconds.

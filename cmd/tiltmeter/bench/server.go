@@ -9,11 +9,8 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -24,22 +21,26 @@ import (
 const (
 	startWithin  = time.Minute
 	settleWithin = 5 * time.Minute
-	pollEvery    = 200 * time.Millisecond
-	// The server is done when it has used less than quietCPU seconds in quietFor: nothing is merged any more.
-	quietFor = 3 * time.Second
-	quietCPU = 0.12
+	idleFor      = 5 * time.Second        // how long the idle server is looked at
+	pollEvery    = 200 * time.Millisecond // of /proc
+	askEvery     = time.Second            // of the server: an answer costs it some 10 ms
+	// mergeless is how long no merge thread must have run. The engine looks for parts to merge at
+	// least every second while there is something to do.
+	mergeless = 3 * time.Second
 )
 
 // server is a `serve` process that is measured.
 type server struct {
 	cmd        *exec.Cmd
+	exited     chan error // cmd.Wait's answer
+	engine     int        // process
 	http, grpc string
 	out        bytes.Buffer
 	client     http.Client
 }
 
 func launch(ctx context.Context, dir string) (*server, error) {
-	s := &server{client: http.Client{Timeout: 10 * time.Second}}
+	s := &server{client: http.Client{Timeout: 10 * time.Second}, exited: make(chan error, 1)}
 	addrs := make([]string, 3)
 	for i := range addrs {
 		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
@@ -62,13 +63,19 @@ func launch(ctx context.Context, dir string) (*server, error) {
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}
+	go func() { s.exited <- s.cmd.Wait() }()
 	ready, cancel := context.WithTimeout(ctx, startWithin)
 	defer cancel()
 	for {
 		if _, err = s.get(ready, "/readyz"); err == nil {
+			if s.engine, err = childOf(s.cmd.Process.Pid); err != nil {
+				return nil, errors.Join(err, s.stop())
+			}
 			return s, nil
 		}
 		select {
+		case err := <-s.exited:
+			return nil, errors.Join(fmt.Errorf("the server ended: %w", err), errors.New(s.out.String()))
 		case <-ready.Done():
 			return nil, errors.Join(fmt.Errorf("the server was not ready within %s: %w", startWithin, err), s.stop(), errors.New(s.out.String()))
 		case <-time.After(pollEvery):
@@ -80,7 +87,7 @@ func (s *server) stop() error {
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
-	return s.cmd.Wait()
+	return <-s.exited
 }
 
 func (s *server) get(ctx context.Context, path string) ([]byte, error) {
@@ -101,79 +108,121 @@ func (s *server) get(ctx context.Context, path string) ([]byte, error) {
 }
 
 // usage is what the server's processes have used so far.
-type usage struct {
-	goCPU, engineCPU float64 // seconds
-	mallocs          float64
-	peakRSS          int64 // bytes, both processes' own peaks added up
-}
+type usage struct{ goCPU, engineCPU float64 } // seconds
 
 func (u usage) cpu() float64 { return u.goCPU + u.engineCPU }
 
-func (s *server) usage(ctx context.Context) (u usage, err error) {
-	pid := s.cmd.Process.Pid
-	child, err := childOf(pid)
-	if err != nil {
-		return u, err
-	}
-	if u.goCPU, err = cpuSeconds(pid); err != nil {
-		return u, err
-	}
-	if u.engineCPU, err = cpuSeconds(child); err != nil {
-		return u, err
-	}
-	for _, p := range []int{pid, child} {
-		rss, err := peakRSS(p)
-		if err != nil {
-			return u, err
+func (s *server) usage() (u usage, err error) {
+	var err1, err2 error
+	u.goCPU, err1 = cpuSeconds(s.cmd.Process.Pid)
+	u.engineCPU, err2 = cpuSeconds(s.engine)
+	return u, errors.Join(err1, err2)
+}
+
+// resident is the memory of both processes.
+func (s *server) resident() (server, engine memory, err error) {
+	server, err1 := memoryOf(s.cmd.Process.Pid)
+	engine, err2 := memoryOf(s.engine)
+	return server, engine, errors.Join(err1, err2)
+}
+
+// watchMemory samples until the context ends and returns the most that both processes held at once.
+func (s *server) watchMemory(ctx context.Context) (most int64) {
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for {
+		if server, engine, err := s.resident(); err == nil {
+			most = max(most, server.now+engine.now)
 		}
-		u.peakRSS += rss
+		select {
+		case <-ctx.Done():
+			return most
+		case <-tick.C:
+		}
 	}
+}
+
+// allocations is how many objects the Go process has allocated.
+func (s *server) allocations(ctx context.Context) (n float64, err error) {
 	body, err := s.get(ctx, "/metrics")
 	if err != nil {
-		return u, err
+		return 0, err
 	}
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(bytes.NewReader(body))
 	if err != nil {
-		return u, err
+		return 0, err
 	}
 	for _, m := range families["go_memstats_mallocs_total"].GetMetric() {
-		u.mallocs += m.GetCounter().GetValue()
+		n += m.GetCounter().GetValue()
 	}
-	return u, nil
+	return n, nil
 }
 
-// settle waits until all spans are stored and the processes have gone quiet.
-func (s *server) settle(ctx context.Context, spans int64) error {
+// settle waits until all spans are stored and nothing is merged any more. It returns what had been
+// used when the last merge was seen at work: an idle server's use is not the spans'.
+func (s *server) settle(ctx context.Context, spans int64) (usage, error) {
 	ctx, cancel := context.WithTimeout(ctx, settleWithin)
 	defer cancel()
+	for {
+		stored, err := s.stored(ctx)
+		if err != nil {
+			return usage{}, err
+		}
+		if stored >= spans {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return usage{}, fmt.Errorf("%d of %d spans stored: %w", stored, spans, ctx.Err())
+		case <-time.After(askEvery):
+		}
+	}
+	var u usage
+	err := merged(ctx, s.engine, func() (err error) { u, err = s.usage(); return err })
+	return u, err
+}
+
+func (s *server) stored(ctx context.Context) (int64, error) {
+	body, err := s.get(ctx, "/v1/ingest/status")
+	if err != nil {
+		return 0, err
+	}
+	var st struct {
+		Stored string `json:"storedSpans"`
+	}
+	if err := json.Unmarshal(body, &st); err != nil {
+		return 0, err
+	}
+	n, err := strconv.ParseInt(st.Stored, 10, 64)
+	if st.Stored == "" { // 0 is left out
+		return 0, nil
+	}
+	return n, err
+}
+
+// merged returns when the engine's merge threads have done nothing for mergeless. It calls moved at
+// first and whenever they have done something.
+func merged(ctx context.Context, engine int, moved func() error) error {
 	var last float64
 	since := time.Now()
-	for {
-		var st struct {
-			Stored string `json:"storedSpans"`
-		}
-		body, err := s.get(ctx, "/v1/ingest/status")
-		if err == nil {
-			err = json.Unmarshal(body, &st)
-		}
+	for first := true; ; first = false {
+		now, err := mergeSeconds(engine)
 		if err != nil {
 			return err
 		}
-		u, err := s.usage(ctx)
-		if err != nil {
-			return err
+		if first || now != last {
+			last, since = now, time.Now()
+			if err := moved(); err != nil {
+				return err
+			}
 		}
-		stored, _ := strconv.ParseInt(st.Stored, 10, 64) // absent while it is 0
-		if u.cpu()-last > quietCPU || stored < spans {
-			last, since = u.cpu(), time.Now()
-		}
-		if time.Since(since) > quietFor {
+		if time.Since(since) > mergeless {
 			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%d of %d spans stored: %w", stored, spans, ctx.Err())
+			return fmt.Errorf("wait for merges to end: %w", ctx.Err())
 		case <-time.After(pollEvery):
 		}
 	}
@@ -192,57 +241,4 @@ func (s *server) diskBytes(ctx context.Context) (float64, error) {
 		return 0, err
 	}
 	return strconv.ParseFloat(st.BytesOnDisk, 64)
-}
-
-// childOf finds the engine: the only child of the server.
-func childOf(parent int) (int, error) {
-	stats, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil {
-		return 0, err
-	}
-	for _, path := range stats {
-		fields, err := statFields(path)
-		if err == nil && len(fields) > 1 && fields[1] == strconv.Itoa(parent) {
-			return strconv.Atoi(filepath.Base(filepath.Dir(path)))
-		}
-	}
-	return 0, errors.New("the server has no engine child; the benchmark reads /proc and needs Linux")
-}
-
-// statFields are the fields of /proc/PID/stat behind the command's name: state, parent, …
-func statFields(path string) ([]string, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	_, rest, _ := strings.Cut(string(b), ") ")
-	return strings.Fields(rest), nil
-}
-
-// ticksPerSecond is USER_HZ, which is 100 on every Linux that Go runs on.
-const ticksPerSecond = 100
-
-func cpuSeconds(pid int) (float64, error) {
-	fields, err := statFields(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
-	}
-	const user, system = 11, 12 // fields 14 and 15 of proc(5), counted from the state
-	u, err1 := strconv.ParseFloat(fields[user], 64)
-	k, err2 := strconv.ParseFloat(fields[system], 64)
-	return (u + k) / ticksPerSecond, errors.Join(err1, err2)
-}
-
-func peakRSS(pid int) (int64, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(b)) {
-		if v, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kib, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(v), "kB")), 10, 64)
-			return kib << 10, err
-		}
-	}
-	return 0, fmt.Errorf("process %d shows no VmHWM", pid)
 }
