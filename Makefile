@@ -16,8 +16,12 @@ SDK     := cmd/tiltmeter/testdata/node-openai/node_modules/.installed
 WEB     := web/node_modules/.installed
 PAGE    := web/dist/.built
 WEB_SRC := $(shell find web/src web/index.html web/public -type f 2>/dev/null) $(wildcard web/*.ts web/*.json)
-GO_SRC  := $(shell find cmd ingest store analyzers api proto genai alerts web -name '*.go' -not -path '*/node_modules/*' 2>/dev/null) \
-           $(shell find store/schema -name '*.sql' 2>/dev/null)
+# Whatever a package embeds lies in its folder, so that all of a folder counts.
+GO_SRC  := $(shell find cmd ingest store analyzers api proto genai alerts -type f -not -path '*/node_modules/*' -not -path '*/testdata/*' \
+             -not -name '*_test.go' 2>/dev/null) $(wildcard web/*.go)
+
+# The browser of the page's tests; TILTMETER_E2E_CHROMIUM names another. Looked for when it is needed: it may be installed before.
+CHROMIUM = $(or $(TILTMETER_E2E_CHROMIUM),$(firstword $(foreach b,chromium chromium-browser google-chrome google-chrome-stable,$(shell command -v $(b)))))
 
 .PHONY: help
 help: ## this list
@@ -65,7 +69,7 @@ test: build chromium $(SDK) ## every test: Go, the page's units, the page in a r
 	$(GO) test -timeout 20m ./...
 	$(NPM) --prefix web run --silent lint
 	$(NPM) --prefix web run --silent test
-	$(NPM) --prefix web run --silent e2e
+	TILTMETER_E2E_CHROMIUM='$(CHROMIUM)' $(NPM) --prefix web run --silent e2e
 
 .PHONY: test-race
 test-race: build $(SDK) ## the Go tests under the race detector
@@ -103,10 +107,11 @@ check: lint test test-race ## what a change must pass
 
 .PHONY: chromium
 chromium:
-	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-noto-color-emoji >/dev/null; \
-	  else echo "the browser tests need Chromium: install it (Debian: apt-get install chromium)" >&2; exit 1; fi; }
+	@[ -n '$(CHROMIUM)' ] || { \
+	  as_root=; [ "$$(id -u)" = 0 ] || as_root="sudo -n"; \
+	  if command -v apt-get >/dev/null && $$as_root true 2>/dev/null; then \
+	    $$as_root apt-get update -qq && $$as_root apt-get install -y -qq --no-install-recommends chromium fonts-noto-color-emoji >/dev/null; \
+	  else echo "the page's tests need Chromium or Chrome: install one, or set TILTMETER_E2E_CHROMIUM to its path" >&2; exit 1; fi; }
 
 .PHONY: clean
 clean: ## remove what was built (data/ stays)
