@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	natsserver "github.com/nats-io/nats-server/v2/server"
+	natsserver "github.com/nats-io/nats-server/v2/server" //nolint:depguard // what --nats-url points at must be somebody else's
 
 	"github.com/tiltmeter/tiltmeter/cmd/tiltmeter/loadgen"
 	"github.com/tiltmeter/tiltmeter/store"
@@ -235,6 +235,7 @@ func newOutside(t *testing.T) *outside {
 
 // args are the flags of a process that uses both, in the given role.
 func (o *outside) args(t *testing.T, roles string) []string {
+	t.Helper()
 	return []string{
 		"--data-dir", t.TempDir(), "--nats-url", o.nats.ClientURL(), "--clickhouse-dsn", o.dsn,
 		"--roles", roles, "--flush-every", "100ms",

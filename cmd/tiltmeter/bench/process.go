@@ -27,7 +27,7 @@ func childOf(parent int) (int, error) {
 	return 0, errors.New("the server has no engine child; the benchmark reads /proc and needs Linux")
 }
 
-// statFields are the fields of a stat file behind the command's name: state, parent, …
+// statFields are the fields of a stat file behind the command's name: state, parent and so on.
 func statFields(path string) ([]string, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {

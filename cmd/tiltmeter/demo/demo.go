@@ -293,12 +293,18 @@ const (
 
 func newTruth(seed uint64, s Story) *Truth {
 	return &Truth{Company: company, Seed: seed, Start: s.Start, End: s.End, Changes: []*Change{
-		{Name: changePrompt, Subject: "prompt support-answer", Since: s.PromptV2,
-			What: "version v2: answers lose greeting and closing and become bullet points"},
-		{Name: changeStale, Subject: "data source help-center", Since: s.StaleDocs,
-			What: "last year's policies are retrieved; answers repeat them and contradict the current facts"},
-		{Name: changeRefusal, Subject: "model " + analystModel.request, Since: s.Refusals,
-			What: "harmless questions about sales data are refused"},
+		{
+			Name: changePrompt, Subject: "prompt support-answer", Since: s.PromptV2,
+			What: "version v2: answers lose greeting and closing and become bullet points",
+		},
+		{
+			Name: changeStale, Subject: "data source help-center", Since: s.StaleDocs,
+			What: "last year's policies are retrieved; answers repeat them and contradict the current facts",
+		},
+		{
+			Name: changeRefusal, Subject: "model " + analystModel.request, Since: s.Refusals,
+			What: "harmless questions about sales data are refused",
+		},
 	}}
 }
 

@@ -107,8 +107,10 @@ func (sc *scene) supportTurn(a ask, m model, history []message, turn int) []mess
 		version, system = "v2", systemV2
 	}
 	document, fact := sc.retrieve(agent.SpanID(), a, history[len(history)-1].Parts[0].Content)
-	c := call{service: SupportService, agent: "juniper", parent: agent.SpanID(), model: m,
-		system: system + "\n\nDocuments:\n" + document, input: history, prompt: supportPrompt, promptVersion: version}
+	c := call{
+		service: SupportService, agent: "juniper", parent: agent.SpanID(), model: m,
+		system: system + "\n\nDocuments:\n" + document, input: history, prompt: supportPrompt, promptVersion: version,
+	}
 
 	status := int64(200)
 	switch {
@@ -245,8 +247,10 @@ func (s *session) coding() []played {
 		const service = "coding-agent"
 		agent := sc.agent(service, pcommon.SpanID{}, "moss", codingModel.provider)
 		history = append(history, text("user", request))
-		c := call{service: service, agent: "moss", parent: agent.SpanID(), model: codingModel, reasoning: true, prompt: "coding-agent", promptVersion: "7",
-			system: "You are Moss, the coding agent of Fernhill Outdoor. Read before you edit, run the tests before you answer."}
+		c := call{
+			service: service, agent: "moss", parent: agent.SpanID(), model: codingModel, reasoning: true, prompt: "coding-agent", promptVersion: "7",
+			system: "You are Moss, the coding agent of Fernhill Outdoor. Read before you edit, run the tests before you answer.",
+		}
 		for _, step := range []struct {
 			say, tool string
 			args      any
@@ -292,16 +296,20 @@ func (s *session) analysis() []played {
 		sc.genai(flow, "invoke_workflow").PutStr("gen_ai.workflow.name", "sales-analysis")
 
 		planner := sc.agent(service, flow.SpanID(), "planner", plannerModel.provider)
-		plan := call{service: service, agent: "planner", parent: planner.SpanID(), model: plannerModel, input: []message{text("user", question)},
-			system: "Plan which tables answer the question of a Fernhill colleague. Answer with numbered steps."}
+		plan := call{
+			service: service, agent: "planner", parent: planner.SpanID(), model: plannerModel, input: []message{text("user", question)},
+			system: "Plan which tables answer the question of a Fernhill colleague. Answer with numbered steps.",
+		}
 		plan.output = text("assistant", "1. Query the warehouse for: "+question+"\n2. Check the row count.\n3. Summarise in two sentences.")
 		plan.output.Finish = "stop"
 		sc.chat(plan)
 		sc.done(planner)
 
 		writer := sc.agent(service, flow.SpanID(), "sql-analyst", analystModel.provider)
-		c := call{service: service, agent: "sql-analyst", parent: writer.SpanID(), model: analystModel, noStream: true, prompt: "sql-analyst", promptVersion: "4",
-			system: "You answer questions on Fernhill's sales data. Write ClickHouse SQL, run it with run_query, then answer from the rows."}
+		c := call{
+			service: service, agent: "sql-analyst", parent: writer.SpanID(), model: analystModel, noStream: true, prompt: "sql-analyst", promptVersion: "4",
+			system: "You answer questions on Fernhill's sales data. Write ClickHouse SQL, run it with run_query, then answer from the rows.",
+		}
 		c.input = []message{text("user", question), text("assistant", plan.output.Parts[0].Content), text("user", "Carry the plan out.")}
 		sc.answerStudy(st, c, writer.SpanID())
 		sc.done(writer)

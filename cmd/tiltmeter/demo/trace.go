@@ -62,8 +62,10 @@ type scene struct {
 }
 
 func (s *session) scene(start time.Time) *scene {
-	sc := &scene{session: s, traces: ptrace.NewTraces(), logs: plog.NewLogs(), now: start,
-		spans: map[string]ptrace.SpanSlice{}, recs: map[string]plog.LogRecordSlice{}}
+	sc := &scene{
+		session: s, traces: ptrace.NewTraces(), logs: plog.NewLogs(), now: start,
+		spans: map[string]ptrace.SpanSlice{}, recs: map[string]plog.LogRecordSlice{},
+	}
 	binary.BigEndian.PutUint64(sc.id[:8], s.ids.Uint64()|1)
 	binary.BigEndian.PutUint64(sc.id[8:], s.ids.Uint64())
 	return sc

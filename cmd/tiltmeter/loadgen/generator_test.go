@@ -140,7 +140,7 @@ func TestPayloadsDoNotShareBytes(t *testing.T) {
 	}
 	ids := map[pcommon.SpanID]bool{}
 	texts := map[string]bool{}
-	for seq := uint64(0); seq < 200; seq++ {
+	for seq := range uint64(200) {
 		p := g.make(seq, base)
 		eachSpan(decode(t, p.bytes), func(s ptrace.Span) {
 			if ids[s.SpanID()] {

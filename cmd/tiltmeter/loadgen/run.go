@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -211,7 +210,7 @@ func (r *run) request(ctx context.Context, s sender, p *payload, due time.Time, 
 	if a.rejected > 0 {
 		// Which spans were refused is not said: the request cannot be checked span by span.
 		t.rejected += a.rejected
-		t.errors[fmt.Sprintf("rejected: %s", a.message)]++
+		t.errors["rejected: "+a.message]++
 		return nil
 	}
 	if err := r.note(Acked, p); err != nil {

@@ -56,8 +56,10 @@ func (n stallingNetwork) send(ctx context.Context, _ *payload, _ func()) (answer
 // and wait 1 s each on average: a fifth of all. A generator that omits them would see one slow request.
 func TestLatencyCountsFromWhenARequestWasDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := Options{Endpoint: "x", Duration: 10 * time.Second, Rate: 1000, Batch: 10, Seed: 1, Connections: 1,
-			Concurrency: 1, Timeout: time.Minute, RetryFor: time.Minute, Compression: compressionNone}
+		o := Options{
+			Endpoint: "x", Duration: 10 * time.Second, Rate: 1000, Batch: 10, Seed: 1, Connections: 1,
+			Concurrency: 1, Timeout: time.Minute, RetryFor: time.Minute, Compression: compressionNone,
+		}
 		if err := o.validate(); err != nil {
 			t.Fatal(err)
 		}
@@ -144,8 +146,10 @@ func serve(t *testing.T, fail func(n int) error) (*receiver, string) {
 }
 
 func options(endpoint string) Options {
-	return Options{Endpoint: endpoint, Spans: 1050, Batch: 100, Seed: 5, Connections: 2, Compression: compressionNone,
-		Timeout: 10 * time.Second, RetryFor: 10 * time.Second}
+	return Options{
+		Endpoint: endpoint, Spans: 1050, Batch: 100, Seed: 5, Connections: 2, Compression: compressionNone,
+		Timeout: 10 * time.Second, RetryFor: 10 * time.Second,
+	}
 }
 
 func (r *receiver) check(t *testing.T, spans, times int) {

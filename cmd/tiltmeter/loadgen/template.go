@@ -115,7 +115,7 @@ func (c *chunk) attrStr(field protowire.Number, key, s string) {
 	c.attr(field, key, &v)
 }
 
-func (c *chunk) attrInt(field protowire.Number, key string, n int) {
+func (c *chunk) attrInt(field protowire.Number, key string, n int) { //nolint:unparam // as its siblings
 	var v chunk
 	v.varint(3, uint64(n))
 	c.attr(field, key, &v)
@@ -148,7 +148,7 @@ func (c *chunk) fail(what string) {
 }
 
 // attrChunk sends a string whose content has patches.
-func (c *chunk) attrChunk(field protowire.Number, key string, content *chunk) {
+func (c *chunk) attrChunk(field protowire.Number, key string, content *chunk) { //nolint:unparam // as its siblings
 	var v chunk
 	v.msg(1, content)
 	c.attr(field, key, &v)

@@ -46,7 +46,7 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	type object = map[string]any
-	number := func(n int) string { return strconv.Itoa(n) } // proto3 JSON sends 64-bit numbers as text
+	number := strconv.Itoa // proto3 JSON sends 64-bit numbers as text
 	var out object
 	switch path := r.URL.Path; {
 	case path == "/v1/projects":
