@@ -18,6 +18,7 @@ type turn struct {
 	documents []genai.Document
 	agent     string
 	model     string
+	history   bool // said before this trace: when is not known
 }
 
 // thread is the model calls that share one agent: the nearest agent span above them, or none.
@@ -188,9 +189,10 @@ type sighting struct {
 }
 
 // history is the system instructions, the input and the answer of one call, each attributed to the
-// first call of the thread that held it.
+// first call of the thread that held it. What was said before the trace has no time.
 func (t *tree) history(call *genai.Span, th thread) []turn {
 	first := firstSightings(th.calls, call)
+	before := t.past(call)
 	var turns []turn
 	add := func(m genai.Message, at sighting) {
 		one := turn{spanID: at.span.SpanID, message: m, time: at.span.Start, agent: t.agentName(at.span)}
@@ -203,8 +205,11 @@ func (t *tree) history(call *genai.Span, th thread) []turn {
 		m := genai.Message{Role: genai.RoleSystem, Parts: call.System}
 		add(m, cmp.Or(first[messageKey(m)], sighting{span: call}))
 	}
-	for _, m := range call.Input {
+	for i, m := range call.Input {
 		add(m, cmp.Or(first[messageKey(m)], sighting{span: call}))
+		if one := &turns[len(turns)-1]; before[i] {
+			one.history, one.time, one.model = true, time.Time{}, ""
+		}
 	}
 	for _, m := range call.Output {
 		add(m, sighting{span: call, answer: true})
@@ -277,7 +282,7 @@ func (t *tree) placeToolResults(turns []turn, th thread) []turn {
 	for _, one := range turns {
 		if id := soleResult(one.message); id != "" {
 			if s := tools[id]; s != nil {
-				one.spanID, one.time = s.SpanID, s.End
+				one.spanID, one.time, one.history = s.SpanID, s.End, false
 			}
 			if _, ok := results[id]; !ok {
 				results[id] = one
@@ -358,7 +363,7 @@ func (t *tree) placeDocuments(turns []turn, th thread) {
 		at := len(turns) - 1
 		for i, one := range turns {
 			by := t.byID[one.spanID]
-			if one.message.Role == genai.RoleAssistant && by != nil && isModelCall(by) && !by.Start.Before(s.End) {
+			if !one.history && one.message.Role == genai.RoleAssistant && by != nil && isModelCall(by) && !by.Start.Before(s.End) {
 				at = i
 				break
 			}

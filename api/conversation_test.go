@@ -70,7 +70,7 @@ func result(id, r string) genai.Message {
 	return genai.Message{Role: genai.RoleTool, Parts: []genai.Part{{Type: genai.PartToolCallResponse, ID: id, Response: genai.JSON(r)}}}
 }
 
-// tell writes turns as "span role text [documents] @agent", one a line.
+// tell writes turns as "span role text [documents] @agent", one a line, with "before" where history is set.
 func tell(c conversation) []string {
 	var lines []string
 	for _, t := range c.turns {
@@ -91,6 +91,12 @@ func tell(c conversation) []string {
 		}
 		if t.agent != "" {
 			line += " @" + t.agent
+		}
+		if t.history {
+			line = "before " + line
+		}
+		if t.history != t.time.IsZero() {
+			line += " at " + t.time.String()
 		}
 		lines = append(lines, line)
 	}
@@ -228,6 +234,79 @@ func TestConversation(t *testing.T) {
 			},
 			want:    []string{"1 user: a @boss", "1 assistant: b @boss"},
 			threads: []byte{1},
+		},
+		"turns of earlier traces are history": {
+			spans: []genai.Span{
+				with(sp(1, 0, chat, 0, 1), system("s"), in(user("a"), assistant("b"), user("c"), assistant("d"), user("e")), out(calls("x"))),
+				with(sp(2, 0, tool, 1, 2), toolRun("x", "1")),
+				with(sp(3, 0, chat, 3, 4), system("s"),
+					in(user("a"), assistant("b"), user("c"), assistant("d"), user("e"), calls("x"), result("x", "1")), out(assistant("f"))),
+			},
+			want: []string{"1 system: s", "before 1 user: a", "before 1 assistant: b", "before 1 user: c", "before 1 assistant: d",
+				"1 user: e", "1 assistant: call x", "2 tool: x=1", "3 assistant: f"},
+			threads: []byte{3},
+		},
+		"instructions at the head of the input are of this trace, later ones are not": {
+			spans: []genai.Span{with(sp(1, 0, chat, 0, 1),
+				in(say(genai.RoleSystem, "s"), user("a"), assistant("b"), say(genai.RoleSystem, "t"), user("c"), assistant("d"), user("e")), out(assistant("f")))},
+			want: []string{"1 system: s", "before 1 user: a", "before 1 assistant: b", "before 1 system: t", "before 1 user: c",
+				"before 1 assistant: d", "1 user: e", "1 assistant: f"},
+			threads: []byte{1},
+		},
+		"the same words said again are not history": {
+			spans: []genai.Span{
+				with(sp(1, 0, chat, 0, 1), in(user("yes"), assistant("ok"), user("yes")), out(assistant("ok"))),
+				with(sp(2, 0, chat, 2, 3), in(user("yes"), assistant("ok"), user("yes"), assistant("ok"), user("yes")), out(assistant("ok"))),
+			},
+			want:    []string{"before 1 user: yes", "before 1 assistant: ok", "1 user: yes", "1 assistant: ok", "1 user: yes", "2 assistant: ok"},
+			threads: []byte{2},
+		},
+		"history that was cut at its beginning": {
+			spans: []genai.Span{
+				with(sp(1, 0, chat, 0, 1), in(user("a"), assistant("b"), user("c"), assistant("d"), user("e")), out(assistant("f"))),
+				with(sp(2, 0, chat, 2, 3), in(user("c"), assistant("d"), user("e"), assistant("f"), user("g")), out(assistant("h"))),
+			},
+			want:  []string{"before 1 user: c", "before 1 assistant: d", "1 user: e", "1 assistant: f", "2 user: g", "2 assistant: h"},
+			focus: 2, threads: []byte{2},
+		},
+		"a hand-off shows the second agent what was said in this trace": {
+			spans: []genai.Span{
+				with(sp(1, 0, invoke, 0, 4), agent("one")),
+				with(sp(2, 1, chat, 0, 1), in(user("a"), assistant("b"), user("c")), out(calls("x"))),
+				with(sp(3, 0, invoke, 4, 9), agent("two")),
+				with(sp(4, 3, chat, 5, 6), in(user("a"), assistant("b"), user("c"), calls("x"), result("x", "1")), out(assistant("d"))),
+			},
+			want: []string{"before 4 user: a @two", "before 4 assistant: b @two", "4 user: c @two", "4 assistant: call x @two",
+				"4 tool: x=1 @two", "4 assistant: d @two"},
+			threads: []byte{4, 2},
+		},
+		"a guard that looks at the new message first": {
+			spans: []genai.Span{
+				with(sp(1, 0, chat, 0, 1), in(user("is this safe: c")), out(assistant("yes"))),
+				with(sp(2, 0, chat, 1, 2), in(user("a"), assistant("b"), user("c")), out(assistant("d"))),
+			},
+			want:    []string{"before 2 user: a", "before 2 assistant: b", "2 user: c", "2 assistant: d"},
+			threads: []byte{2},
+		},
+		"a tool's result that begins the trace is new, its call is not": {
+			spans: []genai.Span{
+				with(sp(1, 0, chat, 0, 1), in(user("a"), calls("x"), result("x", "1")), out(assistant("b"))),
+			},
+			want:    []string{"before 1 user: a", "before 1 assistant: call x", "1 tool: x=1", "1 assistant: b"},
+			threads: []byte{1},
+		},
+		"an answer that the caller began": {
+			spans:   []genai.Span{with(sp(1, 0, chat, 0, 1), in(user("a"), assistant("b"), user("c"), assistant("{")), out(assistant("}")))},
+			want:    []string{"before 1 user: a", "before 1 assistant: b", "1 user: c", "1 assistant: {", "1 assistant: }"},
+			threads: []byte{1},
+		},
+		"an earlier answer cannot have used the documents": {
+			spans: []genai.Span{
+				with(sp(1, 0, retrieve, 0, 1), docs("d1")),
+				with(sp(2, 0, chat, 1, 2), in(user("a"), assistant("b"), user("c")), out(assistant("d"))),
+			},
+			want:    []string{"before 2 user: a", "before 2 assistant: b", "2 user: c", "2 assistant: d [d1]"},
+			threads: []byte{2},
 		},
 		"parents in a ring": {
 			spans: []genai.Span{

@@ -328,7 +328,7 @@ func conversationProto(c conversation, truncated bool) *pb.GetConversationRespon
 		Turns: each(c.turns, func(t *turn) *pb.Turn {
 			return &pb.Turn{
 				SpanId: t.spanID.String(), Message: messageProto(&t.message), Time: timestamp(t.time),
-				Documents: each(t.documents, documentProto), Agent: validText(t.agent), Model: validText(t.model),
+				Documents: each(t.documents, documentProto), Agent: validText(t.agent), Model: validText(t.model), History: t.history,
 			}
 		}),
 		Threads: each(c.threads, func(t *thread) *pb.Thread {

@@ -710,11 +710,19 @@ export interface components {
             agent?: string;
             /** @description retrieved before this turn */
             documents?: components["schemas"]["Document"][];
+            /**
+             * @description Said before this trace: the input of the first call that shows it holds it in front of what was
+             *     new then, which is the user and tool messages at its end, and no call of this trace answered it.
+             */
+            history?: boolean;
             message?: components["schemas"]["Message"];
             model?: string;
             /** @description the span that this turn was first seen on */
             spanId?: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description unset for history
+             */
             time?: string;
         };
         /** @description Token counts. An unset count is unknown, which is not zero. */

@@ -1285,13 +1285,16 @@ func (x *Thread) GetMessages() int32 {
 }
 
 type Turn struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	SpanId        string                 `protobuf:"bytes,1,opt,name=span_id,json=spanId,proto3" json:"span_id,omitempty"` // the span that this turn was first seen on
-	Message       *Message               `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
-	Time          *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=time,proto3" json:"time,omitempty"`
-	Documents     []*Document            `protobuf:"bytes,4,rep,name=documents,proto3" json:"documents,omitempty"` // retrieved before this turn
-	Agent         string                 `protobuf:"bytes,5,opt,name=agent,proto3" json:"agent,omitempty"`
-	Model         string                 `protobuf:"bytes,6,opt,name=model,proto3" json:"model,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	SpanId    string                 `protobuf:"bytes,1,opt,name=span_id,json=spanId,proto3" json:"span_id,omitempty"` // the span that this turn was first seen on
+	Message   *Message               `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	Time      *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=time,proto3" json:"time,omitempty"`           // unset for history
+	Documents []*Document            `protobuf:"bytes,4,rep,name=documents,proto3" json:"documents,omitempty"` // retrieved before this turn
+	Agent     string                 `protobuf:"bytes,5,opt,name=agent,proto3" json:"agent,omitempty"`
+	Model     string                 `protobuf:"bytes,6,opt,name=model,proto3" json:"model,omitempty"`
+	// Said before this trace: the input of the first call that shows it holds it in front of what was
+	// new then, which is the user and tool messages at its end, and no call of this trace answered it.
+	History       bool `protobuf:"varint,7,opt,name=history,proto3" json:"history,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1366,6 +1369,13 @@ func (x *Turn) GetModel() string {
 		return x.Model
 	}
 	return ""
+}
+
+func (x *Turn) GetHistory() bool {
+	if x != nil {
+		return x.History
+	}
+	return false
 }
 
 type GetSpanRequest struct {
@@ -1951,14 +1961,15 @@ const file_tiltmeter_v1_traces_proto_rawDesc = "" +
 	"\x05model\x18\x04 \x01(\tR\x05model\x12\x1f\n" +
 	"\vmodel_calls\x18\x05 \x01(\x05R\n" +
 	"modelCalls\x12\x1a\n" +
-	"\bmessages\x18\x06 \x01(\x05R\bmessages\"\xe2\x01\n" +
+	"\bmessages\x18\x06 \x01(\x05R\bmessages\"\xfc\x01\n" +
 	"\x04Turn\x12\x17\n" +
 	"\aspan_id\x18\x01 \x01(\tR\x06spanId\x12/\n" +
 	"\amessage\x18\x02 \x01(\v2\x15.tiltmeter.v1.MessageR\amessage\x12.\n" +
 	"\x04time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x124\n" +
 	"\tdocuments\x18\x04 \x03(\v2\x16.tiltmeter.v1.DocumentR\tdocuments\x12\x14\n" +
 	"\x05agent\x18\x05 \x01(\tR\x05agent\x12\x14\n" +
-	"\x05model\x18\x06 \x01(\tR\x05model\"^\n" +
+	"\x05model\x18\x06 \x01(\tR\x05model\x12\x18\n" +
+	"\ahistory\x18\a \x01(\bR\ahistory\"^\n" +
 	"\x0eGetSpanRequest\x12\x18\n" +
 	"\aproject\x18\x01 \x01(\tR\aproject\x12\x19\n" +
 	"\btrace_id\x18\x02 \x01(\tR\atraceId\x12\x17\n" +
