@@ -117,17 +117,16 @@ func (a *answers) SearchContents(_ context.Context, q store.SearchQuery) (store.
 	return a.search, a.err
 }
 
-func (a *answers) RecentTraces(_ context.Context, project string, since time.Time, limit int, _ store.Filter) ([]store.TraceSummary, error) {
+func (a *answers) RecentTraces(_ context.Context, _ string, after store.Arrival, _ int, _ store.Filter) (page store.RecentPage, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.looks++
-	var out []store.TraceSummary
 	for _, t := range a.recent {
-		if t.InsertedAt.After(since) && len(out) < limit {
-			out = append(out, t)
+		if t.InsertedAt.After(after.Time) {
+			page.Traces = append(page.Traces, t)
 		}
 	}
-	return out, a.err
+	return page, a.err
 }
 
 func (a *answers) Projects(context.Context) ([]store.Project, error)          { return a.projects, a.err }

@@ -122,3 +122,39 @@ func walkPages(t *testing.T, client pb.TraceServiceClient) (all []*pb.TraceSumma
 	t.Fatal("the pages do not end")
 	return nil
 }
+
+// TestTailOfOneLargeInsert: a batch is stored at one time, and holds more traces than one statement of the tail returns.
+func TestTailOfOneLargeInsert(t *testing.T) {
+	t.Parallel()
+	db := storetest.Store(t)
+	r := start(t, func(_ *api.Config, d *api.Deps, _ *auth.Options) { d.Store = db })
+	tail, err := pb.NewTraceServiceClient(r.dial(t)).TailTraces(t.Context(), &pb.TailTracesRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tail.Header(); err != nil {
+		t.Fatal(err)
+	}
+	const traces = 1203
+	batch := db.NewBatch()
+	for n := range traces {
+		s := supportTrace(0, time.Now())[0]
+		s.TraceID = genai.TraceID{0: 7, 14: byte(n >> 8), 15: byte(n)}
+		batch.AddSpan(&s)
+	}
+	if err := db.Insert(t.Context(), batch, "token-1"); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for told := int64(0); told < traces; {
+		got, err := tail.Recv()
+		if err != nil {
+			t.Fatalf("after %d of %d: %v", told, traces, err)
+		}
+		if seen[got.GetTrace().GetTraceId()] {
+			t.Errorf("%s came twice", got.GetTrace().GetTraceId())
+		}
+		seen[got.GetTrace().GetTraceId()] = true
+		told += 1 + got.GetSkipped()
+	}
+}

@@ -23,7 +23,7 @@ const (
 	tailOverlap = 5 * time.Second
 	// tailResume is how far back a tail can be taken up again; what is older is for the list.
 	tailResume = 10 * time.Minute
-	// tailBatch is the most traces of one statement; when it is full, the next one follows at once.
+	// tailBatch is the most traces of one statement; when there are more, the next one follows at once.
 	tailBatch = 500
 )
 
@@ -243,14 +243,21 @@ func (h *tailHub) poll(ctx context.Context, p *tailPoll, from time.Time) {
 func (h *tailHub) look(ctx context.Context, p *tailPoll, mark time.Time, seen map[genai.TraceID]time.Time) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, h.limits.RequestTime)
 	defer cancel()
-	since := mark.Add(-tailOverlap)
+	after := store.Arrival{Time: mark.Add(-tailOverlap)}
 	next := mark
+	defer func() {
+		for id, at := range seen {
+			if at.Before(next.Add(-2 * tailOverlap)) {
+				delete(seen, id)
+			}
+		}
+	}()
 	for {
-		traces, err := h.store.RecentTraces(ctx, p.project, since, tailBatch, p.filter)
+		page, err := h.store.RecentTraces(ctx, p.project, after, tailBatch, p.filter)
 		if err != nil {
 			return next, err
 		}
-		for _, t := range traces {
+		for _, t := range page.Traces {
 			if t.InsertedAt.After(next) {
 				next = t.InsertedAt
 			}
@@ -259,18 +266,10 @@ func (h *tailHub) look(ctx context.Context, p *tailPoll, mark time.Time, seen ma
 				h.hand(p, t)
 			}
 		}
-		full := len(traces) == tailBatch
 		// Within one look the next batch begins where this one ended, and the overlap is read once.
-		if full && traces[len(traces)-1].InsertedAt.After(since) {
-			since = traces[len(traces)-1].InsertedAt
-			continue
+		if after = page.Next; after.IsZero() {
+			return next, nil
 		}
-		for id, at := range seen {
-			if at.Before(next.Add(-2 * tailOverlap)) {
-				delete(seen, id)
-			}
-		}
-		return next, nil
 	}
 }
 

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -10,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/tiltmeter/tiltmeter/api/auth"
 	"github.com/tiltmeter/tiltmeter/genai"
@@ -31,18 +33,32 @@ type arrivals struct {
 	err   error
 }
 
-func (a *arrivals) RecentTraces(_ context.Context, _ string, since time.Time, limit int, _ store.Filter) ([]store.TraceSummary, error) {
+func (a *arrivals) RecentTraces(_ context.Context, _ string, after store.Arrival, limit int, _ store.Filter) (page store.RecentPage, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.looks++
-	var out []store.TraceSummary
+	place := func(x, y store.Arrival) int {
+		return cmp.Or(x.Time.Compare(y.Time), bytes.Compare(x.TraceID[:], y.TraceID[:]))
+	}
+	latest := map[genai.TraceID]store.TraceSummary{}
 	for _, r := range a.rows {
-		if r.InsertedAt.After(since) {
-			out = append(out, r)
+		if r.InsertedAt.After(latest[r.TraceID].InsertedAt) {
+			latest[r.TraceID] = r
 		}
 	}
-	slices.SortStableFunc(out, func(x, y store.TraceSummary) int { return x.InsertedAt.Compare(y.InsertedAt) })
-	return out[:min(limit, len(out))], a.err
+	for _, r := range latest {
+		if place(store.Arrival{Time: r.InsertedAt, TraceID: r.TraceID}, after) > 0 {
+			page.Traces = append(page.Traces, r)
+		}
+	}
+	slices.SortFunc(page.Traces, func(x, y store.TraceSummary) int {
+		return place(store.Arrival{Time: x.InsertedAt, TraceID: x.TraceID}, store.Arrival{Time: y.InsertedAt, TraceID: y.TraceID})
+	})
+	if len(page.Traces) >= limit {
+		page.Traces = page.Traces[:limit]
+		page.Next = store.Arrival{Time: page.Traces[limit-1].InsertedAt, TraceID: page.Traces[limit-1].TraceID}
+	}
+	return page, a.err
 }
 
 func (a *arrivals) add(id byte, at time.Time) {
@@ -125,7 +141,7 @@ func TestTailSharesOneLook(t *testing.T) {
 		a.add(2, time.Now()) // a further span of it
 		pass(2 * time.Second)
 		for name, r := range map[string]*reader{"first": first, "second": second} {
-			if diff := cmp.Diff([]byte{2, 3, 2}, r.got()); diff != "" {
+			if diff := gocmp.Diff([]byte{2, 2, 3}, r.got()); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", name, diff)
 			}
 		}
@@ -155,7 +171,7 @@ func TestTailSeesLateBlocks(t *testing.T) {
 		pass(2 * time.Second)
 		a.add(2, made) // becomes readable three seconds after it was made
 		pass(20 * time.Second)
-		if diff := cmp.Diff([]byte{1, 2}, r.got()); diff != "" {
+		if diff := gocmp.Diff([]byte{1, 2}, r.got()); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -175,6 +191,30 @@ func TestTailSkipsForSlowReaders(t *testing.T) {
 	if items := r.take(); len(items) != 1 || items[0].skipped != 0 {
 		t.Errorf("later: got %+v", items)
 	}
+}
+
+// TestTailSaysWhatItLeavesOut: one insert holds more traces than a statement returns and than a reader's
+// buffer takes. What does not reach the reader is counted in the stream.
+func TestTailSaysWhatItLeavesOut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := &arrivals{}
+		h := testHub(a, Limits{})
+		r := follow(t.Context(), h, time.Time{})
+		pass(time.Second)
+		const traces = 3*tailBatch + 1
+		a.mu.Lock()
+		for i := range traces {
+			a.rows = append(a.rows, store.TraceSummary{TraceID: genai.TraceID{0: 1, 14: byte(i >> 8), 15: byte(i)}, InsertedAt: time.Now()})
+		}
+		a.mu.Unlock()
+		pass(2 * time.Second)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if got := int64(len(r.ids)) + r.skipped; got != traces || len(r.ids) < h.limits.TailBuffer {
+			t.Errorf("%d traces sent and %d said to be left out, of %d", len(r.ids), r.skipped, traces)
+		}
+	})
 }
 
 func TestTailResumes(t *testing.T) {
@@ -205,7 +245,7 @@ func TestTailResumes(t *testing.T) {
 		if len(got) > 0 && got[0] == 1 {
 			got = got[1:] // the one it left at may come again
 		}
-		if diff := cmp.Diff([]byte{2, 3, 4}, got); diff != "" {
+		if diff := gocmp.Diff([]byte{2, 3, 4}, got); diff != "" {
 			t.Error(diff)
 		}
 		old := follow(t.Context(), h, time.Now().Add(-24*time.Hour))
@@ -243,7 +283,7 @@ func TestTailBounds(t *testing.T) {
 		a.mu.Unlock()
 		a.add(1, time.Now())
 		pass(2 * time.Second)
-		if diff := cmp.Diff([]byte{1}, first.got()); diff != "" {
+		if diff := gocmp.Diff([]byte{1}, first.got()); diff != "" {
 			t.Errorf("after the engine came back:\n%s", diff)
 		}
 		wrong := follow(t.Context(), h, time.Time{}, "nonsense")

@@ -26,7 +26,7 @@ type Store interface {
 	SpansWithContent(ctx context.Context, project string, trace genai.TraceID, limit int) ([]genai.Span, error)
 	RawSpan(ctx context.Context, project string, trace genai.TraceID, id genai.SpanID) (*store.RawSpan, error)
 	SearchContents(context.Context, store.SearchQuery) (store.SearchPage, error)
-	RecentTraces(ctx context.Context, project string, since time.Time, limit int, f store.Filter) ([]store.TraceSummary, error)
+	RecentTraces(ctx context.Context, project string, after store.Arrival, limit int, f store.Filter) (store.RecentPage, error)
 	Projects(context.Context) ([]store.Project, error)
 	Counts(ctx context.Context, project string) (store.Counts, error)
 	StorageStats(context.Context) ([]store.StorageStats, error)

@@ -388,16 +388,55 @@ func TestSearchFindsWordsThroughLists(t *testing.T) {
 	}
 }
 
+// TestRecentTracesPagesWithinOneInsert: one insert holds more traces than a page, and all of them have
+// the same time.
+func TestRecentTracesPagesWithinOneInsert(t *testing.T) {
+	t.Parallel()
+	s := storetest.Store(t)
+	const traces = 2*store.MaxPage + 7
+	var spans []*genai.Span
+	for i := range traces {
+		spans = append(spans, chat(i, 1, base))
+	}
+	insert(t, s, "a", spans...)
+	seen := map[genai.TraceID]bool{}
+	var at store.Arrival
+	for pages := 0; ; pages++ {
+		page, err := s.RecentTraces(context.Background(), "default", at, store.MaxPage, store.Filter{})
+		if err != nil || pages > 3 {
+			t.Fatalf("page %d: %v", pages, err)
+		}
+		for _, tr := range page.Traces {
+			if seen[tr.TraceID] {
+				t.Errorf("trace %s comes twice", tr.TraceID)
+			}
+			seen[tr.TraceID] = true
+		}
+		if at = page.Next; at.IsZero() {
+			break
+		}
+	}
+	if len(seen) != traces {
+		t.Errorf("saw %d traces of %d", len(seen), traces)
+	}
+}
+
 func TestRecentTracesAndProjects(t *testing.T) {
 	t.Parallel()
 	s := storetest.Store(t)
 	insert(t, s, "a", chat(1, 1, base))
-	first, err := s.RecentTraces(context.Background(), "default", time.Unix(0, 0), 10, store.Filter{})
-	if err != nil || len(first) != 1 || first[0].InsertedAt.IsZero() {
+	first, err := s.RecentTraces(context.Background(), "default", store.Arrival{}, 10, store.Filter{})
+	if err != nil || len(first.Traces) != 1 || first.Traces[0].InsertedAt.IsZero() || !first.Next.IsZero() {
 		t.Fatalf("got %+v, %v", first, err)
 	}
-	none, err := s.RecentTraces(context.Background(), "default", first[0].InsertedAt, 10, store.Filter{})
-	if err != nil || len(none) != 0 {
+	at := store.Arrival{Time: first.Traces[0].InsertedAt}
+	same, err := s.RecentTraces(context.Background(), "default", at, 10, store.Filter{})
+	if err != nil || len(same.Traces) != 1 {
+		t.Errorf("from its own time on: %+v, %v", same, err)
+	}
+	at.TraceID = first.Traces[0].TraceID
+	none, err := s.RecentTraces(context.Background(), "default", at, 10, store.Filter{})
+	if err != nil || len(none.Traces) != 0 {
 		t.Errorf("after the last: %+v, %v", none, err)
 	}
 	list, err := s.Projects(context.Background())

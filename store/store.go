@@ -107,6 +107,22 @@ type TraceSummary struct {
 	InsertedAt time.Time // when the latest span of the trace was stored; RecentTraces only
 }
 
+// Arrival is a place in the order in which traces were stored. With a zero TraceID it stands before
+// everything that was stored at that time.
+type Arrival struct {
+	Time    time.Time
+	TraceID genai.TraceID
+}
+
+// IsZero reports whether the arrival is no place: after the last trace.
+func (a Arrival) IsZero() bool { return a.TraceID.IsZero() }
+
+// RecentPage is one page of traces in the order of their arrival; Next is zero when there are no more.
+type RecentPage struct {
+	Traces []TraceSummary
+	Next   Arrival
+}
+
 // Facet counts the traces that match by the values of one field.
 type Facet struct {
 	Field     string

@@ -56,10 +56,14 @@ WHERE project = {project:String}
   AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16))
 GROUP BY trace_id`
 
+// The spans of one insert all have one time, however many traces they are of: the place in the list
+// is the time with the trace.
 const recentTraces = `
 SELECT trace_id, max(inserted_at) AS stored FROM spans
-WHERE project = {project:String} AND inserted_at > fromUnixTimestamp64Nano({since:Int64})%s
-GROUP BY trace_id ORDER BY stored, trace_id LIMIT {limit:UInt32}`
+WHERE project = {project:String} AND inserted_at >= fromUnixTimestamp64Nano({since:Int64})%s
+GROUP BY trace_id
+HAVING (stored, trace_id) > (fromUnixTimestamp64Nano({since:Int64}), toFixedString(unhex({after:String}), 16))
+ORDER BY stored, trace_id LIMIT {limit:UInt32}`
 
 const traceHistogram = `
 SELECT intDiv(toUnixTimestamp64Nano(first) - {from:Int64}, {step:Int64}) AS bucket, count(), countIf(failed > 0)
@@ -292,39 +296,44 @@ func (t *TraceSummary) scan(r driver.Rows) error {
 	return nil
 }
 
-// RecentTraces returns the traces of which a span that matches was stored after since, oldest arrival first.
-func (s *Store) RecentTraces(ctx context.Context, project string, since time.Time, limit int, f Filter) ([]TraceSummary, error) {
+// RecentTraces returns the traces of which a span that matches was stored behind after, in the order
+// of their arrival. A trace that comes with further spans comes again.
+func (s *Store) RecentTraces(ctx context.Context, project string, after Arrival, limit int, f Filter) (page RecentPage, err error) {
 	w := f.build()
 	cond := ""
 	if len(w.sql) > 0 {
 		cond = "\n  AND " + strings.Join(w.sql, " AND ")
 	}
-	ps := append(w.params, param{"project", project}, nanoParam("since", clampNano(since)), param{"limit", strconv.Itoa(pageSize(limit))})
+	limit = pageSize(limit)
+	ps := append(w.params, param{"project", project}, nanoParam("since", clampNano(after.Time)),
+		param{"after", after.TraceID.String()}, param{"limit", strconv.Itoa(limit)})
 	var ids []genai.TraceID
-	stored := map[genai.TraceID]time.Time{}
-	err := s.each(ctx, "RecentTraces", fmt.Sprintf(recentTraces, cond), ps, func(r driver.Rows) error {
+	var stored []time.Time
+	err = s.each(ctx, "RecentTraces", fmt.Sprintf(recentTraces, cond), ps, func(r driver.Rows) error {
 		var id string
 		var at time.Time
 		err := r.Scan(&id, &at)
-		ids = append(ids, genai.TraceID([]byte(id)))
-		stored[ids[len(ids)-1]] = at.UTC()
+		ids, stored = append(ids, genai.TraceID([]byte(id))), append(stored, at.UTC())
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("list recent traces: %w", err)
+		return page, fmt.Errorf("list recent traces: %w", err)
 	}
 	found, err := s.summariesOf(ctx, project, ids)
 	if err != nil {
-		return nil, err
+		return page, err
 	}
-	list := make([]TraceSummary, 0, len(ids))
-	for _, id := range ids {
+	page.Traces = make([]TraceSummary, 0, len(ids))
+	for i, id := range ids {
 		if t, ok := found[id]; ok {
-			t.InsertedAt = stored[id]
-			list = append(list, t)
+			t.InsertedAt = stored[i]
+			page.Traces = append(page.Traces, t)
 		}
 	}
-	return list, nil
+	if len(ids) == limit {
+		page.Next = Arrival{stored[limit-1], ids[limit-1]}
+	}
+	return page, nil
 }
 
 // Histogram counts the traces that match in steps of time; steps without a trace are left out.
