@@ -92,15 +92,19 @@ func (a *answers) Trace(_ context.Context, _ string, _ genai.TraceID) (*store.Tr
 	return a.detail, a.err
 }
 
-func (a *answers) Span(_ context.Context, _ string, _ genai.TraceID, _ genai.SpanID) (*genai.Span, error) {
+func (a *answers) Span(_ context.Context, _ string, _ genai.TraceID, _ genai.SpanID) (*store.SpanDetail, error) {
 	if a.err == nil && a.span == nil {
 		return nil, store.ErrNotFound
 	}
-	return a.span, a.err
+	if a.err != nil {
+		return nil, a.err
+	}
+	return &store.SpanDetail{Span: *a.span}, nil
 }
 
-func (a *answers) SpansWithContent(_ context.Context, _ string, _ genai.TraceID, limit int) ([]genai.Span, error) {
-	return a.contents[:min(limit, len(a.contents))], a.err
+func (a *answers) SpansWithContent(_ context.Context, _ string, _ genai.TraceID, limit int, _ int64) (store.ContentSpans, error) {
+	n := min(limit, len(a.contents))
+	return store.ContentSpans{Spans: a.contents[:n], Truncated: n < len(a.contents)}, a.err
 }
 
 func (a *answers) RawSpan(_ context.Context, _ string, _ genai.TraceID, _ genai.SpanID) (*store.RawSpan, error) {

@@ -297,7 +297,7 @@ func embeddingProto(e *genai.Embedding) *pb.Embedding {
 func messageProto(m *genai.Message) *pb.Message {
 	return &pb.Message{
 		Role: validText(string(m.Role)), Name: validText(m.Name), Parts: each(m.Parts, partProto),
-		FinishReason: validText(string(m.FinishReason)),
+		FinishReason: validText(string(m.FinishReason)), Index: clamp32(int(m.Index)),
 	}
 }
 

@@ -129,6 +129,9 @@ func toStatus(ctx context.Context, log *slog.Logger, err error) error {
 	if _, ok := status.FromError(err); ok { // nil, or an answer already
 		return err
 	}
+	if errors.Is(err, store.ErrTooBroad) {
+		err = invalid("query", "%v", store.ErrTooBroad)
+	}
 	id := requestID(ctx)
 	c, text := classify(err)
 	row := classes[c]

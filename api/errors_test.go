@@ -35,6 +35,7 @@ func TestErrorClasses(t *testing.T) {
 		"unavailable": {&net.OpError{Op: "dial", Err: errBroken}, codes.Unavailable, 503, "try again"},
 		"cut off":     {fmt.Errorf("read: %w", io.ErrUnexpectedEOF), codes.Unavailable, 503, "try again"},
 		"too slow":    {fmt.Errorf("read: %w", context.DeadlineExceeded), codes.DeadlineExceeded, 504, "narrow the time range"},
+		"too broad":   {fmt.Errorf("list: %w", store.ErrTooBroad), codes.InvalidArgument, 400, "name more words"},
 		"cancelled":   {context.Canceled, codes.Canceled, 499, "cancelled"},
 	} {
 		t.Run(name, func(t *testing.T) {

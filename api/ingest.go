@@ -25,16 +25,20 @@ type Ingest interface {
 
 // IngestStatus counts since the process started, where not said otherwise.
 type IngestStatus struct {
-	ReceivedRequests, ReceivedSpans, ReceivedLogRecords, ReceivedMetricPoints int64
-	AcknowledgedRequests, DuplicateRequests                                   int64
-	StoredSpans, StoredLogRecords                                             int64
-	RejectedSpans                                                             map[string]int64 // by reason
-	LogMessages, LogBytes, LogMaxBytes, LogPending                            int64
-	LogLag                                                                    time.Duration // age of the oldest record that is not yet stored
-	DeadLetters                                                               int64
-	StartedAt                                                                 time.Time
-	EngineReady                                                               bool
-	EngineMessage                                                             string // why the engine is not ready
+	// Of the project.
+	ReceivedSpans, ReceivedLogRecords, ReceivedMetricPoints int64
+	RejectedSpans                                           map[string]int64 // by reason
+	StoredSpans, StoredLogRecords                           int64            // in the store now; only when EngineReady
+
+	// Of all projects.
+	ReceivedRequests, AcknowledgedRequests, DuplicateRequests int64
+	LogMessages, LogBytes, LogMaxBytes, LogPending            int64
+	LogLag                                                    time.Duration // age of the oldest record that is not yet stored
+	DeadLetters                                               int64
+
+	StartedAt     time.Time
+	EngineReady   bool
+	EngineMessage string // why the engine is not ready
 }
 
 // DeadLetter is a record of the log that could not be read.
@@ -61,16 +65,18 @@ func (s *ingestService) GetIngestStatus(ctx context.Context, r *pb.GetIngestStat
 		return nil, err
 	}
 	out := &pb.IngestStatus{
-		ReceivedRequests: st.ReceivedRequests, ReceivedSpans: st.ReceivedSpans,
-		ReceivedLogRecords: st.ReceivedLogRecords, ReceivedMetricPoints: st.ReceivedMetricPoints,
-		AcknowledgedRequests: st.AcknowledgedRequests, DuplicateRequests: st.DuplicateRequests,
-		StoredSpans: st.StoredSpans, StoredLogRecords: st.StoredLogRecords,
+		ReceivedSpans: st.ReceivedSpans, ReceivedLogRecords: st.ReceivedLogRecords, ReceivedMetricPoints: st.ReceivedMetricPoints,
+		ReceivedRequestsAllProjects: st.ReceivedRequests, AcknowledgedRequestsAllProjects: st.AcknowledgedRequests,
+		DuplicateRequestsAllProjects: st.DuplicateRequests,
 		Log: &pb.LogStatus{
 			Messages: st.LogMessages, Bytes: st.LogBytes, MaxBytes: st.LogMaxBytes,
 			PendingMessages: st.LogPending, Lag: durationpb.New(st.LogLag),
 		},
 		DeadLetters: st.DeadLetters, StartedAt: timestamp(st.StartedAt),
 		EngineReady: st.EngineReady, EngineMessage: validText(st.EngineMessage),
+	}
+	if st.EngineReady {
+		out.StoredSpans, out.StoredLogRecords = &st.StoredSpans, &st.StoredLogRecords
 	}
 	for reason, n := range st.RejectedSpans {
 		out.Rejected = append(out.Rejected, &pb.RejectedCount{Reason: reason, Spans: n})

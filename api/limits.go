@@ -4,18 +4,19 @@ import "time"
 
 // Limits bound what one request may ask for and take. The zero value of a field means its default.
 type Limits struct {
-	RequestTime     time.Duration // of a request that is not a stream, from its header to its answer
-	RequestBytes    int64         // of a request's body
-	ResponseBytes   int           // of one answer over gRPC, and of the gateway's own call
-	Filters         int           // of one request
-	FilterBytes     int           // of one filter
-	QueryBytes      int           // of the words to search for
-	ConversationMax int           // spans with content that one conversation is read from
-	ReplayIDs       int           // dead letters named in one request
-	TailBuffer      int           // traces that wait for one reader of the live tail
-	TailReaders     int           // of the live tail at one time
-	TailEvery       time.Duration // between two looks for new traces
-	TailHeartbeat   time.Duration // between two signs of life on an idle tail
+	RequestTime       time.Duration // of a request that is not a stream, from its header to its answer
+	RequestBytes      int64         // of a request's body
+	ResponseBytes     int           // of one answer over gRPC, and of the gateway's own call
+	Filters           int           // of one request
+	FilterBytes       int           // of one filter
+	QueryBytes        int           // of the words to search for
+	ConversationMax   int           // spans with content that one conversation is read from
+	ConversationBytes int64         // of different texts in it
+	ReplayIDs         int           // dead letters named in one request
+	TailBuffer        int           // traces that wait for one reader of the live tail
+	TailReaders       int           // of the live tail at one time
+	TailEvery         time.Duration // between two looks for new traces
+	TailHeartbeat     time.Duration // between two signs of life on an idle tail
 }
 
 // The defaults, with their reasons.
@@ -31,8 +32,10 @@ const (
 	defaultFilterBytes = 1024
 	// defaultQueryBytes: longer texts are pasted by accident, and each word costs an index look-up.
 	defaultQueryBytes = 512
-	// defaultConversationMax keeps the memory of one reader bounded: a step's history is read whole.
-	defaultConversationMax = 2000
+	// defaultConversationMax and defaultConversationBytes keep the memory of one reader bounded: the
+	// history of every step is read whole, each text of it once. 64 MiB are the text of twenty long novels.
+	defaultConversationMax   = 2000
+	defaultConversationBytes = 64 << 20
 	// defaultReplayIDs: "all" is said by naming none.
 	defaultReplayIDs = 1000
 	// defaultTailBuffer is what a browser tab can show when it wakes up.
@@ -60,6 +63,7 @@ func (l Limits) withDefaults() Limits {
 	orDefault(&l.FilterBytes, defaultFilterBytes)
 	orDefault(&l.QueryBytes, defaultQueryBytes)
 	orDefault(&l.ConversationMax, defaultConversationMax)
+	orDefault(&l.ConversationBytes, defaultConversationBytes)
 	orDefault(&l.ReplayIDs, defaultReplayIDs)
 	orDefault(&l.TailBuffer, defaultTailBuffer)
 	orDefault(&l.TailReaders, defaultTailReaders)

@@ -41,7 +41,7 @@ func rawSpanProto(raw *store.RawSpan) (*pb.RawSpan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode stored span: %w", err)
 	}
-	out := new(pb.RawSpan)
+	out := &pb.RawSpan{Truncated: raw.Truncated}
 	if out.ResourceSpans, err = onlyGroup(text, "resourceSpans"); err != nil {
 		return nil, fmt.Errorf("encode stored span: %w", err)
 	}

@@ -22,8 +22,8 @@ type Store interface {
 	Facets(ctx context.Context, q store.TraceQuery, fields []string, limit int) ([]store.Facet, error)
 	Histogram(ctx context.Context, q store.TraceQuery, step time.Duration) ([]store.HistogramBucket, error)
 	Trace(ctx context.Context, project string, id genai.TraceID) (*store.TraceDetail, error)
-	Span(ctx context.Context, project string, trace genai.TraceID, id genai.SpanID) (*genai.Span, error)
-	SpansWithContent(ctx context.Context, project string, trace genai.TraceID, limit int) ([]genai.Span, error)
+	Span(ctx context.Context, project string, trace genai.TraceID, id genai.SpanID) (*store.SpanDetail, error)
+	SpansWithContent(ctx context.Context, project string, trace genai.TraceID, limit int, budget int64) (store.ContentSpans, error)
 	RawSpan(ctx context.Context, project string, trace genai.TraceID, id genai.SpanID) (*store.RawSpan, error)
 	SearchContents(context.Context, store.SearchQuery) (store.SearchPage, error)
 	RecentTraces(ctx context.Context, project string, after store.Arrival, limit int, f store.Filter) (store.RecentPage, error)
@@ -259,7 +259,9 @@ func (s *traceService) GetSpan(ctx context.Context, r *pb.GetSpanRequest) (*pb.S
 	if err != nil {
 		return nil, missing(err, "span", trace.String()+"/"+id.String(), project)
 	}
-	return spanProto(span), nil
+	p := spanProto(&span.Span)
+	p.Truncated = span.Truncated
+	return p, nil
 }
 
 func (s *traceService) GetRawSpan(ctx context.Context, r *pb.GetRawSpanRequest) (*pb.RawSpan, error) {
@@ -289,21 +291,17 @@ func (s *traceService) GetConversation(ctx context.Context, r *pb.GetConversatio
 			return nil, invalid("span_id", "%v", err)
 		}
 	}
-	spans, err := s.store.SpansWithContent(ctx, project, id, s.limits.ConversationMax+1)
+	found, err := s.store.SpansWithContent(ctx, project, id, s.limits.ConversationMax, s.limits.ConversationBytes)
 	if err != nil {
 		return nil, missing(err, "trace", id.String(), project)
-	}
-	truncated := len(spans) > s.limits.ConversationMax
-	if truncated {
-		spans = spans[:s.limits.ConversationMax]
 	}
 	// The tree needs the spans between, which carry no content: agents, chains, workflows.
 	detail, err := s.store.Trace(ctx, project, id)
 	if err != nil {
 		return nil, missing(err, "trace", id.String(), project)
 	}
-	c := readConversation(withOutlines(spans, detail.Spans), focus)
-	return conversationProto(c, truncated), nil
+	c := readConversation(withOutlines(found.Spans, detail.Spans), focus)
+	return conversationProto(c, found.Truncated), nil
 }
 
 // withOutlines adds the spans of the trace that carry no content.

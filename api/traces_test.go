@@ -168,7 +168,7 @@ func TestRESTAnswers(t *testing.T) {
 	r.store.counts = store.Counts{Spans: 10, Traces: 3, Logs: 1, Fragments: 2}
 	r.store.stats = []store.StorageStats{{Table: "a", BytesOnDisk: 100}, {Table: "b", BytesOnDisk: 50}}
 	r.ingest.status = api.IngestStatus{ReceivedSpans: 12, StoredSpans: 10, DuplicateRequests: 1, RejectedSpans: map[string]int64{"b": 1, "a": 2},
-		LogPending: 3, LogLag: 1500 * time.Millisecond, StartedAt: noon, EngineMessage: "starting"}
+		LogPending: 3, LogLag: 1500 * time.Millisecond, StartedAt: noon, EngineReady: true}
 	r.ingest.letters = []api.DeadLetter{{ID: "7", Project: "default", Signal: "traces", Reason: "undecodable", Error: "at byte 3", ReceivedAt: noon, FailedAt: noon, SizeBytes: 99}}
 	r.ingest.more = true
 	window := "startTime=2026-03-01T00:00:00Z&endTime=2026-03-02T00:00:00Z"
@@ -263,10 +263,6 @@ func TestListTracesOverGRPC(t *testing.T) {
 
 func TestHealthAndReflection(t *testing.T) {
 	t.Parallel()
-	var broken error
-	r := start(t, withKeys, withParts(api.Part{Name: "engine", Check: func(ctx context.Context) error { return broken }}, api.Part{Name: "log", Check: func(context.Context) error { return nil }}))
-	read := r.key(t, auth.ScopeRead, "")
-	health := grpc_health_v1.NewHealthClient(r.dial(t))
 	for _, c := range []struct {
 		err    error
 		want   grpc_health_v1.HealthCheckResponse_ServingStatus
@@ -281,7 +277,10 @@ func TestHealthAndReflection(t *testing.T) {
 			`{"ok":false,"parts":[{"name":"engine","ok":false},{"name":"log","ok":true}]}`,
 			`{"ok":false,"parts":[{"name":"engine","ok":false,"message":"` + errBroken.Error() + `"},{"name":"log","ok":true}]}`},
 	} {
-		broken = c.err
+		r := start(t, withKeys, withParts(api.Part{Name: "engine", Check: func(context.Context) error { return c.err }},
+			api.Part{Name: "log", Check: func(context.Context) error { return nil }}))
+		read := r.key(t, auth.ScopeRead, "")
+		health := grpc_health_v1.NewHealthClient(r.dial(t))
 		resp, err := health.Check(t.Context(), &grpc_health_v1.HealthCheckRequest{})
 		if err != nil || resp.GetStatus() != c.want {
 			t.Errorf("health: %v, %v; want %v", resp, err, c.want)
@@ -293,6 +292,8 @@ func TestHealthAndReflection(t *testing.T) {
 			t.Errorf("/readyz with a key: %s, want %s", body, c.full)
 		}
 	}
+	r := start(t, withKeys)
+	read := r.key(t, auth.ScopeRead, "")
 	list := func(opts ...grpc.CallOption) (string, error) {
 		stream, err := grpc_reflection_v1.NewServerReflectionClient(r.dial(t)).ServerReflectionInfo(t.Context(), opts...)
 		if err != nil {

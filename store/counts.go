@@ -12,9 +12,20 @@ import (
 type param struct{ name, value string }
 type params []param
 
+// boundSets is the context key of statements whose sets must not exceed Store.maxSet.
+type boundSets struct{}
+
+func bounding(ctx context.Context, sets bool) context.Context {
+	return context.WithValue(ctx, boundSets{}, sets)
+}
+
 // query runs a statement; method names the caller in the engine's query log.
 func (s *Store) query(ctx context.Context, method, sql string, ps params) (driver.Rows, error) {
-	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"log_comment": method}))
+	settings := clickhouse.Settings{"log_comment": method}
+	if bounded, _ := ctx.Value(boundSets{}).(bool); bounded {
+		settings["max_rows_in_set"], settings["set_overflow_mode"] = s.maxSet, "throw"
+	}
+	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(settings))
 	args := make([]any, len(ps))
 	for i, p := range ps {
 		args[i] = clickhouse.Named(p.name, p.value)
@@ -54,6 +65,22 @@ func (s *Store) Counts(ctx context.Context, project string) (Counts, error) {
 		return Counts{}, fmt.Errorf("count project %q: %w", project, err)
 	}
 	return Counts{Spans: int64(n[0]), Traces: int64(n[1]), Logs: int64(n[2]), Fragments: int64(n[3])}, nil //nolint:gosec // counts of rows
+}
+
+const stored = `
+SELECT
+    (SELECT count() FROM spans WHERE project = {project:String}),
+    (SELECT count() FROM logs WHERE project = {project:String}) + (SELECT count() FROM fragments WHERE project = {project:String})`
+
+// Stored says how many spans and log records of a project there are. It is asked every few seconds,
+// and costs no look at the rows.
+func (s *Store) Stored(ctx context.Context, project string) (spans, logs int64, err error) {
+	var n [2]uint64
+	err = s.each(ctx, "Stored", stored, params{{"project", project}}, func(r driver.Rows) error { return r.Scan(&n[0], &n[1]) })
+	if err != nil {
+		return 0, 0, fmt.Errorf("count spans of project %q: %w", project, err)
+	}
+	return int64(n[0]), int64(n[1]), nil //nolint:gosec // counts of rows
 }
 
 const projects = `

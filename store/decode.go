@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -14,14 +15,90 @@ import (
 	"github.com/tiltmeter/tiltmeter/store/content"
 )
 
+// maxMessages bounds the messages that one answer holds in memory, about 100 bytes each besides their
+// texts. Histories that continue one another share theirs.
+const maxMessages = 500_000
+
 // pieces answers with stored contents. Reading a span goes over its detail twice: once to note
 // what is needed, and once more when that has been fetched.
 type pieces struct {
 	lists   []content.List                  // asked for while members is nil
-	hashes  map[content.Hash]struct{}       // asked for while texts is nil
+	need    []content.Hash                  // asked for while texts is nil, each once
+	asked   map[content.Hash]bool           // what need holds
 	members map[content.Hash][]content.Hash // first ref of a list of level > 0 is not enough: see listKey
 	texts   map[content.Hash]string
 	skip    bool // contents are not wanted at all
+
+	missed bool // a text was read that is not there, because the budget ended before it
+
+	// What was decoded already: contents come again with every step of an agent.
+	messages map[content.Hash]genai.Message
+	runs     []*run
+	parsed   map[content.Hash]any // lists of parts or tools, by their members
+	held     int                  // messages in runs
+}
+
+// run is a list of messages that further lists may continue or begin.
+type run struct {
+	members  []content.Hash
+	messages []genai.Message
+}
+
+// maxRuns is how many lists are held against a new one: those of the agents that take turns in a trace.
+const maxRuns = 16
+
+// history returns the messages of a list. One that begins or continues a list that was read shares
+// its memory, so that an agent's steps cost what is new in each.
+func (p *pieces) history(members []content.Hash) []genai.Message {
+	n := len(members)
+	for i, r := range slices.Backward(p.runs) {
+		same := min(n, len(r.members))
+		if same == 0 || !slices.Equal(members[:same], r.members[:same]) {
+			continue
+		}
+		if n > same {
+			more := p.decode(members[same:])
+			if p.missed {
+				return nil
+			}
+			r.messages, r.members = append(r.messages, more...), members
+		}
+		p.runs = append(slices.Delete(p.runs, i, i+1), r)
+		return r.messages[:n:n]
+	}
+	r := &run{members: members, messages: p.decode(members)}
+	if p.missed {
+		return nil
+	}
+	if p.runs = append(p.runs, r); len(p.runs) > maxRuns {
+		p.runs = slices.Delete(p.runs, 0, 1)
+	}
+	return r.messages[:n:n]
+}
+
+// decode returns the messages, or nothing and sets missed.
+func (p *pieces) decode(members []content.Hash) []genai.Message {
+	if p.messages == nil {
+		p.messages = map[content.Hash]genai.Message{}
+	}
+	if p.held += len(members); p.held > maxMessages {
+		p.missed = true
+		return nil
+	}
+	list := make([]genai.Message, 0, len(members))
+	for _, h := range members {
+		m, ok := p.messages[h]
+		if !ok {
+			text := p.text(h)
+			if p.missed {
+				return nil
+			}
+			m = decodeMessage(text)
+			p.messages[h] = m
+		}
+		list = append(list, m)
+	}
+	return list
 }
 
 // listKey names a list whose members were expanded.
@@ -38,10 +115,14 @@ func (p *pieces) text(h content.Hash) string {
 		return ""
 	}
 	if p.texts == nil {
-		p.hashes[h] = struct{}{}
+		if !p.asked[h] {
+			p.asked[h], p.need = true, append(p.need, h)
+		}
 		return ""
 	}
-	return p.texts[h]
+	t, ok := p.texts[h]
+	p.missed = p.missed || !ok // texts has looked for every other one
+	return t
 }
 
 func (p *pieces) list(l content.List) []content.Hash {
@@ -164,6 +245,13 @@ func (d *decoder) long(f fieldOf, num protowire.Number, to *string) {
 
 func jsonList[T any](d *decoder, msg []byte) (list []T) {
 	members, _ := d.listOf(msg)
+	if len(members) == 0 {
+		return nil
+	}
+	key := listKey(content.List{Refs: members})
+	if known, ok := d.get.parsed[key].([]T); ok {
+		return known
+	}
 	for _, h := range members {
 		text := d.get.text(h)
 		if text == "" {
@@ -175,17 +263,27 @@ func jsonList[T any](d *decoder, msg []byte) (list []T) {
 		}
 		list = append(list, v)
 	}
+	if d.get.texts != nil && !d.get.missed {
+		if d.get.parsed == nil {
+			d.get.parsed = map[content.Hash]any{}
+		}
+		d.get.parsed[key] = slices.Clip(list)
+	}
 	return list
 }
 
-func (d *decoder) messages(msg []byte) (list []genai.Message) {
+func (d *decoder) messages(msg []byte) []genai.Message {
 	members, _ := d.listOf(msg)
-	for _, h := range members {
-		if text := d.get.text(h); text != "" {
-			list = append(list, decodeMessage(text))
-		}
+	if len(members) == 0 {
+		return nil
 	}
-	return list
+	if d.get.texts == nil {
+		for _, h := range members {
+			d.get.text(h)
+		}
+		return nil
+	}
+	return d.get.history(members)
 }
 
 func decodeMessage(text string) (m genai.Message) {

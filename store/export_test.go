@@ -11,3 +11,6 @@ func InsertedColumns(s *Store) map[string]map[string]string {
 	}
 	return out
 }
+
+// LimitSets sets how many names a statement may keep in memory.
+func LimitSets(s *Store, n int) { s.maxSet = n }

@@ -38,6 +38,17 @@ lower case alike. A value may stand in double quotes.
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", f.name, strings.Join(ops, " "), facet, f.doc)
 	}
+	b.WriteString(`
+## Words
+` + "`query=refund policy`" + ` asks for traces with one content that holds all words: a message, document, tool result or error of a span
+or of its log records. Words are what letters and digits make, upper and lower case alike. A search refuses words that occur
+in more contents than it can follow, and says so: name more words, or a shorter time.
+
+## What filters do not see
+Filters and facets look at spans as they were sent. What came as log records alone (messages, finish reasons, evaluations, a model
+or token count that the span itself lacks) is shown with the span, counted on its trace page and found by words, but not
+by filters. A trace is listed, counted and drawn where it starts, with those of its spans that start within a day of that.
+`)
 	path := filepath.Join("..", "docs", "filters.md")
 	if *updateDocs {
 		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil { //nolint:gosec // documentation

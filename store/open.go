@@ -32,6 +32,7 @@ type Store struct {
 	metrics *metrics
 	options clickhouse.Options
 	params  schema.Params
+	maxSet  int // see the constant
 
 	migrated atomic.Bool
 }
@@ -69,7 +70,7 @@ func New(o Options) (*Store, error) {
 	}
 	opts.Auth.Database = database
 	s := &Store{
-		log: o.Logger, known: newKnown(cmp.Or(o.KnownContents, DefaultKnownContents)), options: opts,
+		maxSet: maxSet, log: o.Logger, known: newKnown(cmp.Or(o.KnownContents, DefaultKnownContents)), options: opts,
 		params: schema.Params{TTLDays: cmp.Or(o.TTLDays, DefaultTTLDays), Cluster: o.Cluster},
 	}
 	if s.log == nil {

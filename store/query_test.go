@@ -94,7 +94,7 @@ func TestSpanComesBackWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, got, ignoreEncoded()); diff != "" {
+	if diff := cmp.Diff(want, &got.Span, ignoreEncoded()); diff != "" {
 		t.Errorf("span (-sent +read):\n%s", diff)
 	}
 	if _, err := s.Span(context.Background(), "default", want.TraceID, sid(77)); !errors.Is(err, store.ErrNotFound) {
@@ -382,9 +382,9 @@ func TestSearchFindsWordsThroughLists(t *testing.T) {
 			t.Errorf("%q: listed %d traces, %v", c.words, len(list.Traces), err)
 		}
 	}
-	got, err := s.SpansWithContent(context.Background(), "default", sp.TraceID, 10)
-	if err != nil || len(got) != 1 || len(got[0].Input) != 301 || got[0].Input[300].Parts[0].Content != "step\nunique299 done" {
-		t.Errorf("history of 301 messages: %d spans, %v", len(got), err)
+	got, err := s.SpansWithContent(context.Background(), "default", sp.TraceID, 10, 1<<20)
+	if err != nil || len(got.Spans) != 1 || len(got.Spans[0].Input) != 301 || got.Spans[0].Input[300].Parts[0].Content != "step\nunique299 done" {
+		t.Errorf("history of 301 messages: %d spans, %v", len(got.Spans), err)
 	}
 }
 

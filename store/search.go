@@ -3,13 +3,16 @@ package store
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"github.com/tiltmeter/tiltmeter/genai"
@@ -17,38 +20,93 @@ import (
 )
 
 const (
-	// maxHits bounds the contents that one search follows to spans, newest days first: their names
-	// travel back to the engine, 33 characters each. A word that more contents hold finds nearly every trace anyway.
+	// maxHits bounds the contents whose names travel back to the engine, 33 characters each. When more
+	// hold the words, the engine finds them again by itself, with each statement.
 	maxHits = 5000
+	// maxSet bounds the names that the engine keeps in memory for one statement then: some 250 MB of its own.
+	// Beyond, the statement is refused and the caller told (ErrTooBroad), so that nothing is left out in silence.
+	maxSet = 5_000_000
 	// maxClimb is how many levels of list nodes a search climbs: 16 · 8^4 messages on average.
 	maxClimb = 4
+	// maxBelow bounds the members of lists that are looked at for the snippets of one page. A hit
+	// beyond it is found and has none.
+	maxBelow = 50_000
 	// smallSet is up to how many names the engine compares one by one, by which the skip index helps.
 	smallSet = 64
 	// snippetBytes is how much of a content a hit shows, and before is how much of it before the first word.
 	snippetBytes, snippetBefore = 240, 60
 )
 
+// ErrTooBroad says that words occur in more contents than a search can follow.
+var ErrTooBroad = errors.New("the words occur in too many contents: name more words, or a shorter time")
+
+// tooBroad gives the engine's refusal of a set that is too large its name (SET_SIZE_LIMIT_EXCEEDED).
+func tooBroad(err error) error {
+	if e, ok := errors.AsType[*clickhouse.Exception](err); ok && e.Code == 191 {
+		return ErrTooBroad
+	}
+	return err
+}
+
 const contentHits = `
 SELECT hash FROM contents
-WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND hasAllTokens(body, {words:String})
-ORDER BY day DESC, hash LIMIT 1 BY hash LIMIT {limit:UInt32}`
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND hasAllTokens(body, {words:String})`
 
-const nodesOf = `
-SELECT DISTINCT hash FROM chunks
+const someContentHits = contentHits + `
+LIMIT 1 BY hash LIMIT {limit:UInt32}`
+
+const nodesAbove = `
+SELECT hash FROM chunks
 WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
-  AND arrayExists(x -> x IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {hits:String}))), 16)), children)
-LIMIT {limit:UInt32}`
+  AND arrayExists(x -> x IN (%s), children)`
 
+const someNodesAbove = nodesAbove + `
+LIMIT 1 BY hash LIMIT {limit:UInt32}`
+
+// namedHits are names that come as a parameter.
+const namedHits = `SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {hits:String}))), 16)`
+
+// holdingTraces are those with a content that holds the words, on a span or in its log records.
+const holdingTraces = `
+  AND trace_id IN (SELECT trace_id FROM
+  (
+    SELECT trace_id, refs FROM spans WHERE project = {project:String}
+      AND start >= fromUnixTimestamp64Nano({from:Int64}) AND start < fromUnixTimestamp64Nano({until:Int64})%[1]s%[2]s
+    UNION ALL SELECT trace_id, refs FROM fragments WHERE project = {project:String}
+      AND time >= fromUnixTimestamp64Nano({log_from:Int64}) AND time < fromUnixTimestamp64Nano({log_until:Int64})%[1]s%[3]s
+  )%[4]s)`
+
+// onMatchingSpans ties a log record to a span that matches a filter.
+const onMatchingSpans = `
+      AND (trace_id, span_id) IN (SELECT trace_id, span_id FROM spans WHERE project = {project:String}
+        AND start >= fromUnixTimestamp64Nano({from:Int64}) AND start < fromUnixTimestamp64Nano({until:Int64})%s)`
+
+// The first span of each trace that holds one of the contents, itself or in its log records.
 const searchSpans = `
-SELECT trace_id, span_id, start, name, service, arrayFilter(x -> x IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {hits:String}))), 16)), refs)
-FROM spans
-WHERE project = {project:String}
-  AND start >= fromUnixTimestamp64Nano({from:Int64})
-  AND (start, trace_id) < (fromUnixTimestamp64Nano({to:Int64}), toFixedString(unhex({before:String}), 16))
-  AND %s%s
-ORDER BY start, span_id LIMIT 1 BY trace_id`
+SELECT trace_id, span_id, if(spanned, start, at) AS began, name, service, found
+FROM
+(
+  SELECT trace_id, span_id, at, arrayFilter(x -> x IN (%[1]s), refs) AS found FROM
+  (
+    SELECT trace_id, span_id, start AS at, refs FROM spans WHERE project = {project:String} AND trace_id IN (%[2]s)
+      AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
+    UNION ALL SELECT trace_id, span_id, time AS at, refs FROM fragments WHERE project = {project:String} AND trace_id IN (%[2]s)
+      AND time BETWEEN fromUnixTimestamp64Nano({log_from:Int64}) AND fromUnixTimestamp64Nano({log_until:Int64})
+  )
+  WHERE notEmpty(found)
+) AS held
+%[3]s JOIN
+(
+  SELECT trace_id, span_id, start, toString(name) AS name, toString(service) AS service, 1 AS spanned FROM spans
+  WHERE project = {project:String} AND trace_id IN (%[2]s)
+    AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})%[4]s
+) AS heads USING (trace_id, span_id)
+ORDER BY began, span_id LIMIT 1 BY trace_id`
 
-const searchPage = `SELECT * FROM (%s) ORDER BY start DESC, trace_id DESC LIMIT {limit:UInt32}`
+const namedTraces = `SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16)`
+
+const hitsAmong = contentHits + `
+  AND hash IN (` + namedHits + `)`
 
 // terms are the words of a search as the index has them.
 func terms(words string) []string {
@@ -57,25 +115,70 @@ func terms(words string) []string {
 	})
 }
 
-// contentHits finds the contents that hold all words, and the list nodes above them.
-func (s *Store) contentHits(ctx context.Context, project, words string, first, last uint16) (all []content.Hash, err error) {
+// holding is the condition that a content holds the words, as far as contents are known to.
+type holding struct {
+	params  params
+	hits    string // statement that names the contents, and the list nodes above them
+	refs    string // condition on a row's refs, for few names
+	nothing bool   // no content holds them
+	many    bool   // the engine finds the names itself, and their number must be bounded
+}
+
+// holding finds the contents that hold all words and may be on spans of traces that start in [from, to].
+func (s *Store) holding(ctx context.Context, project, words string, from, to int64) (h holding, err error) {
 	list := terms(words)
 	if len(list) == 0 {
-		return nil, nil
+		return holding{nothing: true}, nil
 	}
-	base := params{{"project", project}, {"first", dayString(first)}, {"last", dayString(last)}, {"limit", strconv.Itoa(maxHits)}}
-	level, err := s.hashQuery(ctx, "contentHits", contentHits, append(slices.Clone(base), param{"words", strings.Join(list, " ")}))
-	for range maxClimb {
-		if err != nil {
-			return nil, fmt.Errorf("search contents for %q: %w", words, err)
+	logFrom, logUntil := max(0, from-int64(logSlack)), min(maxTime, untilOf(to)+int64(logSlack))
+	days := params{{"first", dayString(dayOf(logFrom))}, {"last", dayString(dayOf(logUntil))}, {"words", strings.Join(list, " ")}}
+	h.params = params{nanoParam("log_from", logFrom), nanoParam("log_until", logUntil)}
+	names, more, err := s.nameHits(ctx, project, days)
+	switch {
+	case err != nil:
+		return h, fmt.Errorf("search contents for %q: %w", words, err)
+	case more:
+		level := contentHits
+		h.hits = level
+		for range maxClimb {
+			level = fmt.Sprintf(nodesAbove, level)
+			h.hits += "\nUNION ALL " + level
 		}
+		h.params, h.many = append(h.params, days...), true
+	case len(names) == 0:
+		h.nothing = true
+	default:
+		h.hits, h.refs = namedHits, "\n      AND arrayExists(x -> x IN ("+namedHits+"), refs)"
+		if len(names) <= smallSet {
+			h.refs = "\n      AND hasAny(refs, arrayMap(x -> toFixedString(unhex(x), 16), splitByChar(',', {hits:String})))"
+		}
+		h.params = append(h.params, param{"hits", hashNames(names)})
+	}
+	return h, nil
+}
+
+// traces is the condition that a trace holds the words: on a span that matches the filter, when there is one.
+func (h holding) traces(filter, spansOf string) string {
+	if h.refs != "" {
+		return fmt.Sprintf(holdingTraces, h.refs, filter, spansOf, "")
+	}
+	return fmt.Sprintf(holdingTraces, "", filter, spansOf, "\n  WHERE arrayExists(x -> x IN ("+h.hits+"), refs)")
+}
+
+// nameHits finds the contents that hold the words, and the list nodes above them; more says that
+// there are too many to name.
+func (s *Store) nameHits(ctx context.Context, project string, days params) (all []content.Hash, more bool, err error) {
+	ps := append(slices.Clone(days), param{"project", project}, param{"limit", strconv.Itoa(maxHits + 1)})
+	level, err := s.hashQuery(ctx, "contentHits", someContentHits, ps)
+	for range maxClimb {
 		all = append(all, level...)
-		if len(level) == 0 || len(all) >= maxHits {
+		if err != nil || len(level) == 0 || len(all) > maxHits {
 			break
 		}
-		level, err = s.hashQuery(ctx, "contentHits", nodesOf, append(slices.Clone(base), param{"hits", hashNames(level)}))
+		level, err = s.hashQuery(ctx, "contentHits", fmt.Sprintf(someNodesAbove, namedHits), append(slices.Clone(ps), param{"hits", hashNames(level)}))
 	}
-	return all[:min(len(all), maxHits)], err
+	all = append(all, level...)
+	return all, len(all) > maxHits, err
 }
 
 func (s *Store) hashQuery(ctx context.Context, method, sql string, ps params) (list []content.Hash, err error) {
@@ -99,110 +202,167 @@ func hashNames(list []content.Hash) string {
 	return b.String()
 }
 
-// holds is the condition that a row refers to one of the contents. A few names are compared as
-// constants, which lets the skip index on refs leave out granules.
-func holds(hits []content.Hash) (string, param) {
-	p := param{"hits", hashNames(hits)}
-	if len(hits) <= smallSet {
-		return "hasAny(refs, arrayMap(x -> toFixedString(unhex(x), 16), splitByChar(',', {hits:String})))", p
-	}
-	return "arrayExists(x -> x IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {hits:String}))), 16)), refs)", p
-}
-
-// SearchContents finds the contents that hold all words, newest first, one hit a trace: on the
-// first span of the trace that has such a content.
+// SearchContents finds the contents that hold all words on the spans that match, one hit a trace: on
+// the first span of the trace that has such a content. Traces come newest first.
 func (s *Store) SearchContents(ctx context.Context, q SearchQuery) (page SearchPage, err error) {
-	from, to := bounds(q.From, q.To)
-	hits, err := s.contentHits(ctx, q.Project, q.Words, dayOf(from), dayOf(to))
-	if err != nil || len(hits) == 0 {
-		return page, err
-	}
-	at := position{nanos: to}
-	if !q.After.IsZero() {
-		at = position{clampNano(q.After.Start), q.After.TraceID}
-	}
 	limit := pageSize(q.Limit)
-	cond, p := holds(hits)
 	w := q.Filter.build()
-	filter := ""
+	filter, onSpans := "", ""
 	if len(w.sql) > 0 {
 		filter = " AND " + strings.Join(w.sql, " AND ")
+		onSpans = fmt.Sprintf(onMatchingSpans, filter)
 	}
-	ps := append(w.params, p, param{"project", q.Project}, nanoParam("from", from), nanoParam("to", at.nanos),
-		param{"before", at.id.String()}, param{"limit", strconv.Itoa(limit + 1)})
+	var held holding
+	matching := func(lo, to int64) (m match, err error) {
+		held, err = s.holding(ctx, q.Project, q.Words, lo, to)
+		if err != nil || held.nothing {
+			return match{nothing: true}, err
+		}
+		m.sql, m.many = held.traces(filter, onSpans), held.many
+		m.params = slices.Concat(held.params, w.params, params{nanoParam("until", untilOf(to))})
+		return m, nil
+	}
+	var starts []time.Time
 	var refs [][]content.Hash
-	err = s.each(ctx, "SearchContents", fmt.Sprintf(searchPage, fmt.Sprintf(searchSpans, cond, filter)), ps, func(r driver.Rows) error {
-		var h SearchHit
-		var trace, span string
-		var found []string
-		err := r.Scan(&trace, &span, &h.Start, &h.SpanName, &h.Service, &found)
-		copy(h.TraceID[:], trace)
-		copy(h.SpanID[:], span)
-		h.Start = h.Start.UTC()
-		page.Hits, refs = append(page.Hits, h), append(refs, hashes(found))
-		return err
+	err = s.walk(ctx, TraceQuery{Project: q.Project, From: q.From, To: q.To, After: q.After}, limit+1, matching, func(batch []TraceSummary) (int, error) {
+		hits, found, err := s.spansThatHold(ctx, q.Project, batch, held, filter, w.params)
+		for i := range batch {
+			if h, ok := hits[batch[i].TraceID]; ok {
+				page.Hits, starts, refs = append(page.Hits, h), append(starts, batch[i].Start), append(refs, found[h.TraceID])
+			}
+		}
+		return len(page.Hits), err
 	})
 	if err != nil {
-		return SearchPage{}, fmt.Errorf("search spans for %q: %w", q.Words, err)
+		return SearchPage{}, err
 	}
 	if len(page.Hits) > limit {
 		page.Hits, refs = page.Hits[:limit], refs[:limit]
-		page.Next = Cursor{page.Hits[limit-1].Start, page.Hits[limit-1].TraceID}
+		page.Next = Cursor{starts[limit-1], page.Hits[limit-1].TraceID}
 	}
-	return page, s.snippets(ctx, q, hits, page.Hits, refs)
+	return page, s.snippets(ctx, q, page.Hits, refs)
+}
+
+// spansThatHold finds the first span of each trace that holds the words, and what holds them there.
+func (s *Store) spansThatHold(ctx context.Context, project string, batch []TraceSummary, h holding, filter string, fp params) (hits map[genai.TraceID]SearchHit, refs map[genai.TraceID][]content.Hash, err error) {
+	hits, refs = map[genai.TraceID]SearchHit{}, map[genai.TraceID][]content.Hash{}
+	if len(batch) == 0 {
+		return hits, refs, nil
+	}
+	ids := make([]genai.TraceID, len(batch))
+	first, last := batch[0].Start, batch[0].End
+	for i := range batch {
+		ids[i] = batch[i].TraceID
+		if batch[i].Start.Before(first) {
+			first = batch[i].Start
+		}
+		if batch[i].End.After(last) {
+			last = batch[i].End
+		}
+	}
+	join := "LEFT" // a log record may be there before its span
+	if filter != "" {
+		join = "INNER"
+	}
+	ps := slices.Concat(h.params, fp, params{{"project", project}, {"traces", traceNames(ids)},
+		nanoParam("from", clampNano(first)), nanoParam("to", clampNano(last))})
+	err = s.each(bounding(ctx, h.many), "SearchContents", fmt.Sprintf(searchSpans, h.hits, namedTraces, join, filter), ps, func(r driver.Rows) error {
+		var hit SearchHit
+		var trace, span string
+		var found []string
+		err := r.Scan(&trace, &span, &hit.Start, &hit.SpanName, &hit.Service, &found)
+		copy(hit.TraceID[:], trace)
+		copy(hit.SpanID[:], span)
+		hit.Start = hit.Start.UTC()
+		hits[hit.TraceID], refs[hit.TraceID] = hit, hashes(found)
+		return err
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("search spans: %w", tooBroad(err))
+	}
+	return hits, refs, nil
 }
 
 // snippets fills in what the hits show. A span that holds its contents in a list has the list's
 // node among refs: then the members that hold the words are looked up below it.
-func (s *Store) snippets(ctx context.Context, q SearchQuery, hits []content.Hash, page []SearchHit, refs [][]content.Hash) error {
+func (s *Store) snippets(ctx context.Context, q SearchQuery, page []SearchHit, refs [][]content.Hash) error {
 	at := place{project: q.Project}
-	bodies := &pieces{hashes: map[content.Hash]struct{}{}}
-	isHit := make(map[content.Hash]bool, len(hits))
-	for _, h := range hits {
-		isHit[h] = true
-	}
 	for i := range page {
-		at.add(dayOf(page[i].Start.UnixNano()))
-	}
-	nodes := map[content.Hash][]content.Hash{}
-	for i := range refs {
-		for range maxClimb {
-			if len(refs[i]) == 0 {
-				break
-			}
-			below, isNode, err := s.nodeChildren(ctx, at, nodes, refs[i][0])
-			if err != nil {
-				return err
-			}
-			if !isNode {
-				bodies.hashes[refs[i][0]] = struct{}{}
-				break
-			}
-			refs[i] = slices.DeleteFunc(below, func(h content.Hash) bool { return !isHit[h] })
+		day := dayOf(page[i].Start.UnixNano())
+		for d := max(day, 1) - 1; d <= day+1; d++ { // log records lie around their span
+			at.add(d)
 		}
 	}
-	if err := s.texts(ctx, at, bodies); err != nil {
+	below, err := s.membersBelow(ctx, at, refs)
+	if err != nil {
+		return err
+	}
+	list := terms(q.Words)
+	holds := map[content.Hash]bool{}
+	bodies := &pieces{asked: map[content.Hash]bool{}}
+	for part := range slices.Chunk(slices.Concat(below...), hashesPerQuery) {
+		ps := params{{"project", q.Project}, {"first", dayString(slices.Min(at.days))}, {"last", dayString(slices.Max(at.days))},
+			{"words", strings.Join(list, " ")}, {"hits", hashNames(part)}}
+		hits, err := s.hashQuery(ctx, "snippets", hitsAmong, ps)
+		if err != nil {
+			return fmt.Errorf("read snippets: %w", err)
+		}
+		for _, h := range hits {
+			holds[h] = true
+		}
+	}
+	shown := make([]content.Hash, len(page))
+	for i := range page {
+		if at := slices.IndexFunc(below[i], func(h content.Hash) bool { return holds[h] }); at >= 0 {
+			shown[i] = below[i][at]
+			bodies.text(shown[i])
+		}
+	}
+	if err := s.texts(ctx, at, bodies, traceBudget); err != nil {
 		return err
 	}
 	for i := range page {
-		if len(refs[i]) > 0 {
-			page[i].show(bodies.texts[refs[i][0]], terms(q.Words))
+		if !shown[i].IsZero() {
+			page[i].show(bodies.texts[shown[i]], list)
 		}
 	}
 	return nil
 }
 
-func (s *Store) nodeChildren(ctx context.Context, at place, nodes map[content.Hash][]content.Hash, h content.Hash) (list []content.Hash, isNode bool, err error) {
-	if _, known := nodes[h]; !known {
-		err = s.each(ctx, "nodeChildren", listChildren, at.params([]content.Hash{h}), func(r driver.Rows) error {
-			var name string
-			var children []string
-			err := r.Scan(&name, &children)
-			nodes[h] = hashes(children)
-			return err
-		})
+// membersBelow puts the members of lists in the place of their nodes, in their order.
+func (s *Store) membersBelow(ctx context.Context, at place, refs [][]content.Hash) ([][]content.Hash, error) {
+	nodes := map[content.Hash][]content.Hash{}
+	asked := map[content.Hash]bool{}
+	for range maxClimb + 1 {
+		var want []content.Hash
+		total := 0
+		for _, list := range refs {
+			total += len(list)
+			for _, h := range list {
+				if !asked[h] {
+					asked[h], want = true, append(want, h)
+				}
+			}
+		}
+		if len(want) == 0 || total > maxBelow {
+			break
+		}
+		if err := s.readNodes(ctx, at, nodes, want); err != nil {
+			return nil, err
+		}
+		deeper := make([][]content.Hash, len(refs))
+		for i, list := range refs {
+			for _, h := range list {
+				if children, ok := nodes[h]; ok {
+					deeper[i] = append(deeper[i], children...)
+				} else {
+					deeper[i] = append(deeper[i], h)
+				}
+			}
+		}
+		refs = deeper
 	}
-	return slices.Clone(nodes[h]), len(nodes[h]) > 0, err
+	return refs, nil
 }
 
 // show cuts the stretch of body around the first word, and marks the words in it.

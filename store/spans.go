@@ -19,8 +19,8 @@ import (
 const (
 	// MaxTraceSpans bounds what Trace returns.
 	MaxTraceSpans = 100_000
-	// maxFragments bounds the log records that are merged into one span or trace.
-	maxFragments = 20_000
+	// MaxFragments bounds the log records that are merged into one span or trace; answers say so when there are more.
+	MaxFragments = 20_000
 	// logSlack is how far a log record may lie outside of its trace's spans in time.
 	logSlack = time.Hour
 )
@@ -51,8 +51,16 @@ ORDER BY start, span_id LIMIT 1 BY span_id LIMIT {limit:UInt32}`
 const spanByID = `SELECT ` + spanColumnList + spanWhere + `
   AND span_id = unhex({span:String}) LIMIT 1`
 
+// What a span's log records carry is content of the span as well.
 const contentSpans = `SELECT ` + spanColumnList + spanWhere + `
-  AND notEmpty(refs) AND operation != '' ORDER BY start, span_id LIMIT 1 BY span_id LIMIT {limit:UInt32}`
+  AND (notEmpty(refs) AND operation != '' OR span_id IN
+  (
+    SELECT span_id FROM fragments
+    WHERE project = {project:String} AND trace_id = unhex({trace:String}) AND notEmpty(refs)
+      AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_to:Int64}))
+      AND time BETWEEN fromUnixTimestamp64Nano({log_from:Int64}) AND fromUnixTimestamp64Nano({log_to:Int64})
+  ))
+ORDER BY start, span_id LIMIT 1 BY span_id LIMIT {limit:UInt32}`
 
 const rawByID = `SELECT parent_span_id, name, kind, start, duration_ns, refs, raw, resource, scope` + spanWhere + `
   AND span_id = unhex({span:String}) LIMIT 1`
@@ -64,6 +72,14 @@ WHERE project = {project:String} AND trace_id = unhex({trace:String})
   AND ({span:String} = '' OR span_id = unhex({span:String}))`
 
 const fragmentsByTrace = `SELECT span_id, time, refs, detail FROM fragments` + fragmentWhere + `
+ORDER BY time, seq LIMIT {limit:UInt32}`
+
+const fragmentsOfTraces = `
+SELECT trace_id, span_id, time, refs, detail FROM fragments
+WHERE project = {project:String} AND notEmpty(refs)
+  AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
+  AND time BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
+  AND trace_id IN (` + namedTraces + `)
 ORDER BY time, seq LIMIT {limit:UInt32}`
 
 const rawLogs = `
@@ -167,10 +183,13 @@ func (tr traceRange) params(project string, trace genai.TraceID) params {
 	return params{{"project", project}, {"trace", trace.String()}, {"from", strconv.FormatInt(tr.from, 10)}, {"to", strconv.FormatInt(tr.to, 10)}}
 }
 
+// logs is the range of time in which log records of the spans are looked for.
+func (tr traceRange) logs() traceRange {
+	return traceRange{max(0, tr.from-int64(logSlack)), min(maxTime, tr.to+int64(logSlack))}
+}
+
 func (tr traceRange) logParams(project string, trace genai.TraceID, span string) params {
-	tr.from = max(0, tr.from-int64(logSlack))
-	tr.to = min(maxTime, tr.to+int64(logSlack))
-	return append(tr.params(project, trace), param{"span", span}, param{"limit", strconv.Itoa(maxFragments)})
+	return append(tr.logs().params(project, trace), param{"span", span}, param{"limit", strconv.Itoa(MaxFragments + 1)})
 }
 
 func (s *Store) spanRows(ctx context.Context, method, sql string, project string, trace genai.TraceID, ps params) (rows []spanRow, err error) {
@@ -205,8 +224,14 @@ func (s *Store) Trace(ctx context.Context, project string, id genai.TraceID) (*T
 			return nil, err
 		}
 	}
+	if err := s.outlineLogs(ctx, rows, tr, out); err != nil {
+		return nil, err
+	}
 	summaries, err := s.summaries(ctx, project, []genai.TraceID{id}, tr)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.previews(ctx, project, summaries); err != nil {
 		return nil, err
 	}
 	if len(summaries) == 1 {
@@ -215,8 +240,45 @@ func (s *Store) Trace(ctx context.Context, project string, id genai.TraceID) (*T
 	return out, nil
 }
 
+// outlineLogs adds to the outlines what only the spans' log records tell.
+func (s *Store) outlineLogs(ctx context.Context, rows []spanRow, tr traceRange, out *TraceDetail) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	frags, more, err := s.fragments(ctx, out.Spans[0].Project, out.Spans[0].TraceID, tr, "")
+	if err != nil || len(frags) == 0 {
+		return err
+	}
+	told := make(map[genai.SpanID]bool, len(frags))
+	for i := range frags {
+		told[frags[i].span] = true
+	}
+	var with []spanRow
+	var at []int
+	for i := range rows {
+		if told[rows[i].SpanID] {
+			with, at = append(with, rows[i]), append(at, i)
+		}
+	}
+	spans, cut, err := s.whole(ctx, with, frags, traceBudget)
+	if err != nil {
+		return err
+	}
+	out.Truncated = out.Truncated || more || cut
+	for i := range spans {
+		o, w := &out.Spans[at[i]], &spans[i]
+		o.InputMessages, o.OutputMessages = len(w.Input), len(w.Output)
+		o.InputPreview, o.OutputPreview = inputPreview(w), outputPreview(w)
+		o.Operation, o.Provider, o.Framework = w.Operation, w.Provider, w.Framework
+		o.RequestModel, o.ResponseModel, o.ResponseID = w.RequestModel, w.ResponseModel, w.ResponseID
+		o.Conversation, o.User, o.FinishReasons = w.Conversation, w.User, w.FinishReasons
+		o.Usage, o.Error, o.Evaluations = w.Usage, w.Error, w.Evaluations
+	}
+	return nil
+}
+
 // Span returns one span with everything, log fragments merged, or ErrNotFound.
-func (s *Store) Span(ctx context.Context, project string, trace genai.TraceID, id genai.SpanID) (*genai.Span, error) {
+func (s *Store) Span(ctx context.Context, project string, trace genai.TraceID, id genai.SpanID) (*SpanDetail, error) {
 	tr, err := s.traceRange(ctx, project, trace)
 	if err != nil {
 		return nil, err
@@ -228,74 +290,128 @@ func (s *Store) Span(ctx context.Context, project string, trace genai.TraceID, i
 	if len(rows) == 0 {
 		return nil, fmt.Errorf("span %s of trace %s: %w", id, trace, ErrNotFound)
 	}
-	spans, err := s.whole(ctx, rows, tr, hexSpan(id))
+	frags, more, err := s.fragments(ctx, project, trace, tr, hexSpan(id))
 	if err != nil {
 		return nil, err
 	}
-	return &spans[0], nil
+	spans, cut, err := s.whole(ctx, rows[:1], frags, spanBudget)
+	if err != nil {
+		return nil, err
+	}
+	if len(spans) == 0 { // its own texts are beyond the budget
+		one, err := rows[0].read(&pieces{skip: true})
+		return &SpanDetail{Span: one, Truncated: true}, err
+	}
+	return &SpanDetail{Span: spans[0], Truncated: more || cut}, nil
 }
 
-// SpansWithContent returns the GenAI spans of a trace that carry content, with it, by start.
-func (s *Store) SpansWithContent(ctx context.Context, project string, trace genai.TraceID, limit int) ([]genai.Span, error) {
+// SpansWithContent returns the GenAI spans of a trace that carry content, with it, by start: at most
+// limit, and as many as have no more than budget bytes of different texts.
+func (s *Store) SpansWithContent(ctx context.Context, project string, trace genai.TraceID, limit int, budget int64) (out ContentSpans, err error) {
 	tr, err := s.traceRange(ctx, project, trace)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
+	limit = min(max(1, limit), MaxTraceSpans)
+	logs := tr.logs()
 	rows, err := s.spanRows(ctx, "SpansWithContent", contentSpans, project, trace,
-		append(tr.params(project, trace), param{"limit", strconv.Itoa(min(max(1, limit), MaxTraceSpans))}))
+		append(tr.params(project, trace), nanoParam("log_from", logs.from), nanoParam("log_to", logs.to), param{"limit", strconv.Itoa(limit + 1)}))
 	if err != nil || len(rows) == 0 {
-		return nil, err
+		return out, err
 	}
-	return s.whole(ctx, rows, tr, "")
+	if len(rows) > limit {
+		rows, out.Truncated = rows[:limit], true
+	}
+	frags, more, err := s.fragments(ctx, project, trace, tr, "")
+	if err != nil {
+		return out, err
+	}
+	var cut bool
+	out.Spans, cut, err = s.whole(ctx, rows, frags, budget)
+	out.Truncated = out.Truncated || more || cut
+	return out, err
 }
 
 // fragmentRow is one row of fragments.
 type fragmentRow struct {
+	trace  genai.TraceID
 	span   genai.SpanID
 	refs   []content.Hash
 	detail string
 	day    uint16
 }
 
-// whole reads rows of one trace with their contents and merges the fragments of log records.
-func (s *Store) whole(ctx context.Context, rows []spanRow, tr traceRange, span string) (spans []genai.Span, err error) {
-	project, trace := rows[0].Project, rows[0].TraceID
-	var frags []fragmentRow
-	at := place{project: project}
+func (f *fragmentRow) read(project string, p *pieces) (genai.Span, error) {
+	part := genai.Span{Project: project, TraceID: f.trace, SpanID: f.span}
+	d := decoder{refs: f.refs, get: p}
+	var types []byte
+	return part, d.detail(&part, []byte(f.detail), &types)
+}
+
+// fragments reads what log records tell of the spans of a trace, or of one of them; more says that
+// there are further records, which are left out.
+func (s *Store) fragments(ctx context.Context, project string, trace genai.TraceID, tr traceRange, span string) (frags []fragmentRow, more bool, err error) {
 	err = s.each(ctx, "fragments", fragmentsByTrace, tr.logParams(project, trace, span), func(r driver.Rows) error {
-		var f fragmentRow
+		f := fragmentRow{trace: trace}
 		var id string
 		var when time.Time
 		var refs []string
 		err := r.Scan(&id, &when, &refs, &f.detail)
 		copy(f.span[:], id)
 		f.refs, f.day = hashes(refs), dayOf(when.UnixNano())
-		at.add(f.day)
 		frags = append(frags, f)
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read log fragments of trace %s: %w", trace, err)
+		return nil, false, fmt.Errorf("read log fragments of trace %s: %w", trace, err)
 	}
+	if len(frags) > MaxFragments {
+		return frags[:MaxFragments], true, nil
+	}
+	return frags, false, nil
+}
+
+// whole reads rows of one trace with their contents and merges what log records tell. The rows from
+// the first on that does not fit into the budget are left out, as are such log records: cut says so.
+func (s *Store) whole(ctx context.Context, rows []spanRow, frags []fragmentRow, budget int64) (spans []genai.Span, cut bool, err error) {
+	if len(rows) == 0 {
+		return nil, false, nil
+	}
+	at := place{project: rows[0].Project}
 	for i := range rows {
 		at.add(rows[i].day)
 	}
+	wanted := make(map[genai.SpanID]bool, len(rows))
+	for i := range rows {
+		wanted[rows[i].SpanID] = true
+	}
+	frags = slices.DeleteFunc(slices.Clone(frags), func(f fragmentRow) bool { return !wanted[f.span] })
+	for i := range frags {
+		at.add(frags[i].day)
+	}
 	var parts map[genai.SpanID][]genai.Span
-	err = s.resolve(ctx, at, func(p *pieces) (err error) {
-		spans, parts = make([]genai.Span, len(rows)), map[genai.SpanID][]genai.Span{}
+	err = s.resolve(ctx, at, budget, func(p *pieces) error {
+		spans, parts = make([]genai.Span, 0, len(rows)), map[genai.SpanID][]genai.Span{}
 		for i := range rows {
-			if spans[i], err = rows[i].read(p); err != nil {
+			one, err := rows[i].read(p)
+			if err != nil {
 				return err
 			}
+			if p.missed {
+				break
+			}
+			spans = append(spans, one)
 		}
-		for _, f := range frags {
-			part := genai.Span{Project: project, TraceID: trace, SpanID: f.span}
-			d := decoder{refs: f.refs, get: p}
-			var types []byte
-			if err := d.detail(&part, []byte(f.detail), &types); err != nil {
+		cut, p.missed = p.missed, false
+		for i := range frags {
+			part, err := frags[i].read(at.project, p)
+			if err != nil {
 				return err
 			}
-			parts[f.span] = append(parts[f.span], part)
+			if !p.missed {
+				parts[part.SpanID] = append(parts[part.SpanID], part)
+			}
+			cut, p.missed = cut || p.missed, false
 		}
 		return nil
 	})
@@ -304,7 +420,91 @@ func (s *Store) whole(ctx context.Context, rows []spanRow, tr traceRange, span s
 			spans[i].Merge(list)
 		}
 	}
-	return spans, err
+	return spans, cut, err
+}
+
+// maxPreviewLogs bounds the log records that the previews of one page are read from.
+const maxPreviewLogs = 2000
+
+// previews fills in the beginnings of texts that came as log records alone: the summaries are made of spans.
+func (s *Store) previews(ctx context.Context, project string, list []TraceSummary) error {
+	var ids []genai.TraceID
+	var tr traceRange
+	for i := range list {
+		if t := &list[i]; t.GenAISpans > 0 && t.InputPreview == "" && t.OutputPreview == "" {
+			first, last := clampNano(t.Start), clampNano(t.End)
+			if len(ids) == 0 {
+				tr = traceRange{first, last}
+			}
+			tr = traceRange{min(tr.from, first), max(tr.to, last)}
+			ids = append(ids, t.TraceID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	tr = tr.logs()
+	at := place{project: project}
+	var frags []fragmentRow
+	ps := params{{"project", project}, {"traces", traceNames(ids)}, nanoParam("from", tr.from), nanoParam("to", tr.to), {"limit", strconv.Itoa(maxPreviewLogs)}}
+	err := s.each(ctx, "previews", fragmentsOfTraces, ps, func(r driver.Rows) error {
+		var f fragmentRow
+		var trace, span string
+		var when time.Time
+		var refs []string
+		err := r.Scan(&trace, &span, &when, &refs, &f.detail)
+		copy(f.trace[:], trace)
+		copy(f.span[:], span)
+		f.refs, f.day = hashes(refs), dayOf(when.UnixNano())
+		at.add(f.day)
+		frags = append(frags, f)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read previews: %w", err)
+	}
+	if len(frags) == 0 {
+		return nil
+	}
+	var spans []genai.Span // by their first record
+	err = s.resolve(ctx, at, listBudget, func(p *pieces) error {
+		var order []genai.SpanID
+		parts := map[genai.SpanID][]genai.Span{}
+		for i := range frags {
+			part, err := frags[i].read(project, p)
+			if err != nil {
+				return err
+			}
+			if p.missed {
+				break
+			}
+			if parts[part.SpanID] == nil {
+				order = append(order, part.SpanID)
+			}
+			parts[part.SpanID] = append(parts[part.SpanID], part)
+		}
+		spans = spans[:0]
+		for _, id := range order {
+			one := genai.Span{TraceID: parts[id][0].TraceID}
+			one.Merge(parts[id])
+			spans = append(spans, one)
+		}
+		return nil
+	})
+	for i := range list {
+		for j := range spans {
+			if spans[j].TraceID != list[i].TraceID {
+				continue
+			}
+			if list[i].InputPreview == "" {
+				list[i].InputPreview = inputPreview(&spans[j])
+			}
+			if text := outputPreview(&spans[j]); text != "" {
+				list[i].OutputPreview = text
+			}
+		}
+	}
+	return err
 }
 
 func (p *place) add(day uint16) {
@@ -338,19 +538,24 @@ func (s *Store) RawSpan(ctx context.Context, project string, trace genai.TraceID
 	if err != nil {
 		return nil, err
 	}
-	logs, err := s.rawLogs(ctx, project, trace, id, tr, &at)
+	logs, more, err := s.rawLogs(ctx, project, trace, id, tr, &at)
 	if err != nil {
 		return nil, err
 	}
 	rows = append(rows, logs...)
 	var out *RawSpan
-	err = s.resolve(ctx, at, func(p *pieces) error {
-		out = &RawSpan{}
+	err = s.resolve(ctx, at, spanBudget, func(p *pieces) error {
+		out = &RawSpan{Truncated: more}
 		for i := range rows {
 			resource, scope, msg, err := rows[i].restore(p)
 			switch {
 			case err != nil:
 				return fmt.Errorf("rebuild span %s of trace %s: %w", id, trace, err)
+			case p.missed && i == 0:
+				return fmt.Errorf("rebuild span %s of trace %s: it has more than %d bytes", id, trace, spanBudget)
+			case p.missed:
+				out.Truncated = true
+				return nil
 			case i == 0:
 				out.Resource, out.Scope, out.Span = resource, scope, msg
 			default:
@@ -412,7 +617,7 @@ func spanHead(trace genai.TraceID, id genai.SpanID, parent, name string, kind ui
 	return b
 }
 
-func (s *Store) rawLogs(ctx context.Context, project string, trace genai.TraceID, id genai.SpanID, tr traceRange, at *place) (rows []rawRow, err error) {
+func (s *Store) rawLogs(ctx context.Context, project string, trace genai.TraceID, id genai.SpanID, tr traceRange, at *place) (rows []rawRow, more bool, err error) {
 	err = s.each(ctx, "RawSpan", rawLogs, tr.logParams(project, trace, hexSpan(id)), func(r driver.Rows) error {
 		var when time.Time
 		var seq uint64
@@ -426,9 +631,12 @@ func (s *Store) rawLogs(ctx context.Context, project string, trace genai.TraceID
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read log records of span %s: %w", id, err)
+		return nil, false, fmt.Errorf("read log records of span %s: %w", id, err)
 	}
-	return rows, nil
+	if len(rows) > MaxFragments {
+		return rows[:MaxFragments], true, nil
+	}
+	return rows, false, nil
 }
 
 func (w *rawRow) restore(p *pieces) (resource, scope, msg []byte, err error) {

@@ -146,7 +146,19 @@ type HistogramBucket struct {
 type TraceDetail struct {
 	Summary   TraceSummary
 	Spans     []SpanOutline
-	Truncated bool // the trace has more than MaxTraceSpans spans
+	Truncated bool // the trace has more than MaxTraceSpans spans, or more log records than are read
+}
+
+// SpanDetail is a span with its contents, log records merged.
+type SpanDetail struct {
+	genai.Span
+	Truncated bool // the span has more log records, or more bytes, than are read
+}
+
+// ContentSpans are spans with their contents.
+type ContentSpans struct {
+	Spans     []genai.Span
+	Truncated bool // there are more, or more log records of them, than are read
 }
 
 // SpanOutline is a span without its contents, and how many messages it has.
@@ -161,6 +173,7 @@ type RawSpan struct {
 	Resource, Scope []byte // protobuf Resource, InstrumentationScope
 	Span            []byte // protobuf Span
 	Logs            []RawLog
+	Truncated       bool // the span has more log records than are read
 }
 
 // RawLog is a log record as it was sent.

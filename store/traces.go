@@ -24,6 +24,8 @@ const (
 	// firstWindow is how far back a list looks at first; it looks four times as far each time that
 	// this does not fill the page, so that the newest page of a long range is as fast as of a short one.
 	firstWindow = time.Hour
+	// minBatch is the least number of candidates that are looked at together.
+	minBatch = 20
 	// matchSlack is how long after its trace began a span is still found by a filter.
 	matchSlack = 24 * time.Hour
 )
@@ -65,36 +67,34 @@ GROUP BY trace_id
 HAVING (stored, trace_id) > (fromUnixTimestamp64Nano({since:Int64}), toFixedString(unhex({after:String}), 16))
 ORDER BY stored, trace_id LIMIT {limit:UInt32}`
 
-const traceHistogram = `
-SELECT intDiv(toUnixTimestamp64Nano(first) - {from:Int64}, {step:Int64}) AS bucket, count(), countIf(failed > 0)
-FROM
-(
+// startingTraces are those that start in the range. A trace whose spans before the range are within
+// matchSlack of it is known not to; a list, which looks at whole traces, is exact beyond that too.
+const startingTraces = `
     SELECT trace_id, min(start) AS first, sum(errors) AS failed
     FROM traces
     WHERE project = {project:String}
-      AND hour BETWEEN toStartOfHour(fromUnixTimestamp64Nano({from:Int64})) - INTERVAL 1 HOUR AND toStartOfHour(fromUnixTimestamp64Nano({to:Int64}))%s
+      AND hour BETWEEN toStartOfHour(fromUnixTimestamp64Nano({from:Int64}, 'UTC')) - INTERVAL 24 HOUR AND toStartOfHour(fromUnixTimestamp64Nano({to:Int64}, 'UTC'))%s
     GROUP BY trace_id
-    HAVING first >= fromUnixTimestamp64Nano({from:Int64}) AND first < fromUnixTimestamp64Nano({to:Int64})
+    HAVING first >= fromUnixTimestamp64Nano({from:Int64}) AND first < fromUnixTimestamp64Nano({to:Int64})`
+
+const traceHistogram = `
+SELECT intDiv(toUnixTimestamp64Nano(first) - {from:Int64}, {step:Int64}) AS bucket, count(), countIf(failed > 0)
+FROM (` + startingTraces + `
 )
 GROUP BY bucket ORDER BY bucket`
 
+// A trace counts with all its spans, also with those that start after the range.
 const facet = `
 SELECT %s AS value, uniqExact(trace_id) AS n FROM spans
 WHERE project = {project:String}
-  AND start >= fromUnixTimestamp64Nano({from:Int64}) AND start < fromUnixTimestamp64Nano({to:Int64})%s
+  AND start >= fromUnixTimestamp64Nano({from:Int64}) AND start < fromUnixTimestamp64Nano({until:Int64})
+  AND trace_id IN (SELECT trace_id FROM (` + startingTraces + `))
 GROUP BY value HAVING value != '' ORDER BY n DESC, value LIMIT {limit:UInt32}`
 
 // matchingTraces are those with a span that matches a filter.
 const matchingTraces = `
   AND trace_id IN (SELECT trace_id FROM spans WHERE project = {project:String}
     AND start >= fromUnixTimestamp64Nano({from:Int64}) AND start < fromUnixTimestamp64Nano({until:Int64}) AND %s)`
-
-// holdingTraces are those with a content that holds the words.
-const holdingTraces = `
-  AND trace_id IN (SELECT trace_id FROM spans WHERE project = {project:String}
-    AND start >= fromUnixTimestamp64Nano({from:Int64}) AND start < fromUnixTimestamp64Nano({until:Int64}) AND %[1]s
-    UNION ALL SELECT trace_id FROM fragments WHERE project = {project:String}
-    AND time >= fromUnixTimestamp64Nano({from:Int64}) AND time < fromUnixTimestamp64Nano({until:Int64}) AND %[1]s)`
 
 // position is a place between traces: those before it start earlier, or at the same time with a lesser id.
 type position struct {
@@ -116,21 +116,40 @@ func pageSize(n int) int {
 
 // ListTraces lists traces, newest first.
 func (s *Store) ListTraces(ctx context.Context, q TraceQuery) (page TracePage, err error) {
+	limit := pageSize(q.Limit)
+	match := func(lo, to int64) (match, error) { return s.match(ctx, q.Project, q.Filter, q.Words, lo, to) }
+	err = s.walk(ctx, q, limit+1, match, func(batch []TraceSummary) (int, error) {
+		page.Traces = append(page.Traces, batch...)
+		return len(page.Traces), nil
+	})
+	if err != nil {
+		return TracePage{}, err
+	}
+	if len(page.Traces) > limit {
+		page.Traces = page.Traces[:limit]
+		last := page.Traces[limit-1]
+		page.Next = Cursor{Start: last.Start, TraceID: last.TraceID}
+	}
+	return page, s.previews(ctx, q.Project, page.Traces)
+}
+
+// walk hands the traces that match to add, newest first and a batch at a time, until there are want:
+// add returns how many it has. What matches is asked for each window of time anew.
+func (s *Store) walk(ctx context.Context, q TraceQuery, want int, match func(lo, to int64) (match, error), add func([]TraceSummary) (int, error)) error {
 	from, to := bounds(q.From, q.To)
 	at := position{nanos: to}
 	if !q.After.IsZero() {
 		at = position{clampNano(q.After.Start), q.After.TraceID}
 	}
-	limit := pageSize(q.Limit)
-	for window := int64(firstWindow); at.nanos >= from && len(page.Traces) <= limit; window *= 4 {
+	for window, have := int64(firstWindow), 0; at.nanos >= from && have < want; window *= 4 {
 		lo := max(from, at.nanos-window)
-		match, ps, err := s.match(ctx, q.Project, q.Filter, q.Words, lo, at.nanos)
+		m, err := match(lo, at.nanos)
 		if err != nil {
-			return TracePage{}, err
+			return err
 		}
-		if match != matchNothing {
-			if page.Traces, err = s.listWindow(ctx, q.Project, lo, at, limit+1, match, ps, page.Traces); err != nil {
-				return TracePage{}, err
+		if !m.nothing {
+			if have, err = s.walkWindow(ctx, q.Project, lo, at, want, have, m, add); err != nil {
+				return err
 			}
 		}
 		if lo == from {
@@ -138,43 +157,43 @@ func (s *Store) ListTraces(ctx context.Context, q TraceQuery) (page TracePage, e
 		}
 		at = position{nanos: lo}
 	}
-	if len(page.Traces) > limit {
-		page.Traces = page.Traces[:limit]
-		last := page.Traces[limit-1]
-		page.Next = Cursor{Start: last.Start, TraceID: last.TraceID}
-	}
-	return page, nil
+	return nil
 }
 
-// listWindow appends the traces that start in [lo, at) until there are limit.
-func (s *Store) listWindow(ctx context.Context, project string, lo int64, at position, limit int, match string, ps params, list []TraceSummary) ([]TraceSummary, error) {
-	for len(list) < limit {
-		ids, starts, err := s.candidates(ctx, project, lo, at, limit, match, ps)
+// walkWindow hands on the traces that start in [lo, at) until there are want.
+func (s *Store) walkWindow(ctx context.Context, project string, lo int64, at position, want, have int, m match, add func([]TraceSummary) (int, error)) (int, error) {
+	for have < want {
+		limit := max(want-have, minBatch)
+		ids, starts, err := s.candidates(ctx, project, lo, at, limit, m)
 		if err != nil {
-			return nil, err
+			return have, err
 		}
 		found, err := s.summariesOf(ctx, project, ids)
 		if err != nil {
-			return nil, err
+			return have, err
 		}
+		batch := make([]TraceSummary, 0, len(ids))
 		for i, id := range ids {
 			// A trace that began before the window is listed where it began.
-			if sum, ok := found[id]; ok && sum.Spans > 0 && sum.Start.UnixNano() == starts[i] && len(list) < limit {
-				list = append(list, sum)
+			if sum, ok := found[id]; ok && sum.Spans > 0 && sum.Start.UnixNano() == starts[i] {
+				batch = append(batch, sum)
 			}
+		}
+		if have, err = add(batch); err != nil {
+			return have, err
 		}
 		if len(ids) < limit {
 			break
 		}
 		at = position{starts[len(starts)-1], ids[len(ids)-1]}
 	}
-	return list, nil
+	return have, nil
 }
 
-func (s *Store) candidates(ctx context.Context, project string, lo int64, at position, limit int, match string, ps params) (ids []genai.TraceID, starts []int64, err error) {
-	ps = append(slices.Clone(ps), param{"project", project}, nanoParam("from", lo), nanoParam("to", at.nanos),
+func (s *Store) candidates(ctx context.Context, project string, lo int64, at position, limit int, m match) (ids []genai.TraceID, starts []int64, err error) {
+	ps := append(slices.Clone(m.params), param{"project", project}, nanoParam("from", lo), nanoParam("to", at.nanos),
 		param{"before", at.id.String()}, param{"limit", strconv.Itoa(limit)})
-	err = s.each(ctx, "ListTraces", fmt.Sprintf(traceCandidates, match), ps, func(r driver.Rows) error {
+	err = s.each(bounding(ctx, m.many), "ListTraces", fmt.Sprintf(traceCandidates, m.sql), ps, func(r driver.Rows) error {
 		var id string
 		var first time.Time
 		err := r.Scan(&id, &first)
@@ -182,36 +201,39 @@ func (s *Store) candidates(ctx context.Context, project string, lo int64, at pos
 		return err
 	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("list traces: %w", err)
+		return nil, nil, fmt.Errorf("list traces: %w", tooBroad(err))
 	}
 	return ids, starts, nil
 }
 
-// matchNothing says that no trace can match.
-const matchNothing = "\x00"
+// match is a condition on trace_id, with its parameters.
+type match struct {
+	sql     string
+	params  params
+	nothing bool // no trace can match
+	many    bool // see holding
+}
 
-// match is the condition that a trace matches a filter and holds words, with its parameters.
-func (s *Store) match(ctx context.Context, project string, f Filter, words string, from, to int64) (sql string, ps params, err error) {
-	until := min(maxTime, to+int64(matchSlack))
-	w := f.build()
-	if len(w.sql) > 0 {
-		sql, ps = fmt.Sprintf(matchingTraces, strings.Join(w.sql, " AND ")), w.params
+// untilOf is the time up to which spans are looked at for traces that start before to.
+func untilOf(to int64) int64 { return min(maxTime, to+int64(matchSlack)) }
+
+// match is the condition that a trace has a span that matches a filter, and holds words.
+func (s *Store) match(ctx context.Context, project string, f Filter, words string, from, to int64) (m match, err error) {
+	m.params = params{nanoParam("until", untilOf(to))}
+	if w := f.build(); len(w.sql) > 0 {
+		m.sql = fmt.Sprintf(matchingTraces, strings.Join(w.sql, " AND "))
+		m.params = append(m.params, w.params...)
 	}
-	if words != "" {
-		hits, err := s.contentHits(ctx, project, words, dayOf(from), dayOf(until))
-		if err != nil {
-			return "", nil, err
-		}
-		if len(hits) == 0 {
-			return matchNothing, nil, nil
-		}
-		cond, p := holds(hits)
-		sql, ps = sql+fmt.Sprintf(holdingTraces, cond), append(ps, p)
+	if words == "" {
+		return m, nil
 	}
-	if sql != "" {
-		ps = append(ps, nanoParam("until", until))
+	h, err := s.holding(ctx, project, words, from, to)
+	if err != nil || h.nothing {
+		return match{nothing: true}, err
 	}
-	return sql, ps, nil
+	m.sql, m.many = m.sql+h.traces("", ""), h.many
+	m.params = append(m.params, h.params...)
+	return m, nil
 }
 
 func traceNames(ids []genai.TraceID) string {
@@ -342,12 +364,12 @@ func (s *Store) Histogram(ctx context.Context, q TraceQuery, step time.Duration)
 		return nil, fmt.Errorf("count traces in steps of %s: want a step above zero", step)
 	}
 	from, to := bounds(q.From, q.To)
-	match, ps, err := s.match(ctx, q.Project, q.Filter, q.Words, from, to)
-	if err != nil || match == matchNothing {
+	m, err := s.match(ctx, q.Project, q.Filter, q.Words, from, to)
+	if err != nil || m.nothing {
 		return nil, err
 	}
-	ps = append(ps, param{"project", q.Project}, nanoParam("from", from), nanoParam("to", to), nanoParam("step", int64(step)))
-	err = s.each(ctx, "Histogram", fmt.Sprintf(traceHistogram, match), ps, func(r driver.Rows) error {
+	ps := append(m.params, param{"project", q.Project}, nanoParam("from", from), nanoParam("to", to), nanoParam("step", int64(step)))
+	err = s.each(bounding(ctx, m.many), "Histogram", fmt.Sprintf(traceHistogram, m.sql), ps, func(r driver.Rows) error {
 		var bucket int64
 		var n, failed uint64
 		err := r.Scan(&bucket, &n, &failed)
@@ -358,7 +380,7 @@ func (s *Store) Histogram(ctx context.Context, q TraceQuery, step time.Duration)
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("count traces over time: %w", err)
+		return nil, fmt.Errorf("count traces over time: %w", tooBroad(err))
 	}
 	return list, nil
 }
@@ -388,12 +410,12 @@ func (s *Store) Facets(ctx context.Context, q TraceQuery, names []string, limit 
 func (s *Store) facet(ctx context.Context, q TraceQuery, f *field, limit int) (Facet, error) {
 	out := Facet{Field: f.name}
 	from, to := bounds(q.From, q.To)
-	match, ps, err := s.match(ctx, q.Project, q.Filter.Without(f.name), q.Words, from, to)
-	if err != nil || match == matchNothing {
+	m, err := s.match(ctx, q.Project, q.Filter.Without(f.name), q.Words, from, to)
+	if err != nil || m.nothing {
 		return out, err
 	}
-	ps = append(ps, param{"project", q.Project}, nanoParam("from", from), nanoParam("to", to), param{"limit", strconv.Itoa(limit + 1)})
-	err = s.each(ctx, "Facets", fmt.Sprintf(facet, f.facetExpr(), match), ps, func(r driver.Rows) error {
+	ps := append(m.params, param{"project", q.Project}, nanoParam("from", from), nanoParam("to", to), param{"limit", strconv.Itoa(limit + 1)})
+	err = s.each(bounding(ctx, m.many), "Facets", fmt.Sprintf(facet, f.facetExpr(), m.sql), ps, func(r driver.Rows) error {
 		var v FacetValue
 		var n uint64
 		err := r.Scan(&v.Value, &n)
@@ -402,7 +424,7 @@ func (s *Store) facet(ctx context.Context, q TraceQuery, f *field, limit int) (F
 		return err
 	})
 	if err != nil {
-		return out, fmt.Errorf("count traces by %s: %w", f.name, err)
+		return out, fmt.Errorf("count traces by %s: %w", f.name, tooBroad(err))
 	}
 	if len(out.Values) > limit {
 		out.Values, out.Truncated = out.Values[:limit], true

@@ -15,7 +15,8 @@ import (
 )
 
 // ingestView answers the API's questions about ingest. What this process counted is read from
-// its metrics, so that the page and /metrics cannot disagree; the log is asked itself.
+// its metrics, so that the page and /metrics cannot disagree; the log and the store are asked
+// themselves, since another process may write to them.
 type ingestView struct {
 	app    *app
 	gather prometheus.Gatherer
@@ -23,7 +24,7 @@ type ingestView struct {
 
 func newIngestView(a *app) *ingestView { return &ingestView{app: a, gather: a.reg} }
 
-// Status implements api.Ingest. An empty project, or "*", sums over all.
+// Status implements api.Ingest.
 func (v *ingestView) Status(ctx context.Context, project string) (api.IngestStatus, error) {
 	families, err := v.gather.Gather()
 	if err != nil {
@@ -37,15 +38,14 @@ func (v *ingestView) Status(ctx context.Context, project string) (api.IngestStat
 		ReceivedMetricPoints: c.sum("tiltmeter_ingest_metric_points_total"),
 		AcknowledgedRequests: c.sum("tiltmeter_ingest_requests_total", "code", "OK") + c.sum("tiltmeter_ingest_requests_total", "code", "200"),
 		DuplicateRequests:    c.sum("tiltmeter_ingest_duplicate_requests_total"),
-		StoredSpans:          c.sum("tiltmeter_writer_stored_spans_total"),
-		StoredLogRecords:     c.sum("tiltmeter_writer_stored_log_records_total"),
 		RejectedSpans:        c.by("tiltmeter_ingest_rejected_spans_total", "reason"),
 		StartedAt:            v.app.started,
 	}
-	if err := v.app.store.Ping(ctx); err != nil {
+	if err = v.app.store.Ping(ctx); err == nil {
+		st.StoredSpans, st.StoredLogRecords, err = v.app.store.Stored(ctx, project)
+	}
+	if st.EngineReady = err == nil; err != nil {
 		st.EngineMessage = err.Error()
-	} else {
-		st.EngineReady = true
 	}
 	log, err := v.app.spans.Status(ctx)
 	if err != nil {
@@ -71,18 +71,41 @@ func (v *ingestView) DeadLetters(ctx context.Context, after string, limit int) (
 		}
 	}
 	limit = min(limit, spanlog.MaxDeadLetterPage)
-	found, err := v.app.spans.DeadLetters().List(ctx, from, limit)
-	if err != nil {
-		return nil, false, fmt.Errorf("list dead letters: %w", err)
-	}
-	letters := make([]api.DeadLetter, len(found))
-	for i, d := range found {
-		letters[i] = api.DeadLetter{
+	var letters []api.DeadLetter
+	err := v.eachLetter(ctx, from, func(d *spanlog.DeadLetter) bool {
+		letters = append(letters, api.DeadLetter{
 			ID: strconv.FormatUint(d.ID, 10), Project: d.Project, Signal: string(d.Signal), Reason: d.Reason, Error: d.Error,
 			ReceivedAt: d.ReceivedAt, FailedAt: d.PutAt, SizeBytes: int64(len(d.Payload)),
+		})
+		return len(letters) < limit
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	return letters, len(letters) == limit, nil
+}
+
+// lettersAtOnce bounds the dead letters in memory: they come with their payloads, a request of up to
+// 16 MiB each, of which only the size is shown.
+const lettersAtOnce = 4
+
+// eachLetter shows the dead letters behind after, until show returns false.
+func (v *ingestView) eachLetter(ctx context.Context, after uint64, show func(*spanlog.DeadLetter) bool) error {
+	for {
+		found, err := v.app.spans.DeadLetters().List(ctx, after, lettersAtOnce)
+		if err != nil {
+			return fmt.Errorf("list dead letters: %w", err)
+		}
+		for i := range found {
+			if !show(&found[i]) {
+				return nil
+			}
+			after = found[i].ID
+		}
+		if len(found) < lettersAtOnce {
+			return nil
 		}
 	}
-	return letters, len(found) == limit, nil
 }
 
 // Replay implements api.Ingest.
@@ -105,18 +128,12 @@ func (v *ingestView) Replay(ctx context.Context, ids []string) (int64, error) {
 // replayAll replays what was there when it began: a record that fails again comes back behind it.
 func (v *ingestView) replayAll(ctx context.Context) (int64, error) {
 	var ids []uint64
-	for after := uint64(0); ; {
-		page, err := v.app.spans.DeadLetters().List(ctx, after, spanlog.MaxDeadLetterPage)
-		if err != nil {
-			return 0, fmt.Errorf("list dead letters: %w", err)
-		}
-		for _, d := range page {
-			ids = append(ids, d.ID)
-			after = d.ID
-		}
-		if len(page) < spanlog.MaxDeadLetterPage {
-			break
-		}
+	err := v.eachLetter(ctx, 0, func(d *spanlog.DeadLetter) bool {
+		ids = append(ids, d.ID)
+		return true
+	})
+	if err != nil {
+		return 0, err
 	}
 	n, err := v.app.spans.DeadLetters().Replay(ctx, ids)
 	return int64(n), err

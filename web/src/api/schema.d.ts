@@ -76,7 +76,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Finds spans by the words in their contents, newest first. */
+        /**
+         * Finds traces by the words in the contents of their spans and log records, newest first: the first
+         *     span of each that matches the filters and holds the words. Words in too many contents to follow
+         *     are refused as INVALID_ARGUMENT, so that nothing is left out in silence.
+         */
         get: operations["TraceService_SearchContents"];
         put?: never;
         post?: never;
@@ -335,7 +339,7 @@ export interface components {
             spanId?: string;
             /** @description The conversations of the trace, this one first, then those of sub-agents and calls on the side. */
             threads?: components["schemas"]["Thread"][];
-            /** @description the trace has more spans with content than the server reads at once */
+            /** @description the trace has more content than the server reads at once: in spans, log records or bytes */
             truncated?: boolean;
             turns?: components["schemas"]["Turn"][];
         };
@@ -364,27 +368,31 @@ export interface components {
             /** Format: int64 */
             traces?: string;
         };
-        /** @description Counts since the process started, where not said otherwise. */
+        /** @description Of the project, and counted since the process started, where not said otherwise. */
         IngestStatus: {
             /** Format: int64 */
-            acknowledgedRequests?: string;
-            /** Format: int64 */
+            acknowledgedRequestsAllProjects?: string;
+            /**
+             * Format: int64
+             * @description of all projects
+             */
             deadLetters?: string;
             /**
              * Format: int64
              * @description retried by the client, recognised, not stored again
              */
-            duplicateRequests?: string;
+            duplicateRequestsAllProjects?: string;
             /** @description why the engine is not ready */
             engineMessage?: string;
             engineReady?: boolean;
+            /** @description of all projects */
             log?: components["schemas"]["LogStatus"];
             /** Format: int64 */
             receivedLogRecords?: string;
             /** Format: int64 */
             receivedMetricPoints?: string;
             /** Format: int64 */
-            receivedRequests?: string;
+            receivedRequestsAllProjects?: string;
             /** Format: int64 */
             receivedSpans?: string;
             rejected?: components["schemas"]["RejectedCount"][];
@@ -392,7 +400,10 @@ export interface components {
             startedAt?: string;
             /** Format: int64 */
             storedLogRecords?: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description What the store holds now, whoever wrote it and when. Unset while the store does not answer.
+             */
             storedSpans?: string;
         };
         Link: {
@@ -431,6 +442,11 @@ export interface components {
         };
         Message: {
             finishReason?: string;
+            /**
+             * Format: int32
+             * @description of a choice, when the model was asked for several
+             */
+            index?: number;
             name?: string;
             parts?: components["schemas"]["Part"][];
             /** @description system, user, assistant, tool, or as sent */
@@ -446,7 +462,7 @@ export interface components {
             mimeType?: string;
             modality?: string;
             name?: string;
-            /** @description JSON of a part of unknown type */
+            /** @description JSON of what no field above holds; of the whole part when its type is unknown */
             raw?: string;
             /** @description JSON text as sent */
             response?: string;
@@ -475,6 +491,8 @@ export interface components {
             resourceLogs?: Record<string, unknown>[];
             /** @description OTLP/JSON, one span */
             resourceSpans?: Record<string, unknown>;
+            /** @description the span has more log records than the server returns */
+            truncated?: boolean;
         };
         RejectedCount: {
             reason?: string;
@@ -512,8 +530,12 @@ export interface components {
             /** @description the text around the first hit */
             snippet?: string;
             spanId?: string;
+            /** @description empty where only a log record of the span has come */
             spanName?: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description of the span
+             */
             startTime?: string;
             traceId?: string;
         };
@@ -593,6 +615,8 @@ export interface components {
             toolDefinitions?: components["schemas"]["ToolDefinition"][];
             /** @description 32 lower-case hexadecimal characters */
             traceId?: string;
+            /** @description the span has more log records, or more bytes, than the server reads */
+            truncated?: boolean;
             usage?: components["schemas"]["Usage"];
             userId?: string;
             warnings?: components["schemas"]["Warning"][];
@@ -610,7 +634,7 @@ export interface components {
         StorageStatus: {
             /**
              * Format: int64
-             * @description of all projects, compressed
+             * @description of all projects, compressed; 0 for a key of one project
              */
             bytesOnDisk?: string;
             /** Format: int64 */
@@ -665,7 +689,7 @@ export interface components {
             /** @description by start time, parents before children when they start together */
             spans?: components["schemas"]["Span"][];
             summary?: components["schemas"]["TraceSummary"];
-            /** @description the trace has more spans than the server returns */
+            /** @description the trace has more spans, or more log records of them, than the server reads */
             truncated?: boolean;
         };
         /** @description What a list shows of a trace. Sums count each model call once: wrappers and agents are left out. */
@@ -856,7 +880,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Counts since the process started, where not said otherwise. */
+            /** @description Of the project, and counted since the process started, where not said otherwise. */
             200: {
                 headers: {
                     [name: string]: unknown;

@@ -74,7 +74,7 @@ type StorageStatus struct {
 	Spans         int64                  `protobuf:"varint,1,opt,name=spans,proto3" json:"spans,omitempty"`
 	Traces        int64                  `protobuf:"varint,2,opt,name=traces,proto3" json:"traces,omitempty"`
 	LogRecords    int64                  `protobuf:"varint,3,opt,name=log_records,json=logRecords,proto3" json:"log_records,omitempty"`
-	BytesOnDisk   int64                  `protobuf:"varint,4,opt,name=bytes_on_disk,json=bytesOnDisk,proto3" json:"bytes_on_disk,omitempty"` // of all projects, compressed
+	BytesOnDisk   int64                  `protobuf:"varint,4,opt,name=bytes_on_disk,json=bytesOnDisk,proto3" json:"bytes_on_disk,omitempty"` // of all projects, compressed; 0 for a key of one project
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -181,25 +181,26 @@ func (x *GetIngestStatusRequest) GetProject() string {
 	return ""
 }
 
-// Counts since the process started, where not said otherwise.
+// Of the project, and counted since the process started, where not said otherwise.
 type IngestStatus struct {
-	state                protoimpl.MessageState `protogen:"open.v1"`
-	ReceivedRequests     int64                  `protobuf:"varint,1,opt,name=received_requests,json=receivedRequests,proto3" json:"received_requests,omitempty"`
-	ReceivedSpans        int64                  `protobuf:"varint,2,opt,name=received_spans,json=receivedSpans,proto3" json:"received_spans,omitempty"`
-	ReceivedLogRecords   int64                  `protobuf:"varint,3,opt,name=received_log_records,json=receivedLogRecords,proto3" json:"received_log_records,omitempty"`
-	ReceivedMetricPoints int64                  `protobuf:"varint,4,opt,name=received_metric_points,json=receivedMetricPoints,proto3" json:"received_metric_points,omitempty"`
-	AcknowledgedRequests int64                  `protobuf:"varint,5,opt,name=acknowledged_requests,json=acknowledgedRequests,proto3" json:"acknowledged_requests,omitempty"`
-	DuplicateRequests    int64                  `protobuf:"varint,6,opt,name=duplicate_requests,json=duplicateRequests,proto3" json:"duplicate_requests,omitempty"` // retried by the client, recognised, not stored again
-	StoredSpans          int64                  `protobuf:"varint,7,opt,name=stored_spans,json=storedSpans,proto3" json:"stored_spans,omitempty"`
-	StoredLogRecords     int64                  `protobuf:"varint,8,opt,name=stored_log_records,json=storedLogRecords,proto3" json:"stored_log_records,omitempty"`
-	Rejected             []*RejectedCount       `protobuf:"bytes,9,rep,name=rejected,proto3" json:"rejected,omitempty"`
-	Log                  *LogStatus             `protobuf:"bytes,10,opt,name=log,proto3" json:"log,omitempty"`
-	DeadLetters          int64                  `protobuf:"varint,11,opt,name=dead_letters,json=deadLetters,proto3" json:"dead_letters,omitempty"`
-	StartedAt            *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
-	EngineReady          bool                   `protobuf:"varint,13,opt,name=engine_ready,json=engineReady,proto3" json:"engine_ready,omitempty"`
-	EngineMessage        string                 `protobuf:"bytes,14,opt,name=engine_message,json=engineMessage,proto3" json:"engine_message,omitempty"` // why the engine is not ready
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	state                           protoimpl.MessageState `protogen:"open.v1"`
+	ReceivedRequestsAllProjects     int64                  `protobuf:"varint,1,opt,name=received_requests_all_projects,json=receivedRequestsAllProjects,proto3" json:"received_requests_all_projects,omitempty"`
+	ReceivedSpans                   int64                  `protobuf:"varint,2,opt,name=received_spans,json=receivedSpans,proto3" json:"received_spans,omitempty"`
+	ReceivedLogRecords              int64                  `protobuf:"varint,3,opt,name=received_log_records,json=receivedLogRecords,proto3" json:"received_log_records,omitempty"`
+	ReceivedMetricPoints            int64                  `protobuf:"varint,4,opt,name=received_metric_points,json=receivedMetricPoints,proto3" json:"received_metric_points,omitempty"`
+	AcknowledgedRequestsAllProjects int64                  `protobuf:"varint,5,opt,name=acknowledged_requests_all_projects,json=acknowledgedRequestsAllProjects,proto3" json:"acknowledged_requests_all_projects,omitempty"`
+	DuplicateRequestsAllProjects    int64                  `protobuf:"varint,6,opt,name=duplicate_requests_all_projects,json=duplicateRequestsAllProjects,proto3" json:"duplicate_requests_all_projects,omitempty"` // retried by the client, recognised, not stored again
+	// What the store holds now, whoever wrote it and when. Unset while the store does not answer.
+	StoredSpans      *int64                 `protobuf:"varint,7,opt,name=stored_spans,json=storedSpans,proto3,oneof" json:"stored_spans,omitempty"`
+	StoredLogRecords *int64                 `protobuf:"varint,8,opt,name=stored_log_records,json=storedLogRecords,proto3,oneof" json:"stored_log_records,omitempty"`
+	Rejected         []*RejectedCount       `protobuf:"bytes,9,rep,name=rejected,proto3" json:"rejected,omitempty"`
+	Log              *LogStatus             `protobuf:"bytes,10,opt,name=log,proto3" json:"log,omitempty"`                                     // of all projects
+	DeadLetters      int64                  `protobuf:"varint,11,opt,name=dead_letters,json=deadLetters,proto3" json:"dead_letters,omitempty"` // of all projects
+	StartedAt        *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
+	EngineReady      bool                   `protobuf:"varint,13,opt,name=engine_ready,json=engineReady,proto3" json:"engine_ready,omitempty"`
+	EngineMessage    string                 `protobuf:"bytes,14,opt,name=engine_message,json=engineMessage,proto3" json:"engine_message,omitempty"` // why the engine is not ready
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *IngestStatus) Reset() {
@@ -232,9 +233,9 @@ func (*IngestStatus) Descriptor() ([]byte, []int) {
 	return file_tiltmeter_v1_ingest_proto_rawDescGZIP(), []int{3}
 }
 
-func (x *IngestStatus) GetReceivedRequests() int64 {
+func (x *IngestStatus) GetReceivedRequestsAllProjects() int64 {
 	if x != nil {
-		return x.ReceivedRequests
+		return x.ReceivedRequestsAllProjects
 	}
 	return 0
 }
@@ -260,30 +261,30 @@ func (x *IngestStatus) GetReceivedMetricPoints() int64 {
 	return 0
 }
 
-func (x *IngestStatus) GetAcknowledgedRequests() int64 {
+func (x *IngestStatus) GetAcknowledgedRequestsAllProjects() int64 {
 	if x != nil {
-		return x.AcknowledgedRequests
+		return x.AcknowledgedRequestsAllProjects
 	}
 	return 0
 }
 
-func (x *IngestStatus) GetDuplicateRequests() int64 {
+func (x *IngestStatus) GetDuplicateRequestsAllProjects() int64 {
 	if x != nil {
-		return x.DuplicateRequests
+		return x.DuplicateRequestsAllProjects
 	}
 	return 0
 }
 
 func (x *IngestStatus) GetStoredSpans() int64 {
-	if x != nil {
-		return x.StoredSpans
+	if x != nil && x.StoredSpans != nil {
+		return *x.StoredSpans
 	}
 	return 0
 }
 
 func (x *IngestStatus) GetStoredLogRecords() int64 {
-	if x != nil {
-		return x.StoredLogRecords
+	if x != nil && x.StoredLogRecords != nil {
+		return *x.StoredLogRecords
 	}
 	return 0
 }
@@ -913,16 +914,16 @@ const file_tiltmeter_v1_ingest_proto_rawDesc = "" +
 	"logRecords\x12\"\n" +
 	"\rbytes_on_disk\x18\x04 \x01(\x03R\vbytesOnDisk\"2\n" +
 	"\x16GetIngestStatusRequest\x12\x18\n" +
-	"\aproject\x18\x01 \x01(\tR\aproject\"\x8b\x05\n" +
-	"\fIngestStatus\x12+\n" +
-	"\x11received_requests\x18\x01 \x01(\x03R\x10receivedRequests\x12%\n" +
+	"\aproject\x18\x01 \x01(\tR\aproject\"\x85\x06\n" +
+	"\fIngestStatus\x12C\n" +
+	"\x1ereceived_requests_all_projects\x18\x01 \x01(\x03R\x1breceivedRequestsAllProjects\x12%\n" +
 	"\x0ereceived_spans\x18\x02 \x01(\x03R\rreceivedSpans\x120\n" +
 	"\x14received_log_records\x18\x03 \x01(\x03R\x12receivedLogRecords\x124\n" +
-	"\x16received_metric_points\x18\x04 \x01(\x03R\x14receivedMetricPoints\x123\n" +
-	"\x15acknowledged_requests\x18\x05 \x01(\x03R\x14acknowledgedRequests\x12-\n" +
-	"\x12duplicate_requests\x18\x06 \x01(\x03R\x11duplicateRequests\x12!\n" +
-	"\fstored_spans\x18\a \x01(\x03R\vstoredSpans\x12,\n" +
-	"\x12stored_log_records\x18\b \x01(\x03R\x10storedLogRecords\x127\n" +
+	"\x16received_metric_points\x18\x04 \x01(\x03R\x14receivedMetricPoints\x12K\n" +
+	"\"acknowledged_requests_all_projects\x18\x05 \x01(\x03R\x1facknowledgedRequestsAllProjects\x12E\n" +
+	"\x1fduplicate_requests_all_projects\x18\x06 \x01(\x03R\x1cduplicateRequestsAllProjects\x12&\n" +
+	"\fstored_spans\x18\a \x01(\x03H\x00R\vstoredSpans\x88\x01\x01\x121\n" +
+	"\x12stored_log_records\x18\b \x01(\x03H\x01R\x10storedLogRecords\x88\x01\x01\x127\n" +
 	"\brejected\x18\t \x03(\v2\x1b.tiltmeter.v1.RejectedCountR\brejected\x12)\n" +
 	"\x03log\x18\n" +
 	" \x01(\v2\x17.tiltmeter.v1.LogStatusR\x03log\x12!\n" +
@@ -930,7 +931,9 @@ const file_tiltmeter_v1_ingest_proto_rawDesc = "" +
 	"\n" +
 	"started_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\x12!\n" +
 	"\fengine_ready\x18\r \x01(\bR\vengineReady\x12%\n" +
-	"\x0eengine_message\x18\x0e \x01(\tR\rengineMessage\"=\n" +
+	"\x0eengine_message\x18\x0e \x01(\tR\rengineMessageB\x0f\n" +
+	"\r_stored_spansB\x15\n" +
+	"\x13_stored_log_records\"=\n" +
 	"\rRejectedCount\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x14\n" +
 	"\x05spans\x18\x02 \x01(\x03R\x05spans\"\xb2\x01\n" +
@@ -1045,6 +1048,7 @@ func file_tiltmeter_v1_ingest_proto_init() {
 	if File_tiltmeter_v1_ingest_proto != nil {
 		return
 	}
+	file_tiltmeter_v1_ingest_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

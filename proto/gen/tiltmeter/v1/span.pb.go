@@ -185,6 +185,7 @@ type Span struct {
 	Attributes         map[string]string `protobuf:"bytes,44,rep,name=attributes,proto3" json:"attributes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // small attributes that no field above holds
 	Events             []*Event          `protobuf:"bytes,45,rep,name=events,proto3" json:"events,omitempty"`
 	Links              []*Link           `protobuf:"bytes,46,rep,name=links,proto3" json:"links,omitempty"`
+	Truncated          bool              `protobuf:"varint,48,opt,name=truncated,proto3" json:"truncated,omitempty"` // the span has more log records, or more bytes, than the server reads
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -546,6 +547,13 @@ func (x *Span) GetLinks() []*Link {
 		return x.Links
 	}
 	return nil
+}
+
+func (x *Span) GetTruncated() bool {
+	if x != nil {
+		return x.Truncated
+	}
+	return false
 }
 
 type Status struct {
@@ -1520,6 +1528,7 @@ type Message struct {
 	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	Parts         []*Part                `protobuf:"bytes,3,rep,name=parts,proto3" json:"parts,omitempty"`
 	FinishReason  string                 `protobuf:"bytes,4,opt,name=finish_reason,json=finishReason,proto3" json:"finish_reason,omitempty"`
+	Index         int32                  `protobuf:"varint,5,opt,name=index,proto3" json:"index,omitempty"` // of a choice, when the model was asked for several
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1582,6 +1591,13 @@ func (x *Message) GetFinishReason() string {
 	return ""
 }
 
+func (x *Message) GetIndex() int32 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
 // One typed piece of a message.
 type Part struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1595,7 +1611,7 @@ type Part struct {
 	MimeType      string                 `protobuf:"bytes,8,opt,name=mime_type,json=mimeType,proto3" json:"mime_type,omitempty"`
 	FileId        string                 `protobuf:"bytes,9,opt,name=file_id,json=fileId,proto3" json:"file_id,omitempty"`
 	Uri           string                 `protobuf:"bytes,10,opt,name=uri,proto3" json:"uri,omitempty"`
-	Raw           string                 `protobuf:"bytes,11,opt,name=raw,proto3" json:"raw,omitempty"` // JSON of a part of unknown type
+	Raw           string                 `protobuf:"bytes,11,opt,name=raw,proto3" json:"raw,omitempty"` // JSON of what no field above holds; of the whole part when its type is unknown
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2007,7 +2023,7 @@ var File_tiltmeter_v1_span_proto protoreflect.FileDescriptor
 
 const file_tiltmeter_v1_span_proto_rawDesc = "" +
 	"\n" +
-	"\x17tiltmeter/v1/span.proto\x12\ftiltmeter.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe1\x10\n" +
+	"\x17tiltmeter/v1/span.proto\x12\ftiltmeter.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xff\x10\n" +
 	"\x04Span\x12\x19\n" +
 	"\btrace_id\x18\x01 \x01(\tR\atraceId\x12\x17\n" +
 	"\aspan_id\x18\x02 \x01(\tR\x06spanId\x12$\n" +
@@ -2060,7 +2076,8 @@ const file_tiltmeter_v1_span_proto_rawDesc = "" +
 	"attributes\x18, \x03(\v2\".tiltmeter.v1.Span.AttributesEntryR\n" +
 	"attributes\x12+\n" +
 	"\x06events\x18- \x03(\v2\x13.tiltmeter.v1.EventR\x06events\x12(\n" +
-	"\x05links\x18. \x03(\v2\x12.tiltmeter.v1.LinkR\x05links\x1a=\n" +
+	"\x05links\x18. \x03(\v2\x12.tiltmeter.v1.LinkR\x05links\x12\x1c\n" +
+	"\ttruncated\x180 \x01(\bR\ttruncated\x1a=\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x86\x01\n" +
@@ -2152,12 +2169,13 @@ const file_tiltmeter_v1_span_proto_rawDesc = "" +
 	"\x05items\x18\x02 \x03(\v2\x1b.tiltmeter.v1.EmbeddingItemR\x05items\";\n" +
 	"\rEmbeddingItem\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x16\n" +
-	"\x06vector\x18\x02 \x03(\x02R\x06vector\"\x80\x01\n" +
+	"\x06vector\x18\x02 \x03(\x02R\x06vector\"\x96\x01\n" +
 	"\aMessage\x12\x12\n" +
 	"\x04role\x18\x01 \x01(\tR\x04role\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12(\n" +
 	"\x05parts\x18\x03 \x03(\v2\x12.tiltmeter.v1.PartR\x05parts\x12#\n" +
-	"\rfinish_reason\x18\x04 \x01(\tR\ffinishReason\"\x88\x02\n" +
+	"\rfinish_reason\x18\x04 \x01(\tR\ffinishReason\x12\x14\n" +
+	"\x05index\x18\x05 \x01(\x05R\x05index\"\x88\x02\n" +
 	"\x04Part\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x18\n" +
 	"\acontent\x18\x02 \x01(\tR\acontent\x12\x0e\n" +

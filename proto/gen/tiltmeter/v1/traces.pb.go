@@ -26,6 +26,7 @@ const (
 )
 
 // Which traces. Filters on different fields must all hold; several "=" on one field are alternatives.
+// Facets and the histogram count the traces that the list of the same request would hold.
 type ListTracesRequest struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Project   string                 `protobuf:"bytes,1,opt,name=project,proto3" json:"project,omitempty"`                      // empty: the key's project, or "default"
@@ -1013,7 +1014,7 @@ type Trace struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Summary       *TraceSummary          `protobuf:"bytes,1,opt,name=summary,proto3" json:"summary,omitempty"`
 	Spans         []*Span                `protobuf:"bytes,2,rep,name=spans,proto3" json:"spans,omitempty"`          // by start time, parents before children when they start together
-	Truncated     bool                   `protobuf:"varint,3,opt,name=truncated,proto3" json:"truncated,omitempty"` // the trace has more spans than the server returns
+	Truncated     bool                   `protobuf:"varint,3,opt,name=truncated,proto3" json:"truncated,omitempty"` // the trace has more spans, or more log records of them, than the server reads
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1136,7 +1137,7 @@ type GetConversationResponse struct {
 	SpanId string                 `protobuf:"bytes,2,opt,name=span_id,json=spanId,proto3" json:"span_id,omitempty"` // the model call whose history this is; empty when no span carries content
 	// The conversations of the trace, this one first, then those of sub-agents and calls on the side.
 	Threads       []*Thread `protobuf:"bytes,3,rep,name=threads,proto3" json:"threads,omitempty"`
-	Truncated     bool      `protobuf:"varint,4,opt,name=truncated,proto3" json:"truncated,omitempty"` // the trace has more spans with content than the server reads at once
+	Truncated     bool      `protobuf:"varint,4,opt,name=truncated,proto3" json:"truncated,omitempty"` // the trace has more content than the server reads at once: in spans, log records or bytes
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1502,6 +1503,7 @@ type RawSpan struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ResourceSpans *structpb.Struct       `protobuf:"bytes,1,opt,name=resource_spans,json=resourceSpans,proto3" json:"resource_spans,omitempty"` // OTLP/JSON, one span
 	ResourceLogs  []*structpb.Struct     `protobuf:"bytes,2,rep,name=resource_logs,json=resourceLogs,proto3" json:"resource_logs,omitempty"`    // OTLP/JSON, one record each
+	Truncated     bool                   `protobuf:"varint,3,opt,name=truncated,proto3" json:"truncated,omitempty"`                             // the span has more log records than the server returns
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1548,6 +1550,13 @@ func (x *RawSpan) GetResourceLogs() []*structpb.Struct {
 		return x.ResourceLogs
 	}
 	return nil
+}
+
+func (x *RawSpan) GetTruncated() bool {
+	if x != nil {
+		return x.Truncated
+	}
+	return false
 }
 
 type SearchContentsRequest struct {
@@ -1698,8 +1707,8 @@ type SearchHit struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	TraceId       string                 `protobuf:"bytes,1,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
 	SpanId        string                 `protobuf:"bytes,2,opt,name=span_id,json=spanId,proto3" json:"span_id,omitempty"`
-	StartTime     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
-	SpanName      string                 `protobuf:"bytes,4,opt,name=span_name,json=spanName,proto3" json:"span_name,omitempty"`
+	StartTime     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"` // of the span
+	SpanName      string                 `protobuf:"bytes,4,opt,name=span_name,json=spanName,proto3" json:"span_name,omitempty"`    // empty where only a log record of the span has come
 	Service       string                 `protobuf:"bytes,5,opt,name=service,proto3" json:"service,omitempty"`
 	Role          string                 `protobuf:"bytes,6,opt,name=role,proto3" json:"role,omitempty"`
 	Snippet       string                 `protobuf:"bytes,7,opt,name=snippet,proto3" json:"snippet,omitempty"` // the text around the first hit
@@ -1977,10 +1986,11 @@ const file_tiltmeter_v1_traces_proto_rawDesc = "" +
 	"\x11GetRawSpanRequest\x12\x18\n" +
 	"\aproject\x18\x01 \x01(\tR\aproject\x12\x19\n" +
 	"\btrace_id\x18\x02 \x01(\tR\atraceId\x12\x17\n" +
-	"\aspan_id\x18\x03 \x01(\tR\x06spanId\"\x87\x01\n" +
+	"\aspan_id\x18\x03 \x01(\tR\x06spanId\"\xa5\x01\n" +
 	"\aRawSpan\x12>\n" +
 	"\x0eresource_spans\x18\x01 \x01(\v2\x17.google.protobuf.StructR\rresourceSpans\x12<\n" +
-	"\rresource_logs\x18\x02 \x03(\v2\x17.google.protobuf.StructR\fresourceLogs\"\x8d\x02\n" +
+	"\rresource_logs\x18\x02 \x03(\v2\x17.google.protobuf.StructR\fresourceLogs\x12\x1c\n" +
+	"\ttruncated\x18\x03 \x01(\bR\ttruncated\"\x8d\x02\n" +
 	"\x15SearchContentsRequest\x12\x18\n" +
 	"\aproject\x18\x01 \x01(\tR\aproject\x12\x14\n" +
 	"\x05query\x18\x02 \x01(\tR\x05query\x129\n" +

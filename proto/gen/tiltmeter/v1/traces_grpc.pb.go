@@ -53,7 +53,9 @@ type TraceServiceClient interface {
 	GetSpan(ctx context.Context, in *GetSpanRequest, opts ...grpc.CallOption) (*Span, error)
 	// Returns one span as it was sent: OTLP/JSON with its resource and scope, and its log records.
 	GetRawSpan(ctx context.Context, in *GetRawSpanRequest, opts ...grpc.CallOption) (*RawSpan, error)
-	// Finds spans by the words in their contents, newest first.
+	// Finds traces by the words in the contents of their spans and log records, newest first: the first
+	// span of each that matches the filters and holds the words. Words in too many contents to follow
+	// are refused as INVALID_ARGUMENT, so that nothing is left out in silence.
 	SearchContents(ctx context.Context, in *SearchContentsRequest, opts ...grpc.CallOption) (*SearchContentsResponse, error)
 }
 
@@ -187,7 +189,9 @@ type TraceServiceServer interface {
 	GetSpan(context.Context, *GetSpanRequest) (*Span, error)
 	// Returns one span as it was sent: OTLP/JSON with its resource and scope, and its log records.
 	GetRawSpan(context.Context, *GetRawSpanRequest) (*RawSpan, error)
-	// Finds spans by the words in their contents, newest first.
+	// Finds traces by the words in the contents of their spans and log records, newest first: the first
+	// span of each that matches the filters and holds the words. Words in too many contents to follow
+	// are refused as INVALID_ARGUMENT, so that nothing is left out in silence.
 	SearchContents(context.Context, *SearchContentsRequest) (*SearchContentsResponse, error)
 	mustEmbedUnimplementedTraceServiceServer()
 }

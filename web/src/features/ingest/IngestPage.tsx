@@ -61,12 +61,12 @@ function Flow({ status }: { status: WireIngestStatus }) {
       name: "Received",
       value: count(status.receivedSpans),
       unit: "spans",
-      more: `${plural(count(status.receivedRequests), "request")}, ${plural(count(status.receivedLogRecords), "log record")}, ${plural(count(status.receivedMetricPoints), "metric point")}`,
+      more: `${plural(count(status.receivedRequestsAllProjects), "request")}, ${plural(count(status.receivedLogRecords), "log record")}, ${plural(count(status.receivedMetricPoints), "metric point")}`,
     },
-    { name: "Acknowledged", value: count(status.acknowledgedRequests), unit: "requests", more: "safe on disk before the answer" },
-    { name: "Deduplicated", value: count(status.duplicateRequests), unit: "requests", more: "sent again by the client, kept once" },
+    { name: "Acknowledged", value: count(status.acknowledgedRequestsAllProjects), unit: "requests", more: "of all projects, safe on disk before the answer" },
+    { name: "Deduplicated", value: count(status.duplicateRequestsAllProjects), unit: "requests", more: "of all projects, sent again by the client, kept once" },
     { name: "Rejected", value: rejected, unit: "spans", more: rejected ? "by reason below" : "nothing was turned away", bad: rejected > 0 },
-    { name: "Stored", value: count(status.storedSpans), unit: "spans", more: plural(count(status.storedLogRecords), "log record") },
+    { name: "Stored", value: count(status.storedSpans), unit: "spans", more: `${plural(count(status.storedLogRecords), "log record")}, all that is kept now` },
   ];
   return (
     <dl className={css.flow}>

@@ -1,0 +1,199 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tiltmeter/tiltmeter/genai"
+	"github.com/tiltmeter/tiltmeter/store"
+	"github.com/tiltmeter/tiltmeter/store/storetest"
+)
+
+// quiet is a model call whose content was sent as log records, if at all.
+func quiet(trace, span int, at time.Time) *genai.Span {
+	sp := chat(trace, span, at)
+	sp.Input, sp.Output, sp.FinishReasons, sp.Attributes = nil, nil, nil, nil
+	return sp
+}
+
+// tell adds to a batch what the events of one model call tell: a question, an answer, an evaluation.
+func tell(b *store.Batch, sp *genai.Span, question, answer string) {
+	for i, f := range []genai.Span{
+		{Name: "gen_ai.user.message", Partial: true, Input: []genai.Message{say(genai.RoleUser, question)}},
+		{Name: "gen_ai.choice", Partial: true, Output: []genai.Message{{Role: genai.RoleAssistant, FinishReason: genai.FinishStop,
+			Parts: []genai.Part{{Type: genai.PartText, Content: answer}}}}},
+		{Name: "gen_ai.evaluation.result", Evaluations: []genai.Evaluation{{Name: "quality", Score: 0.5, HasScore: true, Explanation: "so so"}}},
+	} {
+		at := sp.Start.Add(time.Duration(i) * time.Millisecond)
+		f.Start = at
+		b.AddFragment(&f, &store.Log{Project: sp.Project, TraceID: sp.TraceID, SpanID: sp.SpanID, Time: at, Seq: uint64(i), EventName: f.Name})
+	}
+}
+
+// TestContentOfLogRecords: content that was sent as log records alone is content like any other.
+func TestContentOfLogRecords(t *testing.T) {
+	t.Parallel()
+	s := storetest.Store(t)
+	ctx := context.Background()
+	told, silent, root := quiet(1, 1, base), quiet(1, 2, base.Add(time.Second)), quiet(1, 3, base.Add(-time.Second))
+	root.Operation = ""
+	b := s.NewBatch()
+	for _, sp := range []*genai.Span{told, silent, root, chat(2, 1, base)} {
+		b.AddSpan(sp)
+	}
+	tell(b, told, "where is the marmalade", "in the larder")
+	if err := s.Insert(ctx, b, "a"); err != nil {
+		t.Fatal(err)
+	}
+	spans, err := s.SpansWithContent(ctx, "default", told.TraceID, 10, 1<<20)
+	if err != nil || spans.Truncated || len(spans.Spans) != 1 || spans.Spans[0].SpanID != told.SpanID ||
+		len(spans.Spans[0].Input) != 1 || len(spans.Spans[0].Output) != 1 {
+		t.Errorf("conversation: %+v, %v", spans, err)
+	}
+	q := store.SearchQuery{Project: "default", Words: "larder", From: base.Add(-time.Hour), To: base.Add(time.Hour)}
+	for _, filter := range [][]string{nil, {"service = shop"}} {
+		q.Filter = mustFilter(t, filter...)
+		hits := searchAll(t, s, q)
+		want := []store.SearchHit{{TraceID: told.TraceID, SpanID: told.SpanID, Start: told.Start, SpanName: told.Name, Service: "shop",
+			Role: "assistant", Snippet: "in the larder", Highlights: []store.Highlight{{Start: 7, End: 13}}}}
+		if diff := cmp.Diff(want, hits); diff != "" {
+			t.Errorf("search with filter %v (-want +got):\n%s", filter, diff)
+		}
+	}
+	q.Filter = mustFilter(t, "service = other")
+	if hits := searchAll(t, s, q); len(hits) != 0 {
+		t.Errorf("search on another service: %+v", hits)
+	}
+	tq := day(base)
+	tq.Words = "larder"
+	page, err := s.ListTraces(ctx, tq)
+	if err != nil || len(page.Traces) != 1 || page.Traces[0].InputPreview != "where is the marmalade" || page.Traces[0].OutputPreview != "in the larder" {
+		t.Errorf("list: %+v, %v", page.Traces, err)
+	}
+	if facets, err := s.Facets(ctx, tq, []string{"service"}, 5); err != nil || len(facets[0].Values) != 1 || facets[0].Values[0].Traces != 1 {
+		t.Errorf("facets: %+v, %v", facets, err)
+	}
+	detail, err := s.Trace(ctx, "default", told.TraceID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range detail.Spans {
+		in, out := 0, 0
+		if o.SpanID == told.SpanID {
+			in, out = 1, 1
+			if len(o.Evaluations) != 1 || len(o.FinishReasons) != 1 || o.InputPreview != "where is the marmalade" || o.OutputPreview != "in the larder" {
+				t.Errorf("outline: %+v", o)
+			}
+		}
+		if o.InputMessages != in || o.OutputMessages != out || len(o.Input)+len(o.Output) != 0 {
+			t.Errorf("outline of %s: %d and %d messages, %d loaded", o.SpanID, o.InputMessages, o.OutputMessages, len(o.Input)+len(o.Output))
+		}
+	}
+	if detail.Summary.InputPreview != "where is the marmalade" {
+		t.Errorf("summary: %+v", detail.Summary)
+	}
+}
+
+// TestSearchFindsLogRecordsBeforeTheirSpan: a log record may be stored before the span that it belongs to.
+func TestSearchFindsLogRecordsBeforeTheirSpan(t *testing.T) {
+	t.Parallel()
+	s := storetest.Store(t)
+	root, late := quiet(1, 1, base), quiet(1, 2, base.Add(time.Second))
+	b := s.NewBatch()
+	b.AddSpan(root)
+	tell(b, late, "where", "in the larder")
+	if err := s.Insert(context.Background(), b, "a"); err != nil {
+		t.Fatal(err)
+	}
+	q := store.SearchQuery{Project: "default", Words: "larder", From: base.Add(-time.Hour), To: base.Add(time.Hour)}
+	if hits := searchAll(t, s, q); len(hits) != 1 || hits[0].SpanID != late.SpanID || hits[0].Start.IsZero() || hits[0].Start.Year() != 2026 {
+		t.Errorf("got %+v", hits)
+	}
+}
+
+// TestMoreLogRecordsThanAreRead: what is left out is said.
+func TestMoreLogRecordsThanAreRead(t *testing.T) {
+	t.Parallel()
+	s := storetest.Store(t)
+	ctx := context.Background()
+	sp := quiet(1, 1, base)
+	b := s.NewBatch()
+	b.AddSpan(sp)
+	for i := range store.MaxFragments + 1 {
+		f := genai.Span{Evaluations: []genai.Evaluation{{Name: fmt.Sprint("e", i)}}}
+		b.AddFragment(&f, &store.Log{Project: "default", TraceID: sp.TraceID, SpanID: sp.SpanID, Time: base, Seq: uint64(i)})
+		if i == store.MaxFragments-1 {
+			if err := s.Insert(ctx, b, "a"); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := s.Span(ctx, "default", sp.TraceID, sp.SpanID); err != nil || got.Truncated || len(got.Evaluations) != store.MaxFragments {
+				t.Fatalf("as many as are read: %v", err)
+			}
+			b.Reset()
+		}
+	}
+	if err := s.Insert(ctx, b, "b"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Span(ctx, "default", sp.TraceID, sp.SpanID); err != nil || !got.Truncated || len(got.Evaluations) != store.MaxFragments {
+		t.Errorf("span: truncated %t, %v", got.Truncated, err)
+	}
+	if got, err := s.RawSpan(ctx, "default", sp.TraceID, sp.SpanID); err != nil || !got.Truncated || len(got.Logs) != store.MaxFragments {
+		t.Errorf("raw span: truncated %t, %v", got.Truncated, err)
+	}
+	if got, err := s.Trace(ctx, "default", sp.TraceID); err != nil || !got.Truncated {
+		t.Errorf("trace: truncated %t, %v", got.Truncated, err)
+	}
+}
+
+// TestResentHistoriesShareTheirMemory: each step of an agent holds the messages of the steps before it.
+func TestResentHistoriesShareTheirMemory(t *testing.T) {
+	t.Parallel()
+	s := storetest.Store(t)
+	ctx := context.Background()
+	const steps = 300
+	b := s.NewBatch()
+	var history []genai.Message
+	for i := range steps {
+		history = append(history, say(genai.RoleUser, fmt.Sprintf("step %d: %s", i, words(fmt.Sprint(i), 500))))
+		sp := quiet(1, i, base.Add(time.Duration(i)*time.Second))
+		sp.Input = history
+		b.AddSpan(sp)
+	}
+	if err := s.Insert(ctx, b, "a"); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.SpansWithContent(ctx, "default", id(1), steps, 1<<20)
+	if err != nil || got.Truncated || len(got.Spans) != steps {
+		t.Fatalf("%d spans, truncated %t, %v", len(got.Spans), got.Truncated, err)
+	}
+	parts := map[*genai.Part]bool{}
+	for i := range got.Spans {
+		if len(got.Spans[i].Input) != i+1 || got.Spans[i].Input[i].Parts[0].Content != history[i].Parts[0].Content {
+			t.Fatalf("step %d has %d messages, or another last one", i, len(got.Spans[i].Input))
+		}
+		for j := range got.Spans[i].Input {
+			parts[&got.Spans[i].Input[j].Parts[0]] = true
+		}
+	}
+	if len(parts) != steps {
+		t.Errorf("%d messages in memory for a history of %d", len(parts), steps)
+	}
+	// A budget of half the text: what is there is whole, and the rest is said to be missing.
+	half, err := s.SpansWithContent(ctx, "default", id(1), steps, steps*550/2)
+	if err != nil || !half.Truncated || len(half.Spans) == 0 || len(half.Spans) >= steps {
+		t.Fatalf("half: %d spans, truncated %t, %v", len(half.Spans), half.Truncated, err)
+	}
+	for i := range half.Spans {
+		if diff := cmp.Diff(got.Spans[i], half.Spans[i]); diff != "" {
+			t.Fatalf("step %d differs:\n%s", i, diff)
+		}
+	}
+	if few, err := s.SpansWithContent(ctx, "default", id(1), 10, 1<<20); err != nil || !few.Truncated || len(few.Spans) != 10 {
+		t.Errorf("ten: %d spans, truncated %t, %v", len(few.Spans), few.Truncated, err)
+	}
+}
