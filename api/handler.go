@@ -27,7 +27,8 @@ func (s *Server) handler(gateway http.Handler, d Deps) http.Handler {
 		_, _ = w.Write(proto.OpenAPI)
 	})
 	if d.Gatherer != nil {
-		mux.Handle("GET /metrics", s.need(auth.ScopeRead, promhttp.HandlerFor(d.Gatherer, promhttp.HandlerOpts{
+		// Its labels name every project.
+		mux.Handle("GET /metrics", s.needAll(auth.ScopeRead, promhttp.HandlerFor(d.Gatherer, promhttp.HandlerOpts{
 			DisableCompression: true, // done for all paths below
 		})))
 	}
@@ -66,10 +67,10 @@ func compress(next http.Handler) http.Handler {
 	return wrap(next)
 }
 
-// need lets pass who holds the scope.
-func (s *Server) need(scope auth.Scope, next http.Handler) http.Handler {
+// needAll lets pass who holds the scope for all projects.
+func (s *Server) needAll(scope auth.Scope, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, err := s.guard.Authorize(r.Header.Get, scope); err != nil {
+		if _, err := s.guard.AuthorizeAll(r.Header.Get, scope); err != nil {
 			s.refuse(w, r, err)
 			return
 		}

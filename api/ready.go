@@ -3,7 +3,9 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,6 +27,7 @@ type Part struct {
 
 const (
 	readyTime  = 2 * time.Second // for all parts together: probes give up after a few seconds
+	readyAge   = time.Second     // how long an answer is good for
 	watchEvery = 5 * time.Second // between two checks for a client that watches health
 )
 
@@ -33,6 +36,32 @@ type partState struct {
 	Name    string `json:"name"`
 	OK      bool   `json:"ok"`
 	Message string `json:"message,omitempty"`
+}
+
+// readiness asks the parts, for everyone who wants to know: probes need no key, so that asking often
+// must not cost the log and the engine anything.
+type readiness struct {
+	parts []Part
+	now   func() time.Time
+
+	mu     sync.Mutex // held while the parts are asked; guards everything below
+	asked  time.Time
+	states []partState
+	ok     bool
+}
+
+func newReadiness(parts []Part) *readiness { return &readiness{parts: parts, now: time.Now} }
+
+// check returns the state of every part, no older than readyAge. The caller must not change it.
+func (r *readiness) check(ctx context.Context) (states []partState, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.asked.IsZero() || r.now().Sub(r.asked) >= readyAge {
+		// The answer is also for others than this caller, who may be gone before it is there.
+		r.states, r.ok = checkParts(context.WithoutCancel(ctx), r.parts)
+		r.asked = r.now()
+	}
+	return r.states, r.ok
 }
 
 // checkParts asks every part at the same time.
@@ -62,9 +91,10 @@ func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) {
 	answerReady(w, r, s.guard, s.ready)
 }
 
-func answerReady(w http.ResponseWriter, r *http.Request, guard *auth.Guard, parts []Part) {
-	states, ok := checkParts(r.Context(), parts)
+func answerReady(w http.ResponseWriter, r *http.Request, guard *auth.Guard, ready *readiness) {
+	states, ok := ready.check(r.Context())
 	if _, err := guard.Authorize(r.Header.Get, auth.ScopeRead); err != nil {
+		states = slices.Clone(states)
 		for i := range states {
 			states[i].Message = ""
 		}
@@ -83,15 +113,20 @@ func answerReady(w http.ResponseWriter, r *http.Request, guard *auth.Guard, part
 // Probes serves /healthz, /readyz and /metrics alone, for a process that has no API to serve.
 func Probes(guard *auth.Guard, parts []Part, metrics prometheus.Gatherer) http.Handler {
 	mux := http.NewServeMux()
+	ready := newReadiness(parts)
 	mux.HandleFunc("GET /healthz", serveHealth)
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) { answerReady(w, r, guard, parts) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) { answerReady(w, r, guard, ready) })
 	exposed := promhttp.HandlerFor(metrics, promhttp.HandlerOpts{})
 	refuse := func(w http.ResponseWriter, _ *http.Request, err error) {
 		http.Error(w, err.Error(), http.StatusForbidden)
 	}
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
-		if _, err := guard.Authorize(r.Header.Get, auth.ScopeRead); err != nil {
-			http.Error(w, "/metrics needs a key with the scope read", http.StatusUnauthorized)
+		if _, err := guard.AuthorizeAll(r.Header.Get, auth.ScopeRead); err != nil {
+			code := http.StatusUnauthorized
+			if errors.Is(err, auth.ErrForbidden) {
+				code = http.StatusForbidden
+			}
+			http.Error(w, "/metrics needs an admin key, or a read key of all projects", code)
 			return
 		}
 		exposed.ServeHTTP(w, r)
@@ -104,7 +139,7 @@ func serveHealth(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte
 // healthService is grpc.health.v1 over the same parts; the service "" is the whole server.
 type healthService struct {
 	grpc_health_v1.UnimplementedHealthServer
-	ready []Part
+	ready *readiness
 }
 
 func (h *healthService) Check(ctx context.Context, r *grpc_health_v1.HealthCheckRequest) (*grpc_health_v1.HealthCheckResponse, error) {
@@ -112,7 +147,7 @@ func (h *healthService) Check(ctx context.Context, r *grpc_health_v1.HealthCheck
 		return nil, status.Error(codes.NotFound, "only the whole server, named \"\", has a health")
 	}
 	st := grpc_health_v1.HealthCheckResponse_SERVING
-	if _, ok := checkParts(ctx, h.ready); !ok {
+	if _, ok := h.ready.check(ctx); !ok {
 		st = grpc_health_v1.HealthCheckResponse_NOT_SERVING
 	}
 	return &grpc_health_v1.HealthCheckResponse{Status: st}, nil

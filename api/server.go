@@ -61,7 +61,7 @@ type Server struct {
 	limits Limits
 	guard  *auth.Guard
 	log    *slog.Logger
-	ready  []Part
+	ready  *readiness
 
 	grpc    *grpc.Server
 	inner   *bufconn.Listener // the way of the gateway to grpc
@@ -96,7 +96,7 @@ func New(c Config, d Deps) (*Server, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{
-		config: c, limits: c.Limits.withDefaults(), guard: d.Guard, log: log, ready: d.Ready,
+		config: c, limits: c.Limits.withDefaults(), guard: d.Guard, log: log, ready: newReadiness(d.Ready),
 		metrics: newMetrics(d.Registerer), inner: bufconn.Listen(innerBufferBytes), failed: make(chan error, 1),
 	}
 	s.stopping, s.stop = context.WithCancel(context.Background())

@@ -55,7 +55,7 @@ func TestEveryPathIsGuarded(t *testing.T) {
 		{"GET", "/readyz", [5]int{200, 200, 200, 200, 200}},
 		{"GET", "/openapi.json", [5]int{200, 200, 200, 200, 200}},
 		{"GET", "/v1/session", [5]int{200, 200, 200, 200, 200}},
-		{"GET", "/metrics", [5]int{401, 403, 200, 200, 200}},
+		{"GET", "/metrics", [5]int{401, 403, 403, 200, 403}},
 		{"GET", "/v1/traces", [5]int{401, 403, 200, 200, 200}},
 		{"GET", "/v1/traces?project=bank", [5]int{401, 403, 403, 200, 403}},
 		{"GET", "/v1/traces:facets", [5]int{401, 403, 200, 200, 200}},
@@ -78,6 +78,16 @@ func TestEveryPathIsGuarded(t *testing.T) {
 			if code == http.StatusUnauthorized && h.Get("WWW-Authenticate") == "" {
 				t.Errorf("%s %s: 401 without WWW-Authenticate", c.method, c.path)
 			}
+		}
+	}
+	all := r.key(t, auth.ScopeRead, auth.AllProjects)
+	if code, _ := r.get(t, "/metrics", "Authorization", "Bearer "+all); code != http.StatusOK {
+		t.Errorf("/metrics with a read key of all projects: %d", code)
+	}
+	r.store.stats = []store.StorageStats{{Table: "a", BytesOnDisk: 4711}}
+	for key, want := range map[string]bool{read: false, bound: false, all: true, admin: true} {
+		if _, body := r.get(t, "/v1/storage", "Authorization", "Bearer "+key); strings.Contains(body, "4711") != want {
+			t.Errorf("/v1/storage: bytes of all projects shown: %t, want %t", !want, want)
 		}
 	}
 	code, _, _ := r.do(t, "GET", "/v1/traces:tail", "", "Accept", "text/event-stream")

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -98,6 +99,32 @@ func TestKeysAreStoredAsHashes(t *testing.T) {
 	for _, n := range names {
 		if strings.Contains(n.Name(), ".new-") {
 			t.Errorf("left behind: %s", n.Name())
+		}
+	}
+}
+
+// TestKeysBelongToTheFolder: `sudo tiltmeter keys create` must not lock the server out, which runs under another user.
+func TestKeysBelongToTheFolder(t *testing.T) {
+	t.Parallel()
+	k, dir := open(t)
+	owner := os.Getuid()
+	if owner == 0 { // only root can give files away
+		owner = 12345
+		if err := os.Chown(dir, owner, owner); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, key := create(t, k, ScopeRead, "")
+	if err := k.Revoke(key.ID); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"keys.json", "keys.json.lock"} {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := info.Sys().(*syscall.Stat_t).Uid; int(got) != owner || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s belongs to %d with mode %v, want %d with 0600", name, got, info.Mode(), owner)
 		}
 	}
 }

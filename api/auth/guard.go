@@ -152,6 +152,16 @@ func (g *Guard) Authorize(header func(name string) string, needed Scope) (Princi
 	return p, nil
 }
 
+// AuthorizeAll is Authorize, and refuses a key of one project: what is asked for is about all of them.
+func (g *Guard) AuthorizeAll(header func(name string) string, needed Scope) (Principal, error) {
+	p, err := g.Authorize(header, needed)
+	if err == nil && p.Project != AllProjects {
+		g.refused.WithLabelValues("project").Inc()
+		return Principal{}, fmt.Errorf("%w: this is about all projects, and needs a key of all: an admin key, or a read key of the project *", ErrForbidden)
+	}
+	return p, err
+}
+
 // Ingest is what a receiver asks: may this request be taken, and whose is it?
 func (g *Guard) Ingest(_ context.Context, header func(name string) string) (project string, err error) {
 	p, err := g.Authorize(header, ScopeIngest)

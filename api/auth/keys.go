@@ -229,6 +229,9 @@ func (k *Keys) change(f func([]Key) ([]Key, error)) error {
 	if err != nil {
 		return fmt.Errorf("lock keys: %w", err)
 	}
+	if err := ownFile(lock, filepath.Dir(k.path)); err != nil {
+		return errors.Join(fmt.Errorf("lock keys: %w", err), lock.Close())
+	}
 	defer func() { _ = lock.Close() }()                                    // closing releases the lock
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil { //nolint:gosec // a descriptor fits an int
 		return fmt.Errorf("lock keys: %w", err)
@@ -250,6 +253,28 @@ func (k *Keys) change(f func([]Key) ([]Key, error)) error {
 	return k.refresh()
 }
 
+// ownFile gives a file to the owner of the data folder. Whoever creates keys as root would else
+// leave a file behind that the server, under its own user, cannot read, and answers to nobody.
+func ownFile(f *os.File, dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	folder, ok := info.Sys().(*syscall.Stat_t)
+	if info, err = f.Stat(); err != nil {
+		return err
+	}
+	file, okToo := info.Sys().(*syscall.Stat_t)
+	if !ok || !okToo || folder.Uid == file.Uid && folder.Gid == file.Gid {
+		return nil
+	}
+	err = f.Chown(int(folder.Uid), int(folder.Gid))
+	if errors.Is(err, fs.ErrPermission) && folder.Uid == file.Uid {
+		return nil // a group that this user is not in: the owner alone matters with mode 0600
+	}
+	return err
+}
+
 // replaceFile puts a whole, synced file of mode 0600 in the place of path: after a crash there is the old one or the new one.
 func replaceFile(path string, b []byte) (err error) {
 	dir := filepath.Dir(path)
@@ -263,6 +288,9 @@ func replaceFile(path string, b []byte) (err error) {
 		}
 	}()
 	if _, err := f.Write(b); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if err := ownFile(f, dir); err != nil {
 		return errors.Join(err, f.Close())
 	}
 	if err := f.Sync(); err != nil {
