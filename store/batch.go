@@ -152,9 +152,10 @@ func (b *Batch) AddSpan(s *genai.Span) {
 	c.inputPreview.str(inputPreview(s))
 	c.outputPreview.str(outputPreview(s))
 	// Raw last: it finds the contents of the canonical form.
-	skip := rawSkip
-	if clamped {
-		skip = rawSkipClamped
+	skip := content.Fields(0)
+	e.head = appendHead(e.head[:0], s.TraceID, s.SpanID, s.ParentSpanID[:], s.Name, uint8(s.Kind), start, clampNano(s.End))
+	if hasHead(s.Raw, e.head) {
+		skip = headFields
 	}
 	e.raw = content.Cut(e.raw[:0], s.Raw, content.SpanShape, skip, e.putRaw)
 	c.raw.bytes(e.raw)
@@ -166,13 +167,6 @@ func (b *Batch) AddSpan(s *genai.Span) {
 	}
 	c.refs.end(len(e.refs))
 }
-
-// What the columns of a span hold exactly is not in its raw form: trace id, span id, parent,
-// name, kind, start, end. Times that were clamped stay.
-var (
-	rawSkip        = content.FieldSet(1, 2, 4, 5, 6, 7, 8)
-	rawSkipClamped = content.FieldSet(1, 2, 4, 5, 6)
-)
 
 func (e *encoder) unreadBytes(b []byte) content.Hash {
 	if len(b) == 0 {

@@ -67,6 +67,7 @@ type encoder struct {
 	pieces  []string
 	scratch []byte
 	raw     []byte
+	head    []byte
 	memo    []memo
 	lists   content.ListBuilder
 }

@@ -3,14 +3,12 @@ package store
 import (
 	"context"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
-	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/tiltmeter/tiltmeter/genai"
 	"github.com/tiltmeter/tiltmeter/store/content"
@@ -62,9 +60,6 @@ const contentSpans = `SELECT ` + spanColumnList + spanWhere + `
   ))
 ORDER BY start, span_id LIMIT 1 BY span_id LIMIT {limit:UInt32}`
 
-const rawByID = `SELECT parent_span_id, name, kind, start, duration_ns, refs, raw, resource, scope` + spanWhere + `
-  AND span_id = unhex({span:String}) LIMIT 1`
-
 const fragmentWhere = `
 WHERE project = {project:String} AND trace_id = unhex({trace:String})
   AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
@@ -80,11 +75,6 @@ WHERE project = {project:String} AND notEmpty(refs)
   AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
   AND time BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
   AND trace_id IN (` + namedTraces + `)
-ORDER BY time, seq LIMIT {limit:UInt32}`
-
-const rawLogs = `
-SELECT time, seq, refs, raw, resource, scope FROM fragments` + fragmentWhere + `
-UNION ALL SELECT time, seq, refs, raw, resource, scope FROM logs` + fragmentWhere + `
 ORDER BY time, seq LIMIT {limit:UInt32}`
 
 // span is one row of spans.
@@ -516,139 +506,3 @@ func (p *place) add(day uint16) {
 func hexSpan(id genai.SpanID) string { return hex.EncodeToString(id[:]) }
 
 func dayString(d uint16) string { return time.Unix(int64(d)*86400, 0).UTC().Format(time.DateOnly) }
-
-// rawRow is what of a row is needed to rebuild what was sent.
-type rawRow struct {
-	head            []byte // fields that only columns hold
-	raw             []byte
-	refs            []content.Hash
-	resource, scope content.Hash
-	shape           content.Shape
-}
-
-// RawSpan returns a span as it was sent, with its log records, or ErrNotFound. The fields of the
-// span come in the order of their numbers as far as columns hold them, then as they were sent.
-func (s *Store) RawSpan(ctx context.Context, project string, trace genai.TraceID, id genai.SpanID) (*RawSpan, error) {
-	tr, err := s.traceRange(ctx, project, trace)
-	if err != nil {
-		return nil, err
-	}
-	at := place{project: project}
-	rows, err := s.rawSpan(ctx, project, trace, id, tr, &at)
-	if err != nil {
-		return nil, err
-	}
-	logs, more, err := s.rawLogs(ctx, project, trace, id, tr, &at)
-	if err != nil {
-		return nil, err
-	}
-	rows = append(rows, logs...)
-	var out *RawSpan
-	err = s.resolve(ctx, at, spanBudget, func(p *pieces) error {
-		out = &RawSpan{Truncated: more}
-		for i := range rows {
-			resource, scope, msg, err := rows[i].restore(p)
-			switch {
-			case err != nil:
-				return fmt.Errorf("rebuild span %s of trace %s: %w", id, trace, err)
-			case p.missed && i == 0:
-				return fmt.Errorf("rebuild span %s of trace %s: it has more than %d bytes", id, trace, spanBudget)
-			case p.missed:
-				out.Truncated = true
-				return nil
-			case i == 0:
-				out.Resource, out.Scope, out.Span = resource, scope, msg
-			default:
-				out.Logs = append(out.Logs, RawLog{Resource: resource, Scope: scope, Record: msg})
-			}
-		}
-		return nil
-	})
-	return out, err
-}
-
-func (s *Store) rawSpan(ctx context.Context, project string, trace genai.TraceID, id genai.SpanID, tr traceRange, at *place) (rows []rawRow, err error) {
-	err = s.each(ctx, "RawSpan", rawByID, append(tr.params(project, trace), param{"span", hexSpan(id)}), func(r driver.Rows) error {
-		var parent, name, raw, resource, scope string
-		var kind uint8
-		var start time.Time
-		var duration int64
-		var refs []string
-		if err := r.Scan(&parent, &name, &kind, &start, &duration, &refs, &raw, &resource, &scope); err != nil {
-			return err
-		}
-		row := rawRow{raw: []byte(raw), refs: hashes(refs), resource: content.Hash([]byte(resource)), scope: content.Hash([]byte(scope)), shape: content.SpanShape}
-		if content.HasRefs(row.raw) {
-			row.head = spanHead(trace, id, parent, name, kind, start.UnixNano(), duration, row.raw)
-		}
-		at.add(dayOf(start.UnixNano()))
-		rows = append(rows, row)
-		return nil
-	})
-	if err == nil && len(rows) == 0 {
-		err = ErrNotFound
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read raw span %s of trace %s: %w", id, trace, err)
-	}
-	return rows, nil
-}
-
-// spanHead writes the fields of a span that only columns hold (opentelemetry.proto.trace.v1.Span).
-func spanHead(trace genai.TraceID, id genai.SpanID, parent, name string, kind uint8, start, duration int64, raw []byte) []byte {
-	b := protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), trace[:])
-	b = protowire.AppendBytes(protowire.AppendTag(b, 2, protowire.BytesType), id[:])
-	if parent != string(make([]byte, 8)) {
-		b = protowire.AppendString(protowire.AppendTag(b, 4, protowire.BytesType), parent)
-	}
-	if name != "" {
-		b = protowire.AppendString(protowire.AppendTag(b, 5, protowire.BytesType), name)
-	}
-	if kind != 0 {
-		b = protowire.AppendVarint(protowire.AppendTag(b, 6, protowire.VarintType), uint64(kind))
-	}
-	if content.HasField(raw, 7) || content.HasField(raw, 8) {
-		return b // the times were clamped: raw has the sender's
-	}
-	b = protowire.AppendFixed64(protowire.AppendTag(b, 7, protowire.Fixed64Type), uint64(start)) //nolint:gosec // clamped to 1970 and later
-	if end := start + duration; end != 0 {
-		b = protowire.AppendFixed64(protowire.AppendTag(b, 8, protowire.Fixed64Type), uint64(end)) //nolint:gosec // as sent
-	}
-	return b
-}
-
-func (s *Store) rawLogs(ctx context.Context, project string, trace genai.TraceID, id genai.SpanID, tr traceRange, at *place) (rows []rawRow, more bool, err error) {
-	err = s.each(ctx, "RawSpan", rawLogs, tr.logParams(project, trace, hexSpan(id)), func(r driver.Rows) error {
-		var when time.Time
-		var seq uint64
-		var refs []string
-		var raw, resource, scope string
-		if err := r.Scan(&when, &seq, &refs, &raw, &resource, &scope); err != nil {
-			return err
-		}
-		at.add(dayOf(when.UnixNano()))
-		rows = append(rows, rawRow{raw: []byte(raw), refs: hashes(refs), resource: content.Hash([]byte(resource)), scope: content.Hash([]byte(scope)), shape: content.LogRecordShape})
-		return nil
-	})
-	if err != nil {
-		return nil, false, fmt.Errorf("read log records of span %s: %w", id, err)
-	}
-	if len(rows) > MaxFragments {
-		return rows[:MaxFragments], true, nil
-	}
-	return rows, false, nil
-}
-
-func (w *rawRow) restore(p *pieces) (resource, scope, msg []byte, err error) {
-	d := decoder{refs: w.refs, get: p}
-	msg, err = content.Restore(slices.Clone(w.head), w.raw, w.shape, func(dst, ref []byte) ([]byte, error) {
-		return d.appendJoined(dst, ref), d.err
-	})
-	if !w.resource.IsZero() {
-		resource = []byte(p.text(w.resource))
-	}
-	if !w.scope.IsZero() {
-		scope = []byte(p.text(w.scope))
-	}
-	return resource, scope, msg, errors.Join(err, d.err)
-}

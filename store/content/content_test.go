@@ -223,14 +223,8 @@ func FuzzCut(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if skip == 0 && len(s) == 0 && !bytes.Equal(got, msg) {
+		if skip == 0 && !bytes.Equal(got, msg) {
 			t.Fatalf("got %x, want %x", got, msg)
-		}
-		// Cutting what was restored changes nothing more: only lengths were made shortest.
-		var s2 shelf
-		again, err := content.Restore(nil, content.Cut(nil, got, content.SpanShape, 0, s2.put), content.SpanShape, s2.get)
-		if err != nil || !bytes.Equal(again, got) {
-			t.Fatalf("second pass: got %x, %v, want %x", again, err, got)
 		}
 	})
 }

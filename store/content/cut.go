@@ -1,6 +1,7 @@
 package content
 
 import (
+	"bytes"
 	"errors"
 	"unsafe"
 
@@ -75,9 +76,9 @@ func (f Fields) has(n protowire.Number) bool { return n < 64 && f>>n&1 == 1 }
 // Cut appends msg to dst without the top-level fields of skip, and with every string and bytes
 // value from CutThreshold on replaced by what put returns for it. Restore undoes it.
 //
-// Lengths are written in the shortest form, as every known encoder does; nothing else changes.
-// A message that uses the private field numbers itself, or that is malformed, is kept as it is, with
-// the fields of skip.
+// Restore writes lengths in the shortest form, as every known encoder does. A message that has others
+// where values were cut, that uses the private field numbers itself, or that is malformed, is kept as
+// it is, with the fields of skip: what comes back is the message to the byte.
 func Cut(dst, msg []byte, shape Shape, skip Fields, put func(value string) []byte) []byte {
 	start := len(dst)
 	c := cutter{put: put}
@@ -122,6 +123,9 @@ func (c *cutter) field(dst, whole, body []byte, shape Shape, num protowire.Numbe
 	isValue := shape == valueShape && (num == 1 || num == 7)
 	switch {
 	case isValue && len(body) >= CutThreshold:
+		if !shortest(whole, body, num) {
+			return dst, false
+		}
 		private := cutString
 		if num == 7 {
 			private = cutBytes
@@ -133,7 +137,7 @@ func (c *cutter) field(dst, whole, body []byte, shape Shape, num protowire.Numbe
 	case len(body) < CutThreshold:
 		// Too short to hold a long value, but it must not use our numbers.
 		return append(dst, whole...), !c.private(body, in, depth+1)
-	case depth >= maxCutDepth:
+	case depth >= maxCutDepth || !shortest(whole, body, num):
 		return dst, false
 	}
 	dst = protowire.AppendTag(dst, num, protowire.BytesType)
@@ -142,6 +146,11 @@ func (c *cutter) field(dst, whole, body []byte, shape Shape, num protowire.Numbe
 		return dst, false
 	}
 	return insertLength(dst, at), true
+}
+
+// shortest reports whether the tag and length before body have no byte more than they need.
+func shortest(whole, body []byte, num protowire.Number) bool {
+	return len(whole) == protowire.SizeTag(num)+protowire.SizeBytes(len(body))
 }
 
 // private reports whether msg uses the private field numbers, or cannot be read.
@@ -217,6 +226,7 @@ func restore(dst, msg []byte, shape Shape, get func(dst, ref []byte) ([]byte, er
 		case num == cutBytes && private:
 			num = 7
 		}
+		begin := len(dst)
 		dst = protowire.AppendTag(dst, num, protowire.BytesType)
 		at := len(dst)
 		if private {
@@ -226,6 +236,10 @@ func restore(dst, msg []byte, shape Shape, get func(dst, ref []byte) ([]byte, er
 		}
 		if err != nil {
 			return dst, err
+		}
+		if !private && bytes.Equal(dst[at:], body) {
+			dst = append(dst[:begin], whole...) // nothing was cut in it: not even its lengths change
+			continue
 		}
 		dst = insertLength(dst, at)
 	}
