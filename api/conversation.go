@@ -69,10 +69,11 @@ func readConversation(spans []genai.Span, focus genai.SpanID) conversation {
 type tree struct {
 	spans []*genai.Span // by start
 	byID  map[genai.SpanID]*genai.Span
+	keys  keys
 }
 
 func newTree(spans []genai.Span) *tree {
-	t := &tree{byID: make(map[genai.SpanID]*genai.Span, len(spans))}
+	t := &tree{byID: make(map[genai.SpanID]*genai.Span, len(spans)), keys: newKeys()}
 	for i := range spans {
 		t.spans = append(t.spans, &spans[i])
 		t.byID[spans[i].SpanID] = &spans[i]
@@ -191,7 +192,7 @@ type sighting struct {
 // history is the system instructions, the input and the answer of one call, each attributed to the
 // first call of the thread that held it. What was said before the trace has no time.
 func (t *tree) history(call *genai.Span, th thread) []turn {
-	first := firstSightings(th.calls, call)
+	first := t.firstSightings(th.calls, call)
 	before := t.past(call)
 	var turns []turn
 	add := func(m genai.Message, at sighting) {
@@ -203,10 +204,10 @@ func (t *tree) history(call *genai.Span, th thread) []turn {
 	}
 	if len(call.System) > 0 && (len(call.Input) == 0 || call.Input[0].Role != genai.RoleSystem) {
 		m := genai.Message{Role: genai.RoleSystem, Parts: call.System}
-		add(m, cmp.Or(first[messageKey(m)], sighting{span: call}))
+		add(m, cmp.Or(first[t.keys.of(&m)], sighting{span: call}))
 	}
 	for i, m := range call.Input {
-		add(m, cmp.Or(first[messageKey(m)], sighting{span: call}))
+		add(m, cmp.Or(first[t.keys.of(&m)], sighting{span: call}))
 		if one := &turns[len(turns)-1]; before[i] {
 			one.history, one.time, one.model = true, time.Time{}, ""
 		}
@@ -218,10 +219,10 @@ func (t *tree) history(call *genai.Span, th thread) []turn {
 }
 
 // firstSightings maps the key of every message to the first call that held it, up to and with the last call.
-func firstSightings(calls []*genai.Span, last *genai.Span) map[string]sighting {
-	first := map[string]sighting{}
+func (t *tree) firstSightings(calls []*genai.Span, last *genai.Span) map[int]sighting {
+	first := map[int]sighting{}
 	see := func(m genai.Message, at sighting) {
-		k := messageKey(m)
+		k := t.keys.of(&m)
 		if _, ok := first[k]; !ok {
 			first[k] = at
 		}
@@ -244,6 +245,42 @@ func firstSightings(calls []*genai.Span, last *genai.Span) map[string]sighting {
 		}
 	}
 	return first
+}
+
+// keys numbers messages: equal ones have equal numbers. The steps of an agent hold the same messages in the
+// same memory over and over (store.SpansWithContent), and each is read once.
+type keys struct {
+	numbers map[string]int // by messageKey
+	known   map[place]int
+}
+
+// place is where in memory a message is.
+type place struct {
+	parts *genai.Part
+	count int
+	role  genai.Role
+}
+
+func newKeys() keys { return keys{numbers: map[string]int{}, known: map[place]int{}} }
+
+func (k keys) of(m *genai.Message) int {
+	var at place
+	if len(m.Parts) > 0 {
+		at = place{&m.Parts[0], len(m.Parts), m.Role}
+		if n, ok := k.known[at]; ok {
+			return n
+		}
+	}
+	key := messageKey(*m)
+	n, ok := k.numbers[key]
+	if !ok {
+		n = len(k.numbers)
+		k.numbers[key] = n
+	}
+	if at.parts != nil {
+		k.known[at] = n
+	}
+	return n
 }
 
 // messageKey is equal for a message in an answer and the same message in a later history: frameworks

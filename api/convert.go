@@ -111,6 +111,10 @@ func spanProto(s *genai.Span) *pb.Span {
 		OutputMessageCount: clamp32(len(s.Output)),
 		Error:              errorProto(&s.Error),
 		Evaluations:        each(s.Evaluations, evaluationProto),
+		TraceState:         validText(s.TraceState),
+	}
+	if d := s.Dropped; d != (genai.Dropped{}) {
+		p.Dropped = &pb.Dropped{Attributes: d.Attributes, Events: d.Events, Links: d.Links}
 	}
 	if s.IsGenAI() {
 		genaiProto(p, s)

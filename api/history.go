@@ -9,7 +9,7 @@ import (
 // opening is the input of a model call that continues no earlier call of the trace: it shows what was
 // said before the trace, and ends with what is new.
 type opening struct {
-	past []string // keys of the messages said before, in order, instructions left out
+	past []int // keys of the messages said before, in order, instructions left out
 }
 
 // past reports for each message of the call's input whether it was said before the trace.
@@ -19,16 +19,16 @@ type opening struct {
 // this trace answered it or was asked it before, as after a hand-off from one agent to another.
 // Instructions at the head of the input are of this trace.
 func (t *tree) past(call *genai.Span) []bool {
-	shown, said := map[string]bool{}, map[string]bool{} // said: new in this trace
-	old := map[string]bool{}
+	shown, said := map[int]bool{}, map[int]bool{} // said: new in this trace
+	old := map[int]bool{}
 	var openings []opening
 	for _, c := range t.spans {
 		if !isModelCall(c) && c != call || !hasMessages(c) || c.Start.After(call.Start) {
 			continue
 		}
-		keys, head := keysOf(c.Input)
+		keys, head := t.keysOf(c.Input)
 		fresh := max(head, newFrom(c.Input))
-		if !slices.ContainsFunc(keys[head:], func(k string) bool { return shown[k] }) {
+		if !slices.ContainsFunc(keys[head:], func(k int) bool { return shown[k] }) {
 			o := opening{past: keys[head:fresh]}
 			openings = append(openings, o)
 			for _, k := range o.past {
@@ -45,11 +45,11 @@ func (t *tree) past(call *genai.Span) []bool {
 			break
 		}
 		for i := range c.Output {
-			k := messageKey(c.Output[i])
+			k := t.keys.of(&c.Output[i])
 			shown[k], said[k] = true, true
 		}
 	}
-	keys, head := keysOf(call.Input)
+	keys, head := t.keysOf(call.Input)
 	out := make([]bool, len(keys))
 	// A call that begins as an opening did has its past in the same place, however often the same
 	// words come again. Where the history was cut or rewritten since, the words themselves decide.
@@ -66,10 +66,10 @@ func (t *tree) past(call *genai.Span) []bool {
 }
 
 // keysOf returns the key of each message and how many instructions stand at the head.
-func keysOf(list []genai.Message) (keys []string, head int) {
-	keys = make([]string, len(list))
+func (t *tree) keysOf(list []genai.Message) (keys []int, head int) {
+	keys = make([]int, len(list))
 	for i := range list {
-		keys[i] = messageKey(list[i])
+		keys[i] = t.keys.of(&list[i])
 		if head == i && list[i].Role == genai.RoleSystem {
 			head++
 		}

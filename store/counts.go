@@ -9,10 +9,19 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
+// limits bound what one answer looks at. Tests have lower ones.
+type limits struct {
+	fragments int // see maxFragments
+	hits      int // see maxHits
+	set       int // see maxSet
+}
+
+var defaultLimits = limits{fragments: maxFragments, hits: maxHits, set: maxSet}
+
 type param struct{ name, value string }
 type params []param
 
-// boundSets is the context key of statements whose sets must not exceed Store.maxSet.
+// boundSets is the context key of statements whose sets must not exceed limits.set.
 type boundSets struct{}
 
 func bounding(ctx context.Context, sets bool) context.Context {
@@ -23,7 +32,7 @@ func bounding(ctx context.Context, sets bool) context.Context {
 func (s *Store) query(ctx context.Context, method, sql string, ps params) (driver.Rows, error) {
 	settings := clickhouse.Settings{"log_comment": method}
 	if bounded, _ := ctx.Value(boundSets{}).(bool); bounded {
-		settings["max_rows_in_set"], settings["set_overflow_mode"] = s.maxSet, "throw"
+		settings["max_rows_in_set"], settings["set_overflow_mode"] = s.limits.set, "throw"
 	}
 	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(settings))
 	args := make([]any, len(ps))

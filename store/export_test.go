@@ -12,5 +12,5 @@ func InsertedColumns(s *Store) map[string]map[string]string {
 	return out
 }
 
-// LimitSets sets how many names a statement may keep in memory.
-func LimitSets(s *Store, n int) { s.maxSet = n }
+// Limit lowers how many log records, names of contents, and names in a set one answer looks at.
+func Limit(s *Store, fragments, hits, set int) { s.limits = limits{fragments, hits, set} }

@@ -123,14 +123,16 @@ func TestMoreLogRecordsThanAreRead(t *testing.T) {
 	sp := quiet(1, 1, base)
 	b := s.NewBatch()
 	b.AddSpan(sp)
-	for i := range store.MaxFragments + 1 {
+	const most = 50
+	store.Limit(s, most, 0, 0)
+	for i := range most + 1 {
 		f := genai.Span{Evaluations: []genai.Evaluation{{Name: fmt.Sprint("e", i)}}}
 		b.AddFragment(&f, &store.Log{Project: "default", TraceID: sp.TraceID, SpanID: sp.SpanID, Time: base, Seq: uint64(i)})
-		if i == store.MaxFragments-1 {
+		if i == most-1 {
 			if err := s.Insert(ctx, b, "a"); err != nil {
 				t.Fatal(err)
 			}
-			if got, err := s.Span(ctx, "default", sp.TraceID, sp.SpanID); err != nil || got.Truncated || len(got.Evaluations) != store.MaxFragments {
+			if got, err := s.Span(ctx, "default", sp.TraceID, sp.SpanID); err != nil || got.Truncated || len(got.Evaluations) != most {
 				t.Fatalf("as many as are read: %v", err)
 			}
 			b.Reset()
@@ -139,10 +141,10 @@ func TestMoreLogRecordsThanAreRead(t *testing.T) {
 	if err := s.Insert(ctx, b, "b"); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := s.Span(ctx, "default", sp.TraceID, sp.SpanID); err != nil || !got.Truncated || len(got.Evaluations) != store.MaxFragments {
+	if got, err := s.Span(ctx, "default", sp.TraceID, sp.SpanID); err != nil || !got.Truncated || len(got.Evaluations) != most {
 		t.Errorf("span: truncated %t, %v", got.Truncated, err)
 	}
-	if got, err := s.RawSpan(ctx, "default", sp.TraceID, sp.SpanID); err != nil || !got.Truncated || len(got.Logs) != store.MaxFragments {
+	if got, err := s.RawSpan(ctx, "default", sp.TraceID, sp.SpanID); err != nil || !got.Truncated || len(got.Logs) != most {
 		t.Errorf("raw span: truncated %t, %v", got.Truncated, err)
 	}
 	if got, err := s.Trace(ctx, "default", sp.TraceID); err != nil || !got.Truncated {

@@ -32,7 +32,7 @@ type Store struct {
 	metrics *metrics
 	options clickhouse.Options
 	params  schema.Params
-	maxSet  int // see the constant
+	limits  limits
 
 	migrated atomic.Bool
 }
@@ -70,7 +70,7 @@ func New(o Options) (*Store, error) {
 	}
 	opts.Auth.Database = database
 	s := &Store{
-		maxSet: maxSet, log: o.Logger, known: newKnown(cmp.Or(o.KnownContents, DefaultKnownContents)), options: opts,
+		limits: defaultLimits, log: o.Logger, known: newKnown(cmp.Or(o.KnownContents, DefaultKnownContents)), options: opts,
 		params: schema.Params{TTLDays: cmp.Or(o.TTLDays, DefaultTTLDays), Cluster: o.Cluster},
 	}
 	if s.log == nil {

@@ -67,7 +67,7 @@ func full() *genai.Span {
 		System:  []genai.Part{{Type: genai.PartText, Content: "be kind"}},
 		Input: []genai.Message{{Role: genai.RoleUser, Parts: []genai.Part{{Type: genai.PartText, Content: "what is a quokka?"}}},
 			{Role: genai.RoleAssistant, Parts: []genai.Part{{Type: genai.PartToolCall, ID: "c1", Name: "look", Arguments: `{"q":"quokka"}`}}}},
-		Output:    []genai.Message{{Role: genai.RoleAssistant, Parts: []genai.Part{{Type: genai.PartText, Content: "a marsupial"}}, FinishReason: genai.FinishStop}},
+		Output:    []genai.Message{{Role: genai.RoleAssistant, Parts: []genai.Part{{Type: genai.PartText, Content: "a marsupial", Raw: `{"logprobs":[1]}`}}, FinishReason: genai.FinishStop, Index: 1}},
 		Tools:     []genai.ToolDefinition{{Type: "function", Name: "look", Description: "d", Parameters: `{"type":"object"}`}},
 		Retrieval: genai.Retrieval{DataSource: "ds", Query: "q", TopK: 3, Documents: []genai.Document{{ID: "d1", Score: 0.5, HasScore: true, Content: "doc text", Metadata: `{"a":1}`}, {Content: "other"}}},
 		Tool:      genai.ToolExecution{Name: "t", Type: "function", Description: "desc", CallID: "c", Arguments: `{"x":1}`, Result: `"ok"`},

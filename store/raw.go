@@ -181,7 +181,7 @@ func (s *Store) rawSpan(ctx context.Context, project string, trace genai.TraceID
 }
 
 func (s *Store) rawLogs(ctx context.Context, project string, trace genai.TraceID, id genai.SpanID, tr traceRange, at *place) (rows []rawRow, more bool, err error) {
-	err = s.each(ctx, "RawSpan", rawLogs, tr.logParams(project, trace, hexSpan(id)), func(r driver.Rows) error {
+	err = s.each(ctx, "RawSpan", rawLogs, tr.logParams(project, trace, hexSpan(id), s.limits.fragments), func(r driver.Rows) error {
 		var when time.Time
 		var seq uint64
 		var refs []string
@@ -196,8 +196,8 @@ func (s *Store) rawLogs(ctx context.Context, project string, trace genai.TraceID
 	if err != nil {
 		return nil, false, fmt.Errorf("read log records of span %s: %w", id, err)
 	}
-	if len(rows) > MaxFragments {
-		return rows[:MaxFragments], true, nil
+	if len(rows) > s.limits.fragments {
+		return rows[:s.limits.fragments], true, nil
 	}
 	return rows, false, nil
 }

@@ -128,7 +128,7 @@ func TestRawSpanIsByteForByteWhatWasSent(t *testing.T) {
 	t.Parallel()
 	s := storetest.Store(t)
 	ctx := context.Background()
-	const spans = 200
+	const spans = 120
 	b := s.NewBatch()
 	sent := make([]wireSpan, spans)
 	for i := range sent {

@@ -168,17 +168,17 @@ func (h holding) traces(filter, spansOf string) string {
 // nameHits finds the contents that hold the words, and the list nodes above them; more says that
 // there are too many to name.
 func (s *Store) nameHits(ctx context.Context, project string, days params) (all []content.Hash, more bool, err error) {
-	ps := append(slices.Clone(days), param{"project", project}, param{"limit", strconv.Itoa(maxHits + 1)})
+	ps := append(slices.Clone(days), param{"project", project}, param{"limit", strconv.Itoa(s.limits.hits + 1)})
 	level, err := s.hashQuery(ctx, "contentHits", someContentHits, ps)
 	for range maxClimb {
 		all = append(all, level...)
-		if err != nil || len(level) == 0 || len(all) > maxHits {
+		if err != nil || len(level) == 0 || len(all) > s.limits.hits {
 			break
 		}
 		level, err = s.hashQuery(ctx, "contentHits", fmt.Sprintf(someNodesAbove, namedHits), append(slices.Clone(ps), param{"hits", hashNames(level)}))
 	}
 	all = append(all, level...)
-	return all, len(all) > maxHits, err
+	return all, len(all) > s.limits.hits, err
 }
 
 func (s *Store) hashQuery(ctx context.Context, method, sql string, ps params) (list []content.Hash, err error) {

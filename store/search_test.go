@@ -39,7 +39,8 @@ func searchAll(t *testing.T, s *store.Store, q store.SearchQuery) (hits []store.
 func TestAWordInMoreContentsThanAreNamed(t *testing.T) {
 	t.Parallel()
 	s := storetest.Store(t)
-	const common = 5200
+	const common, named = 520, 100
+	store.Limit(s, 0, named, 10*common)
 	b := s.NewBatch()
 	for i := range common {
 		sp := chat(i, 1, base.Add(time.Duration(i)*time.Second))
@@ -88,7 +89,7 @@ func TestAWordInMoreContentsThanAreNamed(t *testing.T) {
 	if err != nil || len(buckets) != 1 || buckets[0].Traces != common+1 {
 		t.Errorf("histogram: %+v, %v", buckets, err)
 	}
-	store.LimitSets(s, common/2)
+	store.Limit(s, 0, named, common/2)
 	_, searchErr := s.SearchContents(context.Background(), q)
 	_, listErr := s.ListTraces(context.Background(), tq)
 	_, facetErr := s.Facets(context.Background(), tq, []string{"service"}, 10)

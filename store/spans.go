@@ -17,8 +17,8 @@ import (
 const (
 	// MaxTraceSpans bounds what Trace returns.
 	MaxTraceSpans = 100_000
-	// MaxFragments bounds the log records that are merged into one span or trace; answers say so when there are more.
-	MaxFragments = 20_000
+	// maxFragments bounds the log records that are merged into one span or trace; answers say so when there are more.
+	maxFragments = 20_000
 	// logSlack is how far a log record may lie outside of its trace's spans in time.
 	logSlack = time.Hour
 )
@@ -178,8 +178,8 @@ func (tr traceRange) logs() traceRange {
 	return traceRange{max(0, tr.from-int64(logSlack)), min(maxTime, tr.to+int64(logSlack))}
 }
 
-func (tr traceRange) logParams(project string, trace genai.TraceID, span string) params {
-	return append(tr.logs().params(project, trace), param{"span", span}, param{"limit", strconv.Itoa(MaxFragments + 1)})
+func (tr traceRange) logParams(project string, trace genai.TraceID, span string, limit int) params {
+	return append(tr.logs().params(project, trace), param{"span", span}, param{"limit", strconv.Itoa(limit + 1)})
 }
 
 func (s *Store) spanRows(ctx context.Context, method, sql string, project string, trace genai.TraceID, ps params) (rows []spanRow, err error) {
@@ -341,7 +341,7 @@ func (f *fragmentRow) read(project string, p *pieces) (genai.Span, error) {
 // fragments reads what log records tell of the spans of a trace, or of one of them; more says that
 // there are further records, which are left out.
 func (s *Store) fragments(ctx context.Context, project string, trace genai.TraceID, tr traceRange, span string) (frags []fragmentRow, more bool, err error) {
-	err = s.each(ctx, "fragments", fragmentsByTrace, tr.logParams(project, trace, span), func(r driver.Rows) error {
+	err = s.each(ctx, "fragments", fragmentsByTrace, tr.logParams(project, trace, span, s.limits.fragments), func(r driver.Rows) error {
 		f := fragmentRow{trace: trace}
 		var id string
 		var when time.Time
@@ -355,8 +355,8 @@ func (s *Store) fragments(ctx context.Context, project string, trace genai.Trace
 	if err != nil {
 		return nil, false, fmt.Errorf("read log fragments of trace %s: %w", trace, err)
 	}
-	if len(frags) > MaxFragments {
-		return frags[:MaxFragments], true, nil
+	if len(frags) > s.limits.fragments {
+		return frags[:s.limits.fragments], true, nil
 	}
 	return frags, false, nil
 }

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"github.com/tiltmeter/tiltmeter/store/engine"
 )
 
@@ -23,8 +25,8 @@ var shared struct {
 	err    error
 }
 
-// Main runs the tests and stops the shared engine; call it as the only
-// statement of TestMain. It also turns the process into the engine's child
+// Main runs the tests, stops the shared engine, and fails when a goroutine of the tests is left
+// then; call it as the only statement of TestMain. It also turns the process into the engine's child
 // when it is one.
 func Main(m *testing.M) {
 	engine.RunIfChild()
@@ -32,6 +34,12 @@ func Main(m *testing.M) {
 	if err := stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "stop shared engine:", err)
 		code = max(code, 1)
+	}
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, "goroutines are left behind:", err)
+			code = 1
+		}
 	}
 	os.Exit(code)
 }

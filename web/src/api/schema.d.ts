@@ -286,6 +286,15 @@ export interface components {
             /** Format: double */
             score?: number;
         };
+        /** @description What the sender's SDK threw away before it sent the span. */
+        Dropped: {
+            /** Format: int64 */
+            attributes?: number;
+            /** Format: int64 */
+            events?: number;
+            /** Format: int64 */
+            links?: number;
+        };
         Embedding: {
             /** Format: int64 */
             dimensions?: string;
@@ -559,6 +568,8 @@ export interface components {
             /** @description which instrumentation dialect was recognised; empty for a span that is not GenAI */
             dialect?: string;
             dialectVersion?: string;
+            /** @description unset: nothing */
+            dropped?: components["schemas"]["Dropped"];
             /** @description 0 when the end lies before the start */
             duration?: string;
             /** @description of an embeddings span */
@@ -615,6 +626,8 @@ export interface components {
             toolDefinitions?: components["schemas"]["ToolDefinition"][];
             /** @description 32 lower-case hexadecimal characters */
             traceId?: string;
+            /** @description W3C tracestate */
+            traceState?: string;
             /** @description the span has more log records, or more bytes, than the server reads */
             truncated?: boolean;
             usage?: components["schemas"]["Usage"];

@@ -185,7 +185,9 @@ type Span struct {
 	Attributes         map[string]string `protobuf:"bytes,44,rep,name=attributes,proto3" json:"attributes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // small attributes that no field above holds
 	Events             []*Event          `protobuf:"bytes,45,rep,name=events,proto3" json:"events,omitempty"`
 	Links              []*Link           `protobuf:"bytes,46,rep,name=links,proto3" json:"links,omitempty"`
-	Truncated          bool              `protobuf:"varint,48,opt,name=truncated,proto3" json:"truncated,omitempty"` // the span has more log records, or more bytes, than the server reads
+	TraceState         string            `protobuf:"bytes,49,opt,name=trace_state,json=traceState,proto3" json:"trace_state,omitempty"` // W3C tracestate
+	Dropped            *Dropped          `protobuf:"bytes,50,opt,name=dropped,proto3" json:"dropped,omitempty"`                         // unset: nothing
+	Truncated          bool              `protobuf:"varint,48,opt,name=truncated,proto3" json:"truncated,omitempty"`                    // the span has more log records, or more bytes, than the server reads
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -545,6 +547,20 @@ func (x *Span) GetEvents() []*Event {
 func (x *Span) GetLinks() []*Link {
 	if x != nil {
 		return x.Links
+	}
+	return nil
+}
+
+func (x *Span) GetTraceState() string {
+	if x != nil {
+		return x.TraceState
+	}
+	return ""
+}
+
+func (x *Span) GetDropped() *Dropped {
+	if x != nil {
+		return x.Dropped
 	}
 	return nil
 }
@@ -1951,6 +1967,67 @@ func (x *Event) GetBody() *structpb.Value {
 	return nil
 }
 
+// What the sender's SDK threw away before it sent the span.
+type Dropped struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Attributes    uint32                 `protobuf:"varint,1,opt,name=attributes,proto3" json:"attributes,omitempty"`
+	Events        uint32                 `protobuf:"varint,2,opt,name=events,proto3" json:"events,omitempty"`
+	Links         uint32                 `protobuf:"varint,3,opt,name=links,proto3" json:"links,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Dropped) Reset() {
+	*x = Dropped{}
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Dropped) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Dropped) ProtoMessage() {}
+
+func (x *Dropped) ProtoReflect() protoreflect.Message {
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Dropped.ProtoReflect.Descriptor instead.
+func (*Dropped) Descriptor() ([]byte, []int) {
+	return file_tiltmeter_v1_span_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Dropped) GetAttributes() uint32 {
+	if x != nil {
+		return x.Attributes
+	}
+	return 0
+}
+
+func (x *Dropped) GetEvents() uint32 {
+	if x != nil {
+		return x.Events
+	}
+	return 0
+}
+
+func (x *Dropped) GetLinks() uint32 {
+	if x != nil {
+		return x.Links
+	}
+	return 0
+}
+
 type Link struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	TraceId       string                 `protobuf:"bytes,1,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
@@ -1963,7 +2040,7 @@ type Link struct {
 
 func (x *Link) Reset() {
 	*x = Link{}
-	mi := &file_tiltmeter_v1_span_proto_msgTypes[21]
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1975,7 +2052,7 @@ func (x *Link) String() string {
 func (*Link) ProtoMessage() {}
 
 func (x *Link) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_span_proto_msgTypes[21]
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1988,7 +2065,7 @@ func (x *Link) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Link.ProtoReflect.Descriptor instead.
 func (*Link) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_span_proto_rawDescGZIP(), []int{21}
+	return file_tiltmeter_v1_span_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Link) GetTraceId() string {
@@ -2023,7 +2100,7 @@ var File_tiltmeter_v1_span_proto protoreflect.FileDescriptor
 
 const file_tiltmeter_v1_span_proto_rawDesc = "" +
 	"\n" +
-	"\x17tiltmeter/v1/span.proto\x12\ftiltmeter.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xff\x10\n" +
+	"\x17tiltmeter/v1/span.proto\x12\ftiltmeter.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd1\x11\n" +
 	"\x04Span\x12\x19\n" +
 	"\btrace_id\x18\x01 \x01(\tR\atraceId\x12\x17\n" +
 	"\aspan_id\x18\x02 \x01(\tR\x06spanId\x12$\n" +
@@ -2076,7 +2153,10 @@ const file_tiltmeter_v1_span_proto_rawDesc = "" +
 	"attributes\x18, \x03(\v2\".tiltmeter.v1.Span.AttributesEntryR\n" +
 	"attributes\x12+\n" +
 	"\x06events\x18- \x03(\v2\x13.tiltmeter.v1.EventR\x06events\x12(\n" +
-	"\x05links\x18. \x03(\v2\x12.tiltmeter.v1.LinkR\x05links\x12\x1c\n" +
+	"\x05links\x18. \x03(\v2\x12.tiltmeter.v1.LinkR\x05links\x12\x1f\n" +
+	"\vtrace_state\x181 \x01(\tR\n" +
+	"traceState\x12/\n" +
+	"\adropped\x182 \x01(\v2\x15.tiltmeter.v1.DroppedR\adropped\x12\x1c\n" +
 	"\ttruncated\x180 \x01(\bR\ttruncated\x1a=\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
@@ -2215,7 +2295,13 @@ const file_tiltmeter_v1_span_proto_rawDesc = "" +
 	"\n" +
 	"attributes\x18\x03 \x01(\v2\x17.google.protobuf.StructR\n" +
 	"attributes\x12*\n" +
-	"\x04body\x18\x04 \x01(\v2\x16.google.protobuf.ValueR\x04body\"\x94\x01\n" +
+	"\x04body\x18\x04 \x01(\v2\x16.google.protobuf.ValueR\x04body\"W\n" +
+	"\aDropped\x12\x1e\n" +
+	"\n" +
+	"attributes\x18\x01 \x01(\rR\n" +
+	"attributes\x12\x16\n" +
+	"\x06events\x18\x02 \x01(\rR\x06events\x12\x14\n" +
+	"\x05links\x18\x03 \x01(\rR\x05links\"\x94\x01\n" +
 	"\x04Link\x12\x19\n" +
 	"\btrace_id\x18\x01 \x01(\tR\atraceId\x12\x17\n" +
 	"\aspan_id\x18\x02 \x01(\tR\x06spanId\x12\x1f\n" +
@@ -2245,7 +2331,7 @@ func file_tiltmeter_v1_span_proto_rawDescGZIP() []byte {
 }
 
 var file_tiltmeter_v1_span_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_tiltmeter_v1_span_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_tiltmeter_v1_span_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_tiltmeter_v1_span_proto_goTypes = []any{
 	(SpanKind)(0),                 // 0: tiltmeter.v1.SpanKind
 	(Status_Code)(0),              // 1: tiltmeter.v1.Status.Code
@@ -2270,27 +2356,28 @@ var file_tiltmeter_v1_span_proto_goTypes = []any{
 	(*Evaluation)(nil),            // 20: tiltmeter.v1.Evaluation
 	(*Error)(nil),                 // 21: tiltmeter.v1.Error
 	(*Event)(nil),                 // 22: tiltmeter.v1.Event
-	(*Link)(nil),                  // 23: tiltmeter.v1.Link
-	nil,                           // 24: tiltmeter.v1.Span.AttributesEntry
-	nil,                           // 25: tiltmeter.v1.Prompt.VariablesEntry
-	(*timestamppb.Timestamp)(nil), // 26: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 27: google.protobuf.Duration
-	(*structpb.Struct)(nil),       // 28: google.protobuf.Struct
-	(*structpb.Value)(nil),        // 29: google.protobuf.Value
+	(*Dropped)(nil),               // 23: tiltmeter.v1.Dropped
+	(*Link)(nil),                  // 24: tiltmeter.v1.Link
+	nil,                           // 25: tiltmeter.v1.Span.AttributesEntry
+	nil,                           // 26: tiltmeter.v1.Prompt.VariablesEntry
+	(*timestamppb.Timestamp)(nil), // 27: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 28: google.protobuf.Duration
+	(*structpb.Struct)(nil),       // 29: google.protobuf.Struct
+	(*structpb.Value)(nil),        // 30: google.protobuf.Value
 }
 var file_tiltmeter_v1_span_proto_depIdxs = []int32{
 	0,  // 0: tiltmeter.v1.Span.kind:type_name -> tiltmeter.v1.SpanKind
-	26, // 1: tiltmeter.v1.Span.start_time:type_name -> google.protobuf.Timestamp
-	26, // 2: tiltmeter.v1.Span.end_time:type_name -> google.protobuf.Timestamp
-	27, // 3: tiltmeter.v1.Span.duration:type_name -> google.protobuf.Duration
+	27, // 1: tiltmeter.v1.Span.start_time:type_name -> google.protobuf.Timestamp
+	27, // 2: tiltmeter.v1.Span.end_time:type_name -> google.protobuf.Timestamp
+	28, // 3: tiltmeter.v1.Span.duration:type_name -> google.protobuf.Duration
 	3,  // 4: tiltmeter.v1.Span.status:type_name -> tiltmeter.v1.Status
 	4,  // 5: tiltmeter.v1.Span.service:type_name -> tiltmeter.v1.Service
 	5,  // 6: tiltmeter.v1.Span.scope:type_name -> tiltmeter.v1.Scope
 	6,  // 7: tiltmeter.v1.Span.warnings:type_name -> tiltmeter.v1.Warning
-	28, // 8: tiltmeter.v1.Span.request:type_name -> google.protobuf.Struct
+	29, // 8: tiltmeter.v1.Span.request:type_name -> google.protobuf.Struct
 	7,  // 9: tiltmeter.v1.Span.usage:type_name -> tiltmeter.v1.Usage
 	9,  // 10: tiltmeter.v1.Span.cost:type_name -> tiltmeter.v1.Cost
-	27, // 11: tiltmeter.v1.Span.time_to_first_token:type_name -> google.protobuf.Duration
+	28, // 11: tiltmeter.v1.Span.time_to_first_token:type_name -> google.protobuf.Duration
 	10, // 12: tiltmeter.v1.Span.agent:type_name -> tiltmeter.v1.Agent
 	11, // 13: tiltmeter.v1.Span.prompt:type_name -> tiltmeter.v1.Prompt
 	12, // 14: tiltmeter.v1.Span.tool:type_name -> tiltmeter.v1.Tool
@@ -2302,25 +2389,26 @@ var file_tiltmeter_v1_span_proto_depIdxs = []int32{
 	18, // 20: tiltmeter.v1.Span.input_messages:type_name -> tiltmeter.v1.Message
 	18, // 21: tiltmeter.v1.Span.output_messages:type_name -> tiltmeter.v1.Message
 	13, // 22: tiltmeter.v1.Span.tool_definitions:type_name -> tiltmeter.v1.ToolDefinition
-	24, // 23: tiltmeter.v1.Span.attributes:type_name -> tiltmeter.v1.Span.AttributesEntry
+	25, // 23: tiltmeter.v1.Span.attributes:type_name -> tiltmeter.v1.Span.AttributesEntry
 	22, // 24: tiltmeter.v1.Span.events:type_name -> tiltmeter.v1.Event
-	23, // 25: tiltmeter.v1.Span.links:type_name -> tiltmeter.v1.Link
-	1,  // 26: tiltmeter.v1.Status.code:type_name -> tiltmeter.v1.Status.Code
-	8,  // 27: tiltmeter.v1.Usage.reported:type_name -> tiltmeter.v1.ReportedCount
-	25, // 28: tiltmeter.v1.Prompt.variables:type_name -> tiltmeter.v1.Prompt.VariablesEntry
-	15, // 29: tiltmeter.v1.Retrieval.documents:type_name -> tiltmeter.v1.Document
-	17, // 30: tiltmeter.v1.Embedding.items:type_name -> tiltmeter.v1.EmbeddingItem
-	19, // 31: tiltmeter.v1.Message.parts:type_name -> tiltmeter.v1.Part
-	26, // 32: tiltmeter.v1.Evaluation.time:type_name -> google.protobuf.Timestamp
-	26, // 33: tiltmeter.v1.Event.time:type_name -> google.protobuf.Timestamp
-	28, // 34: tiltmeter.v1.Event.attributes:type_name -> google.protobuf.Struct
-	29, // 35: tiltmeter.v1.Event.body:type_name -> google.protobuf.Value
-	28, // 36: tiltmeter.v1.Link.attributes:type_name -> google.protobuf.Struct
-	37, // [37:37] is the sub-list for method output_type
-	37, // [37:37] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	24, // 25: tiltmeter.v1.Span.links:type_name -> tiltmeter.v1.Link
+	23, // 26: tiltmeter.v1.Span.dropped:type_name -> tiltmeter.v1.Dropped
+	1,  // 27: tiltmeter.v1.Status.code:type_name -> tiltmeter.v1.Status.Code
+	8,  // 28: tiltmeter.v1.Usage.reported:type_name -> tiltmeter.v1.ReportedCount
+	26, // 29: tiltmeter.v1.Prompt.variables:type_name -> tiltmeter.v1.Prompt.VariablesEntry
+	15, // 30: tiltmeter.v1.Retrieval.documents:type_name -> tiltmeter.v1.Document
+	17, // 31: tiltmeter.v1.Embedding.items:type_name -> tiltmeter.v1.EmbeddingItem
+	19, // 32: tiltmeter.v1.Message.parts:type_name -> tiltmeter.v1.Part
+	27, // 33: tiltmeter.v1.Evaluation.time:type_name -> google.protobuf.Timestamp
+	27, // 34: tiltmeter.v1.Event.time:type_name -> google.protobuf.Timestamp
+	29, // 35: tiltmeter.v1.Event.attributes:type_name -> google.protobuf.Struct
+	30, // 36: tiltmeter.v1.Event.body:type_name -> google.protobuf.Value
+	29, // 37: tiltmeter.v1.Link.attributes:type_name -> google.protobuf.Struct
+	38, // [38:38] is the sub-list for method output_type
+	38, // [38:38] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_tiltmeter_v1_span_proto_init() }
@@ -2337,7 +2425,7 @@ func file_tiltmeter_v1_span_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tiltmeter_v1_span_proto_rawDesc), len(file_tiltmeter_v1_span_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   24,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
