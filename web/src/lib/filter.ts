@@ -9,18 +9,42 @@ export interface Filter {
   value: string;
 }
 
-const shape = /^\s*([A-Za-z_][\w.-]*)\s*(!=|>=|<=|=|>|<|~)\s*([\s\S]*?)\s*$/;
+/** A field and its operator. A field ends where an operator begins, as the server reads it. */
+const beginning = /^\s*([A-Za-z_][^\s=!<>~]*)\s*(!=|>=|<=|=|>|<|~)/;
 
-/** Reads one filter; undefined when the text is none or has no value. */
+/**
+ * Reads one filter; undefined when the text is none. "Is" and "is not" may ask for what is empty;
+ * any other comparison with nothing is one that is still being typed.
+ */
 export function parseFilter(text: string): Filter | undefined {
-  const m = shape.exec(text);
-  if (!m || m[3] === "") return undefined;
-  return { field: m[1]!, op: m[2] as Operator, value: m[3]! };
+  const m = beginning.exec(text);
+  if (!m) return undefined;
+  const f: Filter = { field: m[1]!, op: m[2] as Operator, value: unquote(text.slice(m[0].length).trim()) };
+  return f.value === "" && f.op !== "=" && f.op !== "!=" ? undefined : f;
 }
 
-export function formatFilter(f: Filter): string {
-  return `${f.field} ${f.op} ${f.value}`;
+/** A value in double quotes stands for what is between them (docs/filters.md). */
+function unquote(value: string): string {
+  if (!isQuoted(value)) return value;
+  try {
+    const inner: unknown = JSON.parse(value);
+    return typeof inner === "string" ? inner : value;
+  } catch {
+    // The server takes it as it stands, too.
+    return value;
+  }
 }
+
+const isQuoted = (value: string) => value.length >= 2 && value.startsWith('"') && value.endsWith('"');
+
+/** Quotes stand only where the server would read something else without them. */
+export function formatFilter(f: Filter): string {
+  const isBare = f.value !== "" && f.value.trim() === f.value && !isQuoted(f.value);
+  return `${f.field} ${f.op} ${isBare ? f.value : JSON.stringify(f.value)}`;
+}
+
+/** How an empty value is shown. */
+export const emptyValue = "(empty)";
 
 /** Adds a filter unless it is there. */
 export function addFilter(filters: readonly string[], f: Filter): string[] {
@@ -57,9 +81,9 @@ export type Draft =
 
 /** Says which part of a filter the cursor stands in, so that the right things are offered. */
 export function readDraft(text: string): Draft {
-  const value = /^\s*([A-Za-z_][\w.-]*)\s*(!=|>=|<=|=|>|<|~)\s*([\s\S]*)$/.exec(text);
-  if (value) return { stage: "value", field: value[1]!, op: value[2] as Operator, prefix: value[3]! };
-  const operator = /^\s*([A-Za-z_][\w.-]*)\s+(!?)$/.exec(text);
+  const value = beginning.exec(text);
+  if (value) return { stage: "value", field: value[1]!, op: value[2] as Operator, prefix: text.slice(value[0].length).trimStart() };
+  const operator = /^\s*([A-Za-z_][^\s=!<>~]*)\s+(!?)$/.exec(text);
   if (operator) return { stage: "operator", field: operator[1]!, prefix: operator[2]! };
   return { stage: "field", prefix: text.trim() };
 }

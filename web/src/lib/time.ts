@@ -54,10 +54,11 @@ export function parseDuration(text: string | undefined): Nanoseconds | undefined
 /** 1_234_000_000 → "1.23 s": three significant digits, the unit people would say. */
 export function formatDuration(ns: Nanoseconds): string {
   const abs = Math.abs(ns);
-  if (abs < 1e3) return `${Math.round(ns)} ns`;
-  if (abs < 1e6) return `${significant(ns / 1e3)} µs`;
-  if (abs < 1e9) return `${significant(ns / 1e6)} ms`;
-  if (abs < 60e9) return `${significant(ns / 1e9)} s`;
+  // A unit ends where three digits would round up into the next one: 999.6 ms is 1.00 s.
+  if (abs < 999.5) return `${Math.round(ns)} ns`;
+  if (abs < 999.5e3) return `${significant(ns / 1e3)} µs`;
+  if (abs < 999.5e6) return `${significant(ns / 1e6)} ms`;
+  if (abs < 59.95e9) return `${significant(ns / 1e9)} s`;
   const totalSeconds = Math.round(abs / 1e9);
   const hours = Math.floor(totalSeconds / 3600);
   const minutes = Math.floor((totalSeconds % 3600) / 60);
