@@ -1,17 +1,18 @@
 import { useState } from "react";
-import { Check, Copy as CopyIcon } from "lucide-react";
+import { Check, Copy as CopyIcon, X } from "lucide-react";
 import { IconButton } from "./Button";
+import { copyText } from "./clipboard";
+
+const said = { idle: undefined, done: "Copied", failed: "The browser does not allow copying" };
 
 /** Copies a text and says so. */
 export function Copy({ text, label }: { text: string | (() => string); label: string }) {
-  const [copied, setCopied] = useState(false);
-  const copy = async () => {
-    await navigator.clipboard.writeText(typeof text === "string" ? text : text());
-    setCopied(true);
-  };
+  const [state, setState] = useState<keyof typeof said>("idle");
+  const copy = async () => setState((await copyText(typeof text === "string" ? text : text())) ? "done" : "failed");
+  const Icon = { idle: CopyIcon, done: Check, failed: X }[state];
   return (
-    <IconButton label={copied ? "Copied" : label} onPress={() => void copy()} onHoverEnd={() => setCopied(false)} onBlur={() => setCopied(false)}>
-      {copied ? <Check size={14} aria-hidden /> : <CopyIcon size={14} aria-hidden />}
+    <IconButton label={said[state] ?? label} onPress={() => void copy()} onHoverEnd={() => setState("idle")} onBlur={() => setState("idle")}>
+      <Icon size={14} aria-hidden />
     </IconButton>
   );
 }

@@ -45,7 +45,9 @@ export function JsonView({ text, label, openDepth = openLevels }: { text: string
 
 function tryParse(text: string): Json | undefined {
   try {
-    return JSON.parse(exactNumbers(text)) as Json;
+    const value = JSON.parse(text) as Json;
+    // A second time only where a number could be rounded. The text is JSON, so its strings end.
+    return mayRound.test(text) ? (JSON.parse(exactNumbers(text)) as Json) : value;
   } catch {
     return undefined;
   }
@@ -54,11 +56,31 @@ function tryParse(text: string): Json | undefined {
 /** Marks a number that is kept as text. A private-use character, which no sender has a reason to send. */
 const numberMark = "\uE000";
 
-/** Integers that a double would round are kept as text: an id must be shown as it was sent. */
+/** A double keeps fifteen digits, and an exponent can be out of its reach. */
+const mayRound = /\d[\d.]{15}|\d[eE][+-]?\d/;
+
+/** Numbers that a double would change are kept as text: an id must be shown as it was sent. */
 function exactNumbers(text: string): string {
-  return /\d{16}/.test(text)
-    ? text.replace(/("(?:[^"\\]|\\.)*")|(-?\d{16,})(?![\d.eE])/g, (all, string: string | undefined) => string ?? `"${numberMark}${all}"`)
-    : text;
+  return text.replace(/"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g, (token) =>
+    token.startsWith('"') || !mayRound.test(token) || isSameNumber(token, String(Number(token))) ? token : `"${numberMark}${token}"`,
+  );
+}
+
+/** Whether two ways to write a decimal mean the same number. */
+function isSameNumber(a: string, b: string): boolean {
+  const [x, y] = [decimalOf(a), decimalOf(b)];
+  return x !== undefined && y !== undefined && x.digits === y.digits && x.power === y.power;
+}
+
+/** The digits that count, as an integer, and the power of ten that it is multiplied by. */
+function decimalOf(text: string): { digits: string; power: number } | undefined {
+  const m = /^-?(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/i.exec(text);
+  if (!m) return undefined;
+  const fraction = m[2] ?? "";
+  const digits = (m[1]! + fraction).replace(/^0+/, "");
+  let end = digits.length;
+  while (digits[end - 1] === "0") end--;
+  return end === 0 ? { digits: "", power: 0 } : { digits: digits.slice(0, end), power: Number(m[3] ?? 0) - fraction.length + digits.length - end };
 }
 
 function Value({ value, depth, openDepth }: { value: Json; depth: number; openDepth: number }): ReactNode {

@@ -53,3 +53,15 @@ export function ErrorState({ title, error, onRetry }: { title: string; error: Fa
     </div>
   );
 }
+
+/** What is shown is still right as far as it goes; only asking for news or for more has failed. */
+export function Stale({ title = "This could not be brought up to date", error, onRetry }: { title?: string; error: Failure; onRetry: () => void }) {
+  return (
+    <p className={css.stale} role="alert">
+      <span>
+        {title}: {error.message}
+      </span>
+      <Button onPress={onRetry}>Try again</Button>
+    </p>
+  );
+}
