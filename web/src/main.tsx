@@ -3,7 +3,7 @@ import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { ApiError } from "./api/error";
-import { useAccess } from "./api/key";
+import { useAccess } from "./api/session";
 import { router } from "./routes/router";
 import "./styles/tokens.css";
 import "./styles/base.css";

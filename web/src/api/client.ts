@@ -1,14 +1,9 @@
 // The one place that talks to the server. Every failure leaves it as an ApiError.
 import createClient, { type Middleware } from "openapi-fetch";
 import { ApiError, toApiError } from "./error";
-import { authHeaders } from "./key";
 import type { paths } from "./schema";
 
 const middleware: Middleware = {
-  onRequest({ request }) {
-    for (const [name, value] of Object.entries(authHeaders())) request.headers.set(name, value);
-    return request;
-  },
   async onResponse({ response }) {
     if (response.ok) return undefined;
     throw toApiError(response, await response.json().catch(() => undefined));

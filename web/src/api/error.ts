@@ -15,8 +15,14 @@ export class ApiError extends Error {
     super(message);
   }
 
+  /** The server does not know who asks: a key would help. */
   get isUnauthorized(): boolean {
-    return this.status === 401 || this.status === 403;
+    return this.status === 401;
+  }
+
+  /** The server knows who asks, and that key may not do this. The rest of the page goes on. */
+  get isForbidden(): boolean {
+    return this.status === 403;
   }
 
   /** A request that may succeed when it is repeated. */

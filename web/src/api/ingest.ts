@@ -1,6 +1,7 @@
 // Query options of the ingest page.
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { client, must } from "./client";
+import { ApiError } from "./error";
 
 /** The page is a gauge: it looks again every two seconds while it is in front. */
 const refreshMs = 2_000;
@@ -13,10 +14,10 @@ export function ingestStatusQuery() {
   });
 }
 
-export function storageStatusQuery() {
+export function storageStatusQuery(project: string | undefined) {
   return queryOptions({
-    queryKey: ["ingest", "storage"],
-    queryFn: async ({ signal }) => must(await client.GET("/v1/storage", { signal })),
+    queryKey: ["ingest", "storage", project ?? ""],
+    queryFn: async ({ signal }) => must(await client.GET("/v1/storage", { params: { query: project ? { project } : {} }, signal })),
     refetchInterval: 5 * refreshMs,
   });
 }
@@ -31,7 +32,8 @@ export function deadLettersQuery() {
     },
     initialPageParam: "",
     getNextPageParam: (last) => last.next || undefined,
-    refetchInterval: 5 * refreshMs,
+    // A key that may not list them will not be allowed to by asking again.
+    refetchInterval: ({ state }) => (state.error instanceof ApiError && state.error.isForbidden ? false : 5 * refreshMs),
   });
 }
 

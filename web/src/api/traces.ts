@@ -3,7 +3,7 @@ import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/
 import { parseCount } from "../lib/format";
 import { instantToMs, parseDuration, parseInstant, type EpochMs, type Nanoseconds, type TimeRange } from "../lib/time";
 import { client, must } from "./client";
-import type { Cost, Facet, Usage, WireTraceSummary } from "./types";
+import type { Cost, Facet, Thread, Turn, Usage, WireTraceSummary } from "./types";
 
 /** Rows a page. 200 fill four screens and still answer quickly. */
 const pageSize = 200;
@@ -62,6 +62,13 @@ export function toTokens(usage: Usage | undefined | null): Tokens {
   };
 }
 
+const embeds = /embed|^(voyage|bge|e5|gte)-/i;
+
+/** Who answered before what only looked things up: a narrow column shows the first names. */
+function talkersFirst(models: readonly string[]): string[] {
+  return [...models].sort((a, b) => Number(embeds.test(a)) - Number(embeds.test(b)));
+}
+
 export function toTraceRow(wire: WireTraceSummary): TraceRow {
   const start = parseInstant(wire.startTime);
   return {
@@ -77,7 +84,7 @@ export function toTraceRow(wire: WireTraceSummary): TraceRow {
     errors: parseCount(wire.errorCount) ?? 0,
     warnings: parseCount(wire.warningCount) ?? 0,
     services: wire.services ?? [],
-    models: wire.models ?? [],
+    models: talkersFirst(wire.models ?? []),
     agents: wire.agents ?? [],
     tools: wire.tools ?? [],
     tokens: toTokens(wire.usage),
@@ -197,13 +204,24 @@ export function traceQuery(traceId: string, project?: string) {
   });
 }
 
+/** What was said in a trace: one of its threads, and which others there are. */
+interface Conversation {
+  turns: Turn[];
+  /** The one that the turns are of comes first. */
+  threads: Thread[];
+  /** The server did not read every span: there may be more to say. */
+  truncated: boolean;
+}
+
+/** The conversation that the server would read first, or the one of a model call. */
 export function conversationQuery(traceId: string, project?: string, spanId?: string) {
   return queryOptions({
     queryKey: ["trace", traceId, project ?? "", "conversation", spanId ?? ""],
     queryFn: async ({ signal }) => {
       const query = { ...inProject(project), ...(spanId ? { spanId } : {}) };
       const params = { path: { trace_id: traceId }, query };
-      return must(await client.GET("/v1/traces/{trace_id}/conversation", { params, signal })).turns ?? [];
+      const answer = must(await client.GET("/v1/traces/{trace_id}/conversation", { params, signal }));
+      return { turns: answer.turns ?? [], threads: answer.threads ?? [], truncated: answer.truncated ?? false } satisfies Conversation;
     },
     staleTime: traceStaleMs,
   });

@@ -1,19 +1,20 @@
 import { useState } from "react";
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import type { ApiError } from "../../api/error";
+import { useSearch } from "@tanstack/react-router";
+import { ApiError } from "../../api/error";
 import { deadLettersQuery, ingestStatusQuery, replayDeadLetters, storageStatusQuery } from "../../api/ingest";
 import type { WireDeadLetters, WireIngestStatus, WireStorageStatus } from "../../api/types";
 import { formatBytes, formatCount, parseCount, plural } from "../../lib/format";
 import { formatAgo, formatDuration, formatInstant, instantToMs, parseDuration, parseInstant } from "../../lib/time";
 import { Button } from "../../ui/Button";
 import { usePreferences } from "../../ui/preferences";
-import { ErrorState, Skeleton } from "../../ui/State";
+import { ErrorState, Skeleton, Stale } from "../../ui/State";
 import css from "./IngestPage.module.css";
 
 /** What came in, what became of it, and what could not be read. */
 export function IngestPage() {
   const status = useQuery(ingestStatusQuery());
-  const storage = useQuery(storageStatusQuery());
+  const storage = useQuery(storageStatusQuery(useSearch({ strict: false }).project));
   if (status.isPending) return <Skeleton lines={10} label="Loading the ingest status" />;
   if (status.isError && !status.data)
     return <ErrorState title="The ingest status could not be read" error={status.error as ApiError} onRetry={() => void status.refetch()} />;
@@ -208,8 +209,12 @@ function DeadLetters({ count: total }: { count: number }) {
         {replay.isSuccess ? `${plural(replay.data, "record")} put back at the end of the log.` : ""}
       </p>
       {replay.isError ? <ErrorState title="The replay failed" error={replay.error as ApiError} /> : null}
-      {letters.isError && rows.length === 0 ? (
+      {letters.error instanceof ApiError && letters.error.isForbidden ? (
+        <p className={css.more}>To list and replay them needs a key with the scope “admin”.</p>
+      ) : letters.isError && letters.data === undefined ? (
         <ErrorState title="The dead letters could not be listed" error={letters.error as ApiError} onRetry={() => void letters.refetch()} />
+      ) : letters.isError ? (
+        <Stale error={letters.error} onRetry={() => void letters.refetch()} />
       ) : null}
       {rows.length > 0 ? <LetterTable rows={rows} isBusy={replay.isPending} onReplay={(id) => replay.mutate([id])} /> : null}
       {letters.hasNextPage ? (

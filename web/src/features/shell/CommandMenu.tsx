@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { useNavigate } from "@tanstack/react-router";
+import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useCommandRegistry, type Command } from "../../ui/commands";
 import { Dialog } from "../../ui/Dialog";
 import { Kbd } from "../../ui/Kbd";
@@ -18,6 +18,7 @@ export function CommandMenu({ isOpen, onClose }: { isOpen: boolean; onClose: () 
 
 function Menu({ onClose }: { onClose: () => void }) {
   const navigate = useNavigate();
+  const project = useSearch({ strict: false }).project;
   const commands = useCommandRegistry((s) => s.commands);
   const [text, setText] = useState("");
   const [at, setAt] = useState(0);
@@ -31,7 +32,7 @@ function Menu({ onClose }: { onClose: () => void }) {
       title: `Open trace ${id}`,
       group: "Trace",
       keys: [],
-      run: () => void navigate({ to: "/traces/$traceId", params: { traceId: id } }),
+      run: () => void navigate({ to: "/traces/$traceId", params: { traceId: id }, search: { project } }),
     });
   }
   const run = (command: Command | undefined) => {

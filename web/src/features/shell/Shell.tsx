@@ -3,7 +3,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet, useNavigate, useRouterState, useSearch } from "@tanstack/react-router";
 import { Command as CommandIcon, Keyboard, Monitor, Moon, Sun } from "lucide-react";
 import { projectsQuery } from "../../api/ingest";
-import { useAccess, useApiKey } from "../../api/key";
+import { signOut, useAccess } from "../../api/session";
 import { Button, IconButton, Segmented } from "../../ui/Button";
 import { handleKey, useCommands } from "../../ui/commands";
 import { Level } from "../../ui/Level";
@@ -24,15 +24,21 @@ export function Shell() {
   const refusal = useAccess((s) => s.refusal);
   const client = useQueryClient();
 
+  const project = useSearch({ strict: false }).project;
+  const leave = async () => {
+    await signOut();
+    // What was read with the key is forgotten too; a server without keys answers at once again.
+    await client.resetQueries();
+  };
   const toggleTheme = () => setTheme(nextTheme[theme]);
   const toggleZone = () => setZone(zone === "utc" ? "local" : "utc");
   useCommands([
     { id: "help", title: "Show the keys", group: "General", keys: ["?"], run: () => setOpen("help") },
-    { id: "go-traces", title: "Go to traces", group: "General", keys: ["t"], run: () => void navigate({ to: "/traces" }) },
-    { id: "go-ingest", title: "Go to ingest status", group: "General", keys: ["i"], run: () => void navigate({ to: "/ingest" }) },
+    { id: "go-traces", title: "Go to traces", group: "General", keys: ["t"], run: () => void navigate({ to: "/traces", search: { project } }) },
+    { id: "go-ingest", title: "Go to ingest status", group: "General", keys: ["i"], run: () => void navigate({ to: "/ingest", search: { project } }) },
     { id: "theme", title: "Switch theme: system, light, dark", group: "General", keys: ["T"], run: toggleTheme },
     { id: "zone", title: "Switch between local time and UTC", group: "General", keys: ["u"], run: toggleZone },
-    { id: "forget-key", title: "Forget the API key", group: "General", keys: [], run: useApiKey.getState().forget },
+    { id: "sign-out", title: "End the session of this browser", group: "General", keys: [], run: () => void leave() },
     { id: "reload", title: "Ask the server again", group: "General", keys: ["r"], run: () => void client.invalidateQueries() },
   ]);
 
@@ -57,7 +63,7 @@ export function Shell() {
         Skip to the page
       </a>
       <header className={css.bar}>
-        <Link to="/traces" className={css.brand} aria-label="Tiltmeter, to the traces">
+        <Link to="/traces" search={{ project }} className={css.brand} aria-label="Tiltmeter, to the traces">
           <Level />
           <span className={css.name}>Tiltmeter</span>
         </Link>
