@@ -1,4 +1,4 @@
-import { chosenValues, formatFilter, type Filter } from "../../lib/filter";
+import { chosenValues, emptyValue, formatFilter, type Filter } from "../../lib/filter";
 import { formatShort } from "../../lib/format";
 import type { FacetCounts } from "../../api/traces";
 import { Skeleton } from "../../ui/State";
@@ -29,7 +29,8 @@ export function Facets({ facets, failed, filters, onAdd, onRemove }: Props) {
 }
 
 function FacetGroup({ facet, chosen, onAdd, onRemove }: { facet: FacetCounts; chosen: ReadonlySet<string> } & Pick<Props, "onAdd" | "onRemove">) {
-  const values = facet.values.filter((v) => v.value !== "");
+  // The empty value would head nearly every facet: it is asked for in the filter bar, and shown when chosen.
+  const values = facet.values.filter((v) => v.value !== "" || chosen.has(""));
   const counted = new Set(values.map((v) => v.value));
   // A chosen value that no longer occurs must stay in sight, or it could not be taken back.
   for (const value of chosen) if (!counted.has(value)) values.unshift({ value, traces: 0 });
@@ -46,7 +47,7 @@ function FacetGroup({ facet, chosen, onAdd, onRemove }: { facet: FacetCounts; ch
         <label key={v.value} className={css.value} data-error={facet.field === "error.type" || v.value === "error" ? "" : undefined}>
           <input type="checkbox" className={css.check} checked={chosen.has(v.value)} onChange={(e) => toggle(v.value, e.target.checked)} />
           <span className={css.name} title={v.value}>
-            {v.value}
+            {v.value || emptyValue}
           </span>
           <span className={css.count}>{formatShort(v.traces)}</span>
           <span className={css.bar} style={{ inlineSize: `${(v.traces / most) * 100}%` }} aria-hidden />

@@ -2,7 +2,7 @@ import { useId, useState, type KeyboardEvent, type Ref } from "react";
 import { useQuery } from "@tanstack/react-query";
 import { X } from "lucide-react";
 import { facetsQuery, type TraceQuery } from "../../api/traces";
-import { parseFilter, readDraft, type Filter } from "../../lib/filter";
+import { emptyValue, formatFilter, parseFilter, readDraft, type Filter } from "../../lib/filter";
 import { formatCount } from "../../lib/format";
 import { fields, findField, operatorNames, operatorsFor } from "./fields";
 import css from "./FilterBar.module.css";
@@ -30,33 +30,43 @@ interface Props {
 export function FilterBar({ asked, filters, onAdd, onRemove, ref }: Props) {
   const [text, setText] = useState("");
   const [isOpen, setOpen] = useState(false);
-  const [at, setAt] = useState(0);
+  /** The highlighted suggestion, where a person moved it; undefined: where it stands by itself. */
+  const [moved, setAt] = useState<number>();
   const listId = useId();
   const suggestions = useSuggestions(text, asked, isOpen);
+  const draft = readDraft(text);
+  // "Contains" takes what was typed: a whole value is offered, not assumed.
+  const at = moved ?? (draft.stage === "value" && draft.op === "~" ? -1 : 0);
+  const highlighted = isOpen ? suggestions[at] : undefined;
 
   const commit = (candidate: string) => {
     const filter = parseFilter(candidate);
-    if (!filter) return false;
+    // Only text can be empty: a number or a code that is compared with nothing is still being typed.
+    if (!filter || (filter.value === "" && (findField(filter.field)?.type ?? "text") !== "text")) return false;
     onAdd(filter);
     setText("");
     setOpen(false);
     return true;
   };
   const choose = (s: Suggestion) => {
-    setAt(0);
+    setAt(undefined);
     if (!s.isWhole || !commit(s.text)) setText(s.text);
   };
   const onKey = (event: KeyboardEvent<HTMLInputElement>) => {
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       setOpen(true);
-      setAt((now) => (now + (event.key === "ArrowDown" ? 1 : suggestions.length - 1)) % Math.max(suggestions.length, 1));
-    } else if (event.key === "Enter" || (event.key === "Tab" && isOpen && text !== "")) {
+      const to = event.key === "ArrowDown" ? at + 1 : at < 0 ? suggestions.length - 1 : at + suggestions.length - 1;
+      setAt(to % Math.max(suggestions.length, 1));
+    } else if (event.key === "Enter") {
       event.preventDefault();
-      const s = isOpen ? suggestions[at] : undefined;
-      // What was typed in full counts as it stands; a suggestion completes what was not.
-      if (s && !(event.key === "Enter" && parseFilter(text) && at === 0)) choose(s);
+      // What is highlighted is what Enter takes. Escape closes the list: then it is what was typed.
+      if (highlighted) choose(highlighted);
       else commit(text);
+    } else if (event.key === "Tab" && !event.shiftKey && text !== "" && highlighted) {
+      // Completes while there is something to complete; else, and with Shift, the focus moves on.
+      event.preventDefault();
+      choose(highlighted);
     } else if (event.key === "Escape") {
       if (isOpen) setOpen(false);
       else event.currentTarget.blur();
@@ -79,13 +89,13 @@ export function FilterBar({ asked, filters, onAdd, onRemove, ref }: Props) {
           aria-expanded={isOpen && suggestions.length > 0}
           aria-controls={listId}
           aria-autocomplete="list"
-          aria-activedescendant={isOpen && suggestions[at] ? `${listId}-${at}` : undefined}
+          aria-activedescendant={highlighted ? `${listId}-${at}` : undefined}
           placeholder={filters.length > 0 ? "and …" : "Filter: model, service, duration > 2s …"}
           value={text}
           onChange={(e) => {
             setText(e.target.value);
             setOpen(true);
-            setAt(0);
+            setAt(undefined);
           }}
           onFocus={() => setOpen(true)}
           onBlur={() => setOpen(false)}
@@ -122,7 +132,7 @@ function Chip({ text, onRemove }: { text: string; onRemove: () => void }) {
     <span className={css.chip} data-bad={f ? undefined : ""}>
       {f ? (
         <>
-          <span className={css.field}>{f.field}</span> <span className={css.op}>{f.op}</span> <span className={css.value}>{f.value}</span>
+          <span className={css.field}>{f.field}</span> <span className={css.op}>{f.op}</span> <span className={css.value}>{f.value || emptyValue}</span>
         </>
       ) : (
         text
@@ -154,8 +164,12 @@ function useSuggestions(text: string, asked: TraceQuery, isOpen: boolean): Sugge
   if (field === undefined) return [];
   const prefix = draft.prefix.trim().toLowerCase();
   const known = values.data?.find((f) => f.field === field)?.values ?? [];
+  const whole = (value: string) => formatFilter({ field: draft.field, op: draft.op, value });
+  // Exactly what was typed before what only holds it, and the empty value last.
+  const rank = (value: string) => (value === "" ? 2 : value.toLowerCase() === prefix ? 0 : 1);
   return known
-    .filter((v) => v.value !== "" && v.value.toLowerCase().includes(prefix))
+    .filter((v) => (v.value === "" ? prefix === "" && draft.op !== "~" : v.value.toLowerCase().includes(prefix)))
+    .sort((a, b) => rank(a.value) - rank(b.value))
     .slice(0, maxSuggestions)
-    .map((v) => ({ text: `${draft.field} ${draft.op} ${v.value}`, label: v.value, hint: formatCount(v.traces), isWhole: true }));
+    .map((v) => ({ text: whole(v.value), label: v.value || emptyValue, hint: formatCount(v.traces), isWhole: true }));
 }

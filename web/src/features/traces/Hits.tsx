@@ -7,14 +7,14 @@ import { splitHighlights } from "../../lib/format";
 import { formatInstant, instantToMs, parseInstant } from "../../lib/time";
 import { Button } from "../../ui/Button";
 import { usePreferences } from "../../ui/preferences";
-import { EmptyState, ErrorState, Skeleton } from "../../ui/State";
+import { EmptyState, ErrorState, Skeleton, Stale } from "../../ui/State";
 import css from "./Hits.module.css";
 
 /** The passages that hold the words, each a way into its trace. */
 export function Hits({ asked }: { asked: TraceQuery }) {
   const hits = useInfiniteQuery(hitsQuery(asked));
   if (hits.isPending) return <Skeleton lines={10} label="Searching" />;
-  if (hits.isError) return <ErrorState title="The search failed" error={hits.error as ApiError} onRetry={() => void hits.refetch()} />;
+  if (hits.data === undefined) return <ErrorState title="The search failed" error={hits.error as ApiError} onRetry={() => void hits.refetch()} />;
   const found = hits.data.pages.flatMap((p) => p.hits);
   if (found.length === 0) {
     return (
@@ -24,13 +24,18 @@ export function Hits({ asked }: { asked: TraceQuery }) {
     );
   }
   return (
-    <div className={css.scroll}>
+    // It scrolls, so the keyboard must reach it.
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
+    <div className={css.scroll} tabIndex={0} role="region" aria-label="Passages">
+      {hits.isError && !hits.isFetchNextPageError ? <Stale error={hits.error} onRetry={() => void hits.refetch()} /> : null}
       <ol className={css.list}>
         {found.map((hit, i) => (
           <Hit key={`${hit.spanId} ${i}`} hit={hit} />
         ))}
       </ol>
-      {hits.hasNextPage ? (
+      {hits.isFetchNextPageError ? (
+        <Stale title="The next passages could not be read" error={hits.error} onRetry={() => void hits.fetchNextPage()} />
+      ) : hits.hasNextPage ? (
         <div className={css.more}>
           <Button isDisabled={hits.isFetchingNextPage} onPress={() => void hits.fetchNextPage()}>
             More passages

@@ -3,6 +3,7 @@ import { Link } from "@tanstack/react-router";
 import { CircleAlert, TriangleAlert } from "lucide-react";
 import type { Tokens, TraceRow } from "../../api/traces";
 import { formatCount, formatMoney, formatShort, plural, unknown } from "../../lib/format";
+import { plainText } from "../../lib/markdown";
 import { formatClock, formatDay, formatDuration, formatInstant, type Zone } from "../../lib/time";
 import css from "./TraceList.module.css";
 
@@ -67,11 +68,11 @@ function Preview({ row }: { row: TraceRow }) {
   if (!row.input && !row.output) return <span className={css.second}>no content captured</span>;
   return (
     <span className={`${css.second} ${css.clip}`}>
-      {row.input}
+      {plainText(row.input)}
       {row.output ? (
         <>
           <span className={css.arrow}> → </span>
-          <span className={css.answer}>{row.output}</span>
+          <span className={css.answer}>{plainText(row.output)}</span>
         </>
       ) : null}
     </span>
@@ -103,9 +104,18 @@ function TokenCell({ tokens, hasCalls }: { tokens: Tokens; hasCalls: boolean }) 
   );
 }
 
-/** A trace without model calls has no tokens to know of. */
+/**
+ * A dash, because a column of words would shout what most rows have in common; the word is said and
+ * shown on request. A trace without model calls has no tokens to know of.
+ */
 function Unknown({ applies }: { applies: boolean }) {
-  return applies ? <span className={css.unknown}>{unknown}</span> : <span className={css.unknown}>–</span>;
+  const word = applies ? unknown : "none";
+  return (
+    <span className={css.unknown} title={word}>
+      <span aria-hidden>–</span>
+      <span className="srOnly">{word}</span>
+    </span>
+  );
 }
 
 function listed(names: readonly string[], most: number): string {

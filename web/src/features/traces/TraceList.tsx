@@ -1,5 +1,5 @@
-import { useEffect, useImperativeHandle, useRef, type Ref } from "react";
-import { useNavigate } from "@tanstack/react-router";
+import { useEffect, useImperativeHandle, useRef, type MouseEvent, type Ref } from "react";
+import { useNavigate, useRouter } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import type { TraceRow } from "../../api/traces";
 import { useCommands } from "../../ui/commands";
@@ -37,8 +37,11 @@ export function TraceList({ rows, total, isStale, isFetchingMore, onEnd, ref }: 
   "use no memo"; // The virtualizer changes in place; the compiler would keep its first answer.
   const box = useRef<HTMLDivElement>(null);
   const navigate = useNavigate();
+  const router = useRouter();
   const zone = usePreferences((s) => s.zone);
   const cursor = useTracesView((s) => s.cursor);
+  // The cursor stands on a trace, not on a place: rows that come in on top do not move it.
+  const at = cursor ? rows.findIndex((r) => r.id === cursor) : -1;
   const isNarrow = useMedia("(width < 56rem)");
   const set = useTracesView.getState().set;
   const height = isNarrow ? cardHeight : rowHeight;
@@ -54,7 +57,7 @@ export function TraceList({ rows, total, isStale, isFetchingMore, onEnd, ref }: 
   useEffect(() => virtual.measure(), [height, virtual]);
 
   useImperativeHandle(ref, () => ({
-    isReading: () => (box.current?.scrollTop ?? 0) > 4 || useTracesView.getState().cursor > 0,
+    isReading: () => (box.current?.scrollTop ?? 0) > 4 || at >= 0,
     toTop: () => box.current?.scrollTo({ top: 0 }),
   }));
 
@@ -65,27 +68,39 @@ export function TraceList({ rows, total, isStale, isFetchingMore, onEnd, ref }: 
     if (last >= rows.length - readAhead) onEnd();
   }, [last, rows.length, onEnd]);
 
+  const target = (row: TraceRow) => ({
+    to: "/traces/$traceId" as const,
+    params: { traceId: row.id },
+    search: (old: { project?: string }) => ({ project: old.project }),
+  });
   const open = (row: TraceRow | undefined) => {
-    if (row) void navigate({ to: "/traces/$traceId", params: { traceId: row.id }, search: (old) => ({ project: old.project }) });
+    if (row) void navigate(target(row));
+  };
+  const onRowClick = (event: MouseEvent<HTMLElement>, row: TraceRow) => {
+    // The link in the row does it itself, in a new tab when asked; a selection of text is no click.
+    if (event.target instanceof Element && event.target.closest("a")) return;
+    if (getSelection()?.isCollapsed === false) return;
+    if (event.ctrlKey || event.metaKey) globalThis.open(router.buildLocation(target(row)).href, "_blank", "noopener");
+    else open(row);
   };
   const move = (to: number) => {
     const next = Math.min(Math.max(to, 0), rows.length - 1);
-    set({ cursor: next });
+    set({ cursor: rows[next]?.id ?? "" });
     virtual.scrollToIndex(next);
   };
   const page = Math.max(1, Math.floor((box.current?.clientHeight ?? 480) / height) - 1);
   useCommands([
-    { id: "next", title: "Next trace", group: "Traces", keys: ["j", "ArrowDown"], run: () => move(cursor + 1) },
-    { id: "previous", title: "Previous trace", group: "Traces", keys: ["k", "ArrowUp"], run: () => move(cursor - 1) },
-    { id: "page-down", title: "A screen down", group: "Traces", keys: ["PageDown"], run: () => move(cursor + page) },
-    { id: "page-up", title: "A screen up", group: "Traces", keys: ["PageUp"], run: () => move(cursor - page) },
+    { id: "next", title: "Next trace", group: "Traces", keys: ["j", "ArrowDown"], run: () => move(at + 1) },
+    { id: "previous", title: "Previous trace", group: "Traces", keys: ["k", "ArrowUp"], run: () => move(at - 1) },
+    { id: "page-down", title: "A screen down", group: "Traces", keys: ["PageDown"], run: () => move(at + page) },
+    { id: "page-up", title: "A screen up", group: "Traces", keys: ["PageUp"], run: () => move(at - page) },
     { id: "first", title: "First trace", group: "Traces", keys: ["Home", "g"], run: () => move(0) },
-    { id: "open", title: "Open the trace", group: "Traces", keys: ["Enter", "o"], run: () => open(rows[cursor]) },
-    { id: "release", title: "Leave the row", group: "Traces", keys: ["Escape"], run: () => set({ cursor: -1 }) },
+    { id: "open", title: "Open the trace", group: "Traces", keys: ["Enter", "o"], run: () => open(rows[at]) },
+    { id: "release", title: "Leave the row", group: "Traces", keys: ["Escape"], run: () => set({ cursor: "" }) },
   ]);
 
   const longest = Math.max(1, ...items.map((i) => rows[i.index]?.durationNs ?? 0));
-  const active = rows[cursor];
+  const active = rows[at];
   return (
     <>
       <div
@@ -122,14 +137,10 @@ export function TraceList({ rows, total, isStale, isFetchingMore, onEnd, ref }: 
                   key={item.key}
                   role="row"
                   aria-rowindex={item.index + 2}
-                  aria-selected={item.index === cursor}
+                  aria-selected={item.index === at}
                   className={css.row}
                   style={{ transform: `translateY(${item.start}px)` }}
-                  onClick={(e) => {
-                    // The link in the row does it itself; a selection of text is no click.
-                    if (e.defaultPrevented || getSelection()?.isCollapsed === false) return;
-                    open(row);
-                  }}
+                  onClick={(e) => onRowClick(e, row)}
                 >
                   <Row row={row} zone={zone} longestNs={longest} />
                 </div>

@@ -1,37 +1,50 @@
-import { useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
+import { useShallow } from "zustand/react/shallow";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { Radio, RotateCw, SlidersHorizontal } from "lucide-react";
 import { ApiError } from "../../api/error";
-import { facetsQuery, histogramQuery, tracesQuery, type TraceQuery, type TraceRow } from "../../api/traces";
+import { facetsQuery, histogramQuery, tracesQuery, type TraceQuery } from "../../api/traces";
 import { addFilter, removeFilter, type Filter } from "../../lib/filter";
 import { plural } from "../../lib/format";
 import { resolveRange } from "../../lib/time";
 import { Button, IconButton, Segmented } from "../../ui/Button";
 import { useCommands } from "../../ui/commands";
 import { Dialog } from "../../ui/Dialog";
-import { EmptyState, ErrorState, Skeleton } from "../../ui/State";
+import { EmptyState, ErrorState, Skeleton, Stale } from "../../ui/State";
 import { Facets } from "./Facets";
 import { FilterBar } from "./FilterBar";
 import { Histogram } from "./Histogram";
 import { Hits } from "./Hits";
-import { Onboarding } from "./Onboarding";
+import { Nothing } from "./Onboarding";
 import { RangePicker } from "./RangePicker";
 import { SearchBox } from "./SearchBox";
-import { mergeRows, useTracesView } from "./store";
+import type { Search } from "./search";
+import { useTracesView, withArrived } from "./store";
 import { TraceList, type ListHandle } from "./TraceList";
-import { useTail } from "./useTail";
+import { tailQuestion, useTail } from "./useTail";
 import css from "./TracesPage.module.css";
 
 const route = getRouteApi("/traces");
-type Search = ReturnType<typeof route.useSearch>;
 const noFilters: string[] = [];
 
 /** The trace list: what happened when, narrowed until the interesting row is in sight. */
 export function TracesPage() {
   const search = route.useSearch();
   const navigate = useNavigate({ from: "/traces" });
-  const { now, tail, tailError, arrived, waiting, skipped } = useTracesView();
+  // Not the whole store: it also holds the scroll position, and the page must not follow that.
+  const { now, tail, tailError, question, arrived, settled, waiting, skipped } = useTracesView(
+    useShallow((s) => ({
+      now: s.now,
+      tail: s.tail,
+      tailError: s.tailError,
+      question: s.question,
+      arrived: s.arrived,
+      settled: s.settled,
+      waiting: s.waiting.length,
+      skipped: s.skipped,
+    })),
+  );
   const { set, letIn } = useTracesView.getState();
   const [facetsOpen, setFacetsOpen] = useState(false);
   const searchBox = useRef<HTMLInputElement>(null);
@@ -45,25 +58,41 @@ export function TracesPage() {
   const histogram = useQuery(histogramQuery(asked));
 
   const listed = traces.data?.pages.flatMap((p) => p.rows) ?? [];
-  const live = search.tail === "on" && !search.query;
+  // The tail follows the present and knows no words: a past stretch of time or a search goes without it.
+  const canFollow = !search.query && !(search.from && search.to);
+  const live = search.tail === "on" && canFollow;
+  const asking = tailQuestion(search.project, filter);
   useTail(
     live,
-    search.project,
-    filter,
+    asking,
     () => list.current?.isReading() ?? false,
     () => new Set(listed.map((r) => r.id)),
   );
-  const rows = live ? withArrived(listed, arrived) : listed;
+  const isCurrent = live && question === asking;
+  const rows = withArrived(listed, isCurrent ? arrived : []);
+  const shown = traces.isPlaceholderData ? withArrived(rows, settled) : rows;
+
+  // External system: the store, which leads back here from a trace.
+  useEffect(() => set({ search }), [set, search]);
 
   // A new question starts at the top, with the end of a relative range at this moment.
   const change = (patch: Partial<Search>) => {
-    set({ now: Date.now(), cursor: -1, scrollTop: 0 });
+    useTracesView.getState().refresh();
+    set({ cursor: "", scrollTop: 0 });
     list.current?.toTop();
     void navigate({ search: (old) => ({ ...old, ...patch }) });
   };
   const add = (f: Filter) => change({ filter: addFilter(filter, f) });
   const remove = (text: string) => change({ filter: removeFilter(filter, text) });
-  const toggleTail = () => void navigate({ search: (old) => ({ ...old, tail: old.tail ? undefined : "on", show: undefined }), replace: true });
+  const toggleTail = () => {
+    const isOn = search.tail === "on";
+    if (isOn) {
+      // What came live is in the list now; the next tail begins anew.
+      useTracesView.getState().refresh();
+      set({ lastEventId: "" });
+    }
+    void navigate({ search: (old) => ({ ...old, tail: isOn ? undefined : "on", show: undefined }), replace: true });
+  };
   const refresh = () => change({});
 
   useCommands([
@@ -95,7 +124,7 @@ export function TracesPage() {
             </Button>
           </span>
           <RangePicker search={search} range={asked} onChange={change} />
-          <Button className={`${css.live} ${live ? css.liveOn : ""}`} aria-pressed={live} isDisabled={Boolean(search.query)} onPress={toggleTail}>
+          <Button className={`${css.live} ${live ? css.liveOn : ""}`} aria-pressed={live} isDisabled={!canFollow} onPress={toggleTail}>
             <Radio size={14} aria-hidden /> Live
           </Button>
           <IconButton label="Refresh" hotkey="r" onPress={refresh}>
@@ -131,7 +160,7 @@ export function TracesPage() {
         <TailBar
           tail={live ? tail : "off"}
           error={tailError}
-          waiting={waiting.length}
+          waiting={waiting}
           skipped={skipped}
           onLetIn={() => {
             letIn();
@@ -142,22 +171,22 @@ export function TracesPage() {
           <Hits asked={asked} />
         ) : traces.isPending ? (
           <Skeleton lines={14} label="Loading traces" />
-        ) : traces.isError && listed.length === 0 ? (
+        ) : traces.data === undefined ? (
           <ErrorState title="The traces could not be read" error={traces.error as ApiError} onRetry={() => void traces.refetch()} />
-        ) : rows.length === 0 ? (
+        ) : shown.length === 0 ? (
           narrowed ? (
             <EmptyState title="No trace matches">
               <p>Nothing in this stretch of time passes {plural(filter.length + (search.query ? 1 : 0), "condition")}.</p>
               <Button onPress={() => change({ filter: undefined, query: undefined, show: undefined })}>Remove all conditions</Button>
             </EmptyState>
           ) : (
-            <Onboarding onWiden={search.range === "30d" ? undefined : () => change({ range: "30d", from: undefined, to: undefined })} />
+            <Nothing project={search.project} range={asked} onRange={(range) => change({ range, from: undefined, to: undefined })} />
           )
         ) : (
           <TraceList
             ref={list}
-            rows={rows}
-            total={traces.hasNextPage ? -1 : rows.length}
+            rows={shown}
+            total={traces.hasNextPage ? -1 : shown.length}
             isStale={traces.isPlaceholderData}
             isFetchingMore={traces.isFetchingNextPage}
             onEnd={() => {
@@ -165,10 +194,10 @@ export function TracesPage() {
             }}
           />
         )}
-        {traces.isFetchNextPageError ? (
-          <div className={css.more} role="alert">
-            The next page could not be read. <Button onPress={() => void traces.fetchNextPage()}>Try again</Button>
-          </div>
+        {showHits ? null : traces.isFetchNextPageError ? (
+          <Stale title="The next page could not be read" error={traces.error} onRetry={() => void traces.fetchNextPage()} />
+        ) : traces.isError && traces.data !== undefined ? (
+          <Stale error={traces.error} onRetry={() => void traces.refetch()} />
         ) : null}
       </section>
       <Dialog title="Narrow the list" isOpen={facetsOpen} onClose={() => setFacetsOpen(false)} side>
@@ -176,12 +205,6 @@ export function TracesPage() {
       </Dialog>
     </div>
   );
-}
-
-function withArrived(listed: readonly TraceRow[], arrived: readonly TraceRow[]): TraceRow[] {
-  if (arrived.length === 0) return [...listed];
-  // The rows that are listed stay where they are, brought up to date; the others come on top.
-  return mergeRows(listed, [...arrived].reverse(), Number.POSITIVE_INFINITY);
 }
 
 interface TailBarProps {

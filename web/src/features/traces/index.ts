@@ -1,1 +1,2 @@
 export { TracesPage } from "./TracesPage";
+export { useListSearch } from "./store";
