@@ -59,6 +59,8 @@ const spanTabs = ["conversation", "messages", "attributes", "events", "tool", "r
 interface TraceSearch {
   span?: string;
   tab?: (typeof spanTabs)[number];
+  /** A model call of the conversation that is read; without it the one that the server puts first. */
+  thread?: string;
   /** On wide windows: the conversation alone. On narrow ones: which of the panes is seen. */
   view?: "timeline" | "read";
 }
@@ -70,6 +72,7 @@ const traceRoute = createRoute({
   validateSearch: (search: Record<string, unknown>): TraceSearch => ({
     span: text(search.span),
     tab: oneOf(search.tab, spanTabs),
+    thread: text(search.thread),
     view: oneOf(search.view, ["timeline", "read"]),
   }),
 });

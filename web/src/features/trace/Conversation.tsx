@@ -1,11 +1,13 @@
+import { startTransition, useEffect, useState } from "react";
 import { useQuery } from "@tanstack/react-query";
 import type { ApiError } from "../../api/error";
 import { conversationQuery } from "../../api/traces";
-import type { Message, Turn } from "../../api/types";
+import type { Message, Thread, Turn } from "../../api/types";
 import { plural } from "../../lib/format";
 import { formatDuration, nanosBetween, parseInstant } from "../../lib/time";
+import { Segmented } from "../../ui/Button";
 import { Copy } from "../../ui/Copy";
-import { EmptyState, ErrorState, Skeleton } from "../../ui/State";
+import { EmptyState, ErrorState, Skeleton, Stale } from "../../ui/State";
 import { KindIcon } from "./kind";
 import { kinds, type SpanTree } from "./layout/tree";
 import { collectCalls, collectResults, Documents, Parts, textOf, type Results } from "./Message";
@@ -15,36 +17,110 @@ interface Props {
   traceId: string;
   project: string | undefined;
   tree: SpanTree;
+  /** A model call of the thread to read; without it the server chooses. */
+  thread: string | undefined;
+  onThread: (spanId: string) => void;
   onSelect: (spanId: string) => void;
 }
 
-/** The conversation of the whole trace, in the order in which it was said. */
-export function Conversation({ traceId, project, tree, onSelect }: Props) {
-  const turns = useQuery(conversationQuery(traceId, project));
-  if (turns.isPending) return <Skeleton lines={12} label="Loading the conversation" />;
-  if (turns.isError) return <ErrorState title="The conversation could not be read" error={turns.error as ApiError} onRetry={() => void turns.refetch()} />;
-  if (turns.data.length === 0) {
-    return (
-      <EmptyState title="This trace holds no conversation">
-        <p>
-          No span carries messages. If it should, let the instrumentation capture content; for OpenTelemetry’s own it is{" "}
-          <code>OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true</code>.
-        </p>
-      </EmptyState>
-    );
-  }
-  const messages = turns.data.map((t) => t.message);
+/** What was said, as one agent knew it: a trace of several agents holds several conversations. */
+export function Conversation({ traceId, project, tree, thread, onThread, onSelect }: Props) {
+  const conversation = useQuery(conversationQuery(traceId, project, thread));
+  if (conversation.isPending) return <Skeleton lines={12} label="Loading the conversation" />;
+  if (conversation.data === undefined)
+    return <ErrorState title="The conversation could not be read" error={conversation.error as ApiError} onRetry={() => void conversation.refetch()} />;
+  const { turns, threads, truncated } = conversation.data;
+  return (
+    <>
+      {conversation.isError ? <Stale error={conversation.error} onRetry={() => void conversation.refetch()} /> : null}
+      {truncated ? <p className={css.notice}>The trace is too large to read all that was said in it: turns or whole threads may be missing.</p> : null}
+      {threads.length > 1 ? <Threads threads={threads} tree={tree} onThread={onThread} /> : null}
+      {turns.length > 0 ? (
+        <Turns key={threads[0]?.spanId} turns={turns} tree={tree} onSelect={onSelect} />
+      ) : (
+        <EmptyState title="This trace holds no conversation">
+          <p>
+            No span carries messages. If it should, let the instrumentation capture content; for OpenTelemetry’s own it is{" "}
+            <code>OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true</code>.
+          </p>
+        </EmptyState>
+      )}
+    </>
+  );
+}
+
+/** The conversations of the trace, in the order in which they began; the server puts the chosen one first. */
+function Threads({ threads, tree, onThread }: { threads: readonly Thread[]; tree: SpanTree; onThread: (spanId: string) => void }) {
+  const rowOf = (t: Thread) => tree.rowOf.get(t.agentSpanId || t.spanId || "") ?? tree.spans.length;
+  const options = threads
+    .map((t) => ({ thread: t, row: rowOf(t) }))
+    .sort((a, b) => a.row - b.row)
+    .map(({ thread }) => ({
+      id: thread.spanId ?? "",
+      name: `${threadName(thread)}, ${plural(thread.messages ?? 0, "message")}`,
+      label: (
+        <>
+          <KindIcon kind={thread.agent ? "agent" : "model"} size={13} /> {threadName(thread)} <span className={css.count}>{thread.messages}</span>
+        </>
+      ),
+    }));
+  return (
+    <div className={css.threads}>
+      <Segmented label="Conversations of this trace" value={threads[0]?.spanId ?? ""} options={options} onChange={onThread} />
+    </div>
+  );
+}
+
+const threadName = (thread: Thread) => thread.agent || thread.model || "model calls";
+
+/** Turns that are drawn at once; the rest follow while nobody waits. */
+const turnsAtOnce = 40;
+
+/**
+ * The turns, all of them in the document: rows that come and go would lose what a person unfolded,
+ * and the browser's own search would not find them. A turn out of sight is not laid out
+ * (content-visibility), and a long conversation is drawn piece by piece.
+ */
+function Turns({ turns, tree, onSelect }: { turns: readonly Turn[]; tree: SpanTree; onSelect: (spanId: string) => void }) {
+  const [shown, setShown] = useState(turnsAtOnce);
+  const messages = turns.map((t) => t.message);
   const results = collectResults(messages);
   const calls = collectCalls(messages);
+  const said = turns.map((turn) => withoutPairedResults(turn, calls)).filter((turn) => turn !== undefined);
+  const earlier = said.filter((turn) => turn.history);
+  const now = said.filter((turn) => !turn.history);
+  // External system: the browser's time between frames.
+  useEffect(() => {
+    if (shown >= now.length) return undefined;
+    const timer = setTimeout(() => startTransition(() => setShown((n) => n + turnsAtOnce)));
+    return () => clearTimeout(timer);
+  }, [shown, now.length]);
   return (
     <ol className={css.turns} aria-label="Conversation">
-      {turns.data
-        .map((turn) => withoutPairedResults(turn, calls))
-        .filter((turn) => turn !== undefined)
-        .map((turn, i, all) => (
-          <TurnView key={i} turn={turn} results={results} tree={tree} previousAgent={all[i - 1]?.agent ?? ""} onSelect={onSelect} />
-        ))}
+      {earlier.length > 0 ? <Earlier turns={earlier} results={results} tree={tree} onSelect={onSelect} /> : null}
+      {now.slice(0, shown).map((turn, i) => (
+        <TurnView key={i} turn={turn} results={results} tree={tree} previousAgent={now[i - 1]?.agent ?? ""} onSelect={onSelect} />
+      ))}
     </ol>
+  );
+}
+
+/** What was said before this trace began and only sent along with its calls. Its time is not known here. */
+function Earlier({ turns, results, tree, onSelect }: { turns: readonly Turn[] } & Pick<TurnProps, "results" | "tree" | "onSelect">) {
+  const [isOpen, setOpen] = useState(false);
+  return (
+    <li className={css.earlier}>
+      <details open={isOpen} onToggle={(e) => setOpen(e.currentTarget.open)}>
+        <summary>Earlier in this conversation · {plural(turns.length, "message")}</summary>
+        {isOpen ? (
+          <ol className={css.before}>
+            {turns.map((turn, i) => (
+              <TurnView key={i} turn={turn} results={results} tree={tree} previousAgent={turns[i - 1]?.agent ?? ""} onSelect={onSelect} />
+            ))}
+          </ol>
+        ) : null}
+      </details>
+    </li>
   );
 }
 
@@ -79,7 +155,7 @@ interface TurnProps {
 }
 
 function TurnView({ turn, results, tree, previousAgent, onSelect }: TurnProps) {
-  const at = parseInstant(turn.time);
+  const at = turn.history ? undefined : parseInstant(turn.time);
   const documents = turn.documents ?? [];
   const agent = turn.agent ?? "";
   return (

@@ -28,6 +28,8 @@ export function Minimap({ tree, window: seen }: { tree: SpanTree; window: TimeWi
     observer.observe(el);
     draw();
     return () => observer.disconnect();
+    // The colours come from the stylesheet, which nothing here reads: the theme starts it again.
+    // oxlint-disable-next-line react/exhaustive-effect-dependencies
   }, [tree, theme, isDark]);
 
   const share = (event: PointerEvent) => {

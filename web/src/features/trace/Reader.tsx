@@ -3,7 +3,7 @@ import { Tab, TabList, TabPanel, Tabs } from "react-aria-components";
 import type { ApiError } from "../../api/error";
 import { spanQuery } from "../../api/traces";
 import type { WireSpan } from "../../api/types";
-import { ErrorState, Skeleton } from "../../ui/State";
+import { ErrorState, Skeleton, Stale } from "../../ui/State";
 import { Conversation } from "./Conversation";
 import { KindIcon, kindNames } from "./kind";
 import { kindOf, type SpanTree } from "./layout/tree";
@@ -19,7 +19,10 @@ interface Props {
   /** The selected span; without one the conversation of the trace is read. */
   spanId: string | undefined;
   tab: ReaderTab | undefined;
+  /** A model call of the conversation that is read. */
+  thread: string | undefined;
   onTab: (tab: ReaderTab) => void;
+  onThread: (spanId: string) => void;
   onSelect: (spanId: string) => void;
 }
 
@@ -52,7 +55,7 @@ const names: Record<ReaderTab, string> = {
   raw: "Raw",
 };
 
-export function Reader({ traceId, project, tree, spanId, tab, onTab, onSelect }: Props) {
+export function Reader({ traceId, project, tree, spanId, tab, thread, onTab, onThread, onSelect }: Props) {
   const row = spanId === undefined ? undefined : tree.rowOf.get(spanId);
   const summary = row === undefined ? undefined : tree.spans[row];
   const full = useQuery({ ...spanQuery(traceId, spanId ?? "", project), enabled: summary !== undefined });
@@ -62,11 +65,12 @@ export function Reader({ traceId, project, tree, spanId, tab, onTab, onSelect }:
   const isEmbedding = kindOf(span?.operation) === "embedding";
 
   const body = (shown: ReaderTab) => {
-    if (shown === "conversation") return <Conversation traceId={traceId} project={project} tree={tree} onSelect={onSelect} />;
+    if (shown === "conversation")
+      return <Conversation traceId={traceId} project={project} tree={tree} thread={thread} onThread={onThread} onSelect={onSelect} />;
     if (!span) return null;
     if (shown === "raw") return <Raw traceId={traceId} spanId={spanId!} project={project} />;
     if (full.isPending) return <Skeleton lines={10} label="Loading the span" />;
-    if (full.isError) return <ErrorState title="The span could not be read" error={full.error as ApiError} onRetry={() => void full.refetch()} />;
+    if (full.data === undefined) return <ErrorState title="The span could not be read" error={full.error as ApiError} onRetry={() => void full.refetch()} />;
     switch (shown) {
       case "messages":
         return <Messages span={span} />;
@@ -82,6 +86,7 @@ export function Reader({ traceId, project, tree, spanId, tab, onTab, onSelect }:
   };
   return (
     <div className={css.reader}>
+      {full.isError && full.data !== undefined ? <Stale error={full.error} onRetry={() => void full.refetch()} /> : null}
       {span && current !== "conversation" ? (
         <div className={css.about}>
           <h2 className={css.title}>
@@ -103,7 +108,11 @@ export function Reader({ traceId, project, tree, spanId, tab, onTab, onSelect }:
         </TabList>
         {tabs.map((t) => (
           <TabPanel key={t} id={t} className={css.panel!}>
-            {body(t)}
+            {/* It scrolls, so the keyboard must reach it, and a click must bring the focus here. */}
+            {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
+            <div className={css.scroll} tabIndex={0}>
+              {body(t)}
+            </div>
           </TabPanel>
         ))}
       </Tabs>

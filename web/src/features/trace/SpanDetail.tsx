@@ -10,7 +10,7 @@ import { formatDuration, formatInstant, instantToMs, parseDuration, parseInstant
 import { Copy } from "../../ui/Copy";
 import { JsonView } from "../../ui/JsonView";
 import { usePreferences } from "../../ui/preferences";
-import { EmptyState, ErrorState, Skeleton } from "../../ui/State";
+import { EmptyState, ErrorState, Skeleton, Stale } from "../../ui/State";
 import { roleName } from "./Conversation";
 import { kindOf } from "./layout/tree";
 import { collectCalls, collectResults, Documents, Parts, Payload, Prose, textOf, ToolCall } from "./Message";
@@ -282,11 +282,12 @@ export function EmbeddingTab({ span }: { span: WireSpan }) {
 export function Raw({ traceId, spanId, project }: { traceId: string; spanId: string; project: string | undefined }) {
   const raw = useQuery(rawSpanQuery(traceId, spanId, project));
   if (raw.isPending) return <Skeleton lines={12} label="Loading the span as it was sent" />;
-  if (raw.isError) return <ErrorState title="The span could not be read" error={raw.error as ApiError} onRetry={() => void raw.refetch()} />;
+  if (raw.data === undefined) return <ErrorState title="The span could not be read" error={raw.error as ApiError} onRetry={() => void raw.refetch()} />;
   const text = String(raw.data);
   if (text.trim() === "" || text === "{}") return <EmptyState title="The span as it was sent is no longer stored" />;
   return (
     <div className={css.pane}>
+      {raw.isError ? <Stale error={raw.error} onRetry={() => void raw.refetch()} /> : null}
       <JsonView text={text} label="the span as it was sent" openDepth={9} />
     </div>
   );

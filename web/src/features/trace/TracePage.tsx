@@ -1,6 +1,6 @@
 import { useMemo, useRef, useState, type KeyboardEvent, type PointerEvent } from "react";
 import { useQuery } from "@tanstack/react-query";
-import { getRouteApi, Link, useNavigate, useRouter } from "@tanstack/react-router";
+import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { ArrowLeft, CircleAlert, TriangleAlert } from "lucide-react";
 import { ApiError } from "../../api/error";
 import { toTraceRow, traceQuery, type TraceRow } from "../../api/traces";
@@ -11,8 +11,9 @@ import { Segmented } from "../../ui/Button";
 import { useCommands } from "../../ui/commands";
 import { Copy } from "../../ui/Copy";
 import { clampPane, usePreferences } from "../../ui/preferences";
-import { ErrorState, Skeleton } from "../../ui/State";
+import { ErrorState, Skeleton, Stale } from "../../ui/State";
 import { useMedia } from "../../ui/useMedia";
+import { useListSearch } from "../traces";
 import { clampWindow, fullWindow } from "./layout/scale";
 import { buildTree } from "./layout/tree";
 import { Reader, type ReaderTab } from "./Reader";
@@ -28,27 +29,37 @@ export function TracePage() {
   const { project } = route.useSearch();
   const trace = useQuery(traceQuery(traceId, project));
   if (trace.isPending) return <Skeleton lines={16} label="Loading the trace" />;
-  if (trace.isError) {
+  if (trace.data === undefined) {
     const error = trace.error as ApiError;
     const title = error.status === 404 ? "There is no such trace" : "The trace could not be read";
     return <ErrorState title={title} error={error} onRetry={() => void trace.refetch()} />;
   }
-  return <Opened key={traceId} traceId={traceId} trace={trace.data} />;
+  return (
+    <Opened key={traceId} traceId={traceId} trace={trace.data}>
+      {trace.isError ? <Stale error={trace.error} onRetry={() => void trace.refetch()} /> : null}
+    </Opened>
+  );
 }
 
-function Opened({ traceId, trace }: { traceId: string; trace: WireTrace }) {
+interface OpenedProps {
+  traceId: string;
+  trace: WireTrace;
+  /** What is to be said about the trace as a whole. */
+  children: React.ReactNode;
+}
+
+function Opened(props: OpenedProps) {
   const [store] = useState(createTraceView);
   return (
     <TraceViewContext value={store}>
-      <Panes traceId={traceId} trace={trace} />
+      <Panes {...props} />
     </TraceViewContext>
   );
 }
 
-function Panes({ traceId, trace }: { traceId: string; trace: WireTrace }) {
-  const { span, tab, view, project } = route.useSearch();
+function Panes({ traceId, trace, children }: OpenedProps) {
+  const { span, tab, thread, view, project } = route.useSearch();
   const navigate = useNavigate({ from: "/traces/$traceId" });
-  const router = useRouter();
   const isNarrow = useMedia("(width < 64rem)");
   const window = useTraceView((s) => s.window);
   const spans = trace.spans;
@@ -56,13 +67,15 @@ function Panes({ traceId, trace }: { traceId: string; trace: WireTrace }) {
   const seen = window ? clampWindow(window, tree.totalNs) : fullWindow(tree.totalNs);
   const selected = span === undefined ? -1 : (tree.rowOf.get(span) ?? -1);
 
-  const back = () => (router.history.canGoBack() ? router.history.back() : void navigate({ to: "/traces", search: { project } }));
+  const listSearch = useListSearch(project);
+  const back = () => void navigate({ to: "/traces", search: listSearch });
   const select = (spanId: string, leave?: "read") =>
     void navigate({
       search: (old) => ({ ...old, span: spanId, tab: old.tab === "conversation" ? undefined : old.tab, view: leave ?? old.view }),
       replace: true,
     });
   const setTab = (next: ReaderTab) => void navigate({ search: (old) => ({ ...old, tab: next }), replace: true });
+  const setThread = (next: string) => void navigate({ search: (old) => ({ ...old, thread: next }), replace: true });
   const setView = (next: "both" | "timeline" | "read") =>
     void navigate({ search: (old) => ({ ...old, view: next === "both" ? undefined : next }), replace: true });
   useCommands([
@@ -81,7 +94,17 @@ function Panes({ traceId, trace }: { traceId: string; trace: WireTrace }) {
   const shows = isNarrow ? (view ?? "timeline") : (view ?? "both");
   const waterfall = <Waterfall tree={tree} seen={seen} selected={selected} onSelect={(row) => select(tree.spans[row]?.spanId ?? "")} />;
   const reader = (
-    <Reader traceId={traceId} project={project} tree={tree} spanId={selected < 0 ? undefined : span} tab={tab} onTab={setTab} onSelect={(id) => select(id)} />
+    <Reader
+      traceId={traceId}
+      project={project}
+      tree={tree}
+      spanId={selected < 0 ? undefined : span}
+      tab={tab}
+      thread={thread}
+      onTab={setTab}
+      onThread={setThread}
+      onSelect={(id) => select(id)}
+    />
   );
   const options = [
     ...(isNarrow ? [] : [{ id: "both" as const, label: "Both" }]),
@@ -93,6 +116,7 @@ function Panes({ traceId, trace }: { traceId: string; trace: WireTrace }) {
       <Header row={toTraceRow(trace.summary ?? {})} traceId={traceId} truncated={trace.truncated ?? false} loaded={tree.spans.length}>
         <Segmented label="Panes" value={shows} options={options} onChange={setView} />
       </Header>
+      {children}
       {selected < 0 && span !== undefined ? <p className={css.notice}>The span {span} is not in this trace, or not yet.</p> : null}
       {shows === "both" ? <Split left={waterfall} right={reader} /> : <div className={css.single}>{shows === "timeline" ? waterfall : reader}</div>}
     </div>
@@ -109,13 +133,14 @@ interface HeaderProps {
 
 function Header({ row, traceId, truncated, loaded, children }: HeaderProps) {
   const zone = usePreferences((s) => s.zone);
+  const listSearch = useListSearch(route.useSearch().project);
   const { input, output } = row.tokens;
   const hasCalls = row.models.length > 0;
   const count = (n: number | undefined) => (n === undefined ? unknown : formatShort(n));
   return (
     <header className={css.header}>
       <div className={css.top}>
-        <Link to="/traces" search={(old) => ({ project: old.project })} className={css.back} aria-label="Back to the list">
+        <Link to="/traces" search={listSearch} className={css.back} aria-label="Back to the list">
           <ArrowLeft size={16} aria-hidden />
         </Link>
         <h1 className={css.title}>{row.name || traceId}</h1>

@@ -7,7 +7,7 @@ import { formatMoney, formatShort, plural } from "../../lib/format";
 import { formatDuration } from "../../lib/time";
 import { useCommands } from "../../ui/commands";
 import { barOf, ticksOf, zoomWindow, type TimeWindow } from "./layout/scale";
-import { findRow, foldFromDepth, hasChildren, kinds, siblingPlace, unfoldTo, visibleRows, type SpanTree } from "./layout/tree";
+import { findRow, foldFromDepth, hasChildren, isFolded, kinds, siblingPlace, unfoldTo, visibleRows, type SpanTree } from "./layout/tree";
 import { KindIcon, kindColor, kindNames } from "./kind";
 import { Minimap } from "./Minimap";
 import { useTraceView } from "./store";
@@ -44,15 +44,24 @@ export function Waterfall({ tree, seen, selected, onSelect }: Props) {
     overscan: 16,
   });
   const at = selected < 0 ? -1 : rows.indexOf(selected);
+  const selectedId = tree.spans[selected]?.spanId;
 
-  // External system: the scroll position follows the selection, which a link or a key may move.
+  // External system: the scroll position follows the selection, which a link or a key may move. Only
+  // a new selection scrolls: folding, zooming and late spans must not pull the reader back.
+  const isScrollDue = useRef(false);
   useEffect(() => {
-    if (selected < 0) return;
+    isScrollDue.current = selectedId !== undefined;
+  }, [selectedId]);
+  useEffect(() => {
+    if (!isScrollDue.current || selected < 0) return;
     const open = unfoldTo(tree, folded, selected);
+    // What hides the span opens first; the rows that follow from it bring us back here.
     if (open !== folded) set({ folded: open });
-    else if (at >= 0) virtual.scrollToIndex(at, { align: "auto" });
-    // Only a new selection scrolls: folding and zooming must not pull the reader back.
-  }, [selected, tree]);
+    else if (at >= 0) {
+      isScrollDue.current = false;
+      virtual.scrollToIndex(at, { align: "auto" });
+    }
+  }, [selected, selectedId, at, tree, folded, set, virtual]);
 
   const select = (index: number) => {
     const row = rows[Math.min(Math.max(index, 0), rows.length - 1)];
@@ -67,12 +76,13 @@ export function Waterfall({ tree, seen, selected, onSelect }: Props) {
     const middle = selected < 0 ? (seen.fromNs + seen.toNs) / 2 : tree.startNs[current]! + tree.durationNs[current]! / 2;
     set({ window: zoomWindow(seen, middle, factor, tree.totalNs) });
   };
+  const idOf = (row: number) => tree.spans[row]?.spanId ?? "";
   const into = () => {
-    if (folded.has(current)) toggle(current);
+    if (isFolded(tree, folded, current)) toggle(idOf(current));
     else if (hasChildren(tree, current)) onSelect(current + 1);
   };
   const outOf = () => {
-    if (hasChildren(tree, current) && !folded.has(current)) toggle(current);
+    if (hasChildren(tree, current) && !isFolded(tree, folded, current)) toggle(idOf(current));
     else if (tree.parent[current]! >= 0) onSelect(tree.parent[current]!);
   };
   useCommands([
@@ -104,7 +114,7 @@ export function Waterfall({ tree, seen, selected, onSelect }: Props) {
         <span />
         <div className={css.ticks}>
           {ticksOf(seen, 5).map((t) => (
-            <span key={t.label} className={css.tick} data-end={t.at > 92 ? "" : undefined} style={{ left: `${t.at}%` }}>
+            <span key={t.at} className={css.tick} data-end={t.at > 92 ? "" : undefined} style={{ left: `${t.at}%` }}>
               {t.label}
             </span>
           ))}
@@ -125,6 +135,7 @@ export function Waterfall({ tree, seen, selected, onSelect }: Props) {
           {virtual.getVirtualItems().map((item) => {
             const row = rows[item.index]!;
             const place = siblingPlace(tree, row);
+            const isClosed = isFolded(tree, folded, row);
             return (
               <div
                 key={row}
@@ -135,13 +146,13 @@ export function Waterfall({ tree, seen, selected, onSelect }: Props) {
                 aria-setsize={place.size}
                 aria-rowindex={item.index + 1}
                 aria-selected={row === selected}
-                {...(hasChildren(tree, row) ? { "aria-expanded": !folded.has(row) } : {})}
+                {...(hasChildren(tree, row) ? { "aria-expanded": !isClosed } : {})}
                 className={css.row}
                 data-failed={tree.failed[row] ? "" : undefined}
                 style={{ transform: `translateY(${item.start}px)` }}
                 onClick={() => onSelect(row)}
               >
-                <SpanRow tree={tree} row={row} seen={seen} isFolded={folded.has(row)} onToggle={toggle} />
+                <SpanRow tree={tree} row={row} seen={seen} isClosed={isClosed} onToggle={toggle} />
               </div>
             );
           })}
@@ -155,11 +166,11 @@ interface RowProps {
   tree: SpanTree;
   row: number;
   seen: TimeWindow;
-  isFolded: boolean;
-  onToggle: (row: number) => void;
+  isClosed: boolean;
+  onToggle: (spanId: string) => void;
 }
 
-const SpanRow = memo(function SpanRow({ tree, row, seen, isFolded, onToggle }: RowProps) {
+const SpanRow = memo(function SpanRow({ tree, row, seen, isClosed, onToggle }: RowProps) {
   const span = tree.spans[row]!;
   const kind = kinds[tree.kind[row]!]!;
   const depth = Math.min(tree.depth[row]!, maxIndent);
@@ -183,11 +194,11 @@ const SpanRow = memo(function SpanRow({ tree, row, seen, isFolded, onToggle }: R
             type="button"
             tabIndex={-1}
             className={css.fold}
-            data-open={isFolded ? undefined : ""}
-            aria-label={isFolded ? "Unfold" : "Fold"}
+            data-open={isClosed ? undefined : ""}
+            aria-label={isClosed ? "Unfold" : "Fold"}
             onClick={(e) => {
               e.stopPropagation();
-              onToggle(row);
+              onToggle(span.spanId ?? "");
             }}
           >
             <ChevronRight size={13} aria-hidden />
@@ -200,8 +211,8 @@ const SpanRow = memo(function SpanRow({ tree, row, seen, isFolded, onToggle }: R
           <span className="srOnly">{kindNames[kind]} </span>
           {titleOf(span)}
         </span>
-        <Marks span={span} orphan={tree.orphan[row] === 1} failed={tree.failed[row] === 1} below={isFolded ? below : 0} />
-        {isFolded ? <span className={css.hidden}>{formatShort(tree.end[row]! - row - 1)}</span> : null}
+        <Marks span={span} orphan={tree.orphan[row] === 1} failed={tree.failed[row] === 1} below={isClosed ? below : 0} />
+        {isClosed ? <span className={css.hidden}>{formatShort(tree.end[row]! - row - 1)}</span> : null}
       </span>
       <span role="gridcell" className={css.duration}>
         {formatDuration(tree.durationNs[row]!)}

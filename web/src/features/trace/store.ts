@@ -1,15 +1,15 @@
-// What the trace page remembers while a trace is open: folds, the stretch of time, the hovered turn.
+// What the trace page remembers while a trace is open: folds and the stretch of time.
 import { createContext, useContext } from "react";
 import { createStore, useStore, type StoreApi } from "zustand";
 import type { TimeWindow } from "./layout/scale";
 
 interface TraceView {
-  /** Rows that hide what is below them. */
-  folded: ReadonlySet<number>;
+  /** Ids of the spans that hide what is below them. Not rows: a span that comes late moves those. */
+  folded: ReadonlySet<string>;
   /** The stretch of time that is seen; undefined: all of it. */
   window: TimeWindow | undefined;
   set: (patch: Partial<Pick<TraceView, "folded" | "window">>) => void;
-  toggle: (row: number) => void;
+  toggle: (spanId: string) => void;
 }
 
 export function createTraceView(): StoreApi<TraceView> {
@@ -17,10 +17,10 @@ export function createTraceView(): StoreApi<TraceView> {
     folded: new Set(),
     window: undefined,
     set,
-    toggle: (row) =>
+    toggle: (spanId) =>
       set((s) => {
         const folded = new Set(s.folded);
-        if (!folded.delete(row)) folded.add(row);
+        if (!folded.delete(spanId)) folded.add(spanId);
         return { folded };
       }),
   }));

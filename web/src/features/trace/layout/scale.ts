@@ -1,5 +1,5 @@
 // The time axis: which stretch of the trace is seen, where a span lies on it, where the ticks go.
-import { formatDuration, type Nanoseconds } from "../../../lib/time";
+import type { Nanoseconds } from "../../../lib/time";
 
 /** The stretch of time that the waterfall shows, in nanoseconds after the trace's origin. */
 export interface TimeWindow {
@@ -58,15 +58,50 @@ export interface Tick {
   label: string;
 }
 
-/** Round steps (1, 2 or 5 times a power of ten), at most `most` of them. */
+/** Steps that people count in, in seconds, where the axis is long. */
+const longStepsSeconds = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 43_200, 86_400];
+/** Characters of a label that still stand beside four others. */
+const shortLabel = 9;
+
+/**
+ * Round steps (1, 2 or 5 times a power of ten, or parts of an hour), at most `most` of them; fewer
+ * where a late stretch of a long trace needs long numbers. Labels have the digits that the step
+ * needs, so that no two are the same.
+ */
 export function ticksOf(w: TimeWindow, most: number): Tick[] {
   const width = w.toNs - w.fromNs;
-  const raw = width / Math.max(most, 1);
-  const power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= raw) ?? raw;
+  const step = stepOf(width / Math.max(most, 1));
   const ticks: Tick[] = [];
   for (let k = Math.ceil(w.fromNs / step); k * step <= w.toNs; k++) {
-    ticks.push({ at: ((k * step - w.fromNs) / width) * 100, label: k === 0 ? "0" : formatDuration(k * step) });
+    ticks.push({ at: ((k * step - w.fromNs) / width) * 100, label: tickLabel(k * step, step, w.toNs) });
   }
-  return ticks;
+  const isCrowded = most > 3 && ticks.some((t) => t.label.length > shortLabel);
+  return isCrowded ? ticksOf(w, most - 2) : ticks;
+}
+
+function stepOf(atLeastNs: Nanoseconds): Nanoseconds {
+  const long = atLeastNs > 5e9 ? longStepsSeconds.find((s) => s * 1e9 >= atLeastNs) : undefined;
+  if (long) return long * 1e9;
+  const power = 10 ** Math.floor(Math.log10(atLeastNs));
+  return [1, 2, 5, 10].map((m) => m * power).find((s) => s >= atLeastNs) ?? atLeastNs;
+}
+
+const units = [
+  { ns: 1e9, name: "s" },
+  { ns: 1e6, name: "ms" },
+  { ns: 1e3, name: "µs" },
+  { ns: 1, name: "ns" },
+];
+
+/** A place on the axis in the unit of its far end. */
+function tickLabel(ns: Nanoseconds, stepNs: Nanoseconds, endNs: Nanoseconds): string {
+  if (ns === 0) return "0";
+  const unit = units.find((u) => endNs >= u.ns) ?? units[3]!;
+  const digits = Math.max(0, Math.ceil(Math.log10(unit.ns / stepNs) - 1e-9));
+  if (ns < 60e9) return `${(ns / unit.ns).toFixed(digits)} ${unit.name}`;
+  const seconds = Number((ns / 1e9).toFixed(digits));
+  const rest = (seconds % 60).toFixed(digits).padStart(digits > 0 ? digits + 3 : 2, "0");
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes}:${rest} m`;
+  return `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${rest} h`;
 }

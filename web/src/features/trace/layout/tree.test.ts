@@ -69,19 +69,23 @@ describe("buildTree", () => {
 
 describe("folding", () => {
   const tree = buildTree([span("r", "", 0, 9), span("a", "r", 1, 2), span("a1", "a", 1, 2), span("a2", "a", 2, 2), span("b", "r", 3, 4)]);
-  test("a folded row hides its subtree and nothing else", () => {
+  test("a folded span hides its subtree and nothing else", () => {
     expect([...visibleRows(tree, new Set())]).toEqual([0, 1, 2, 3, 4]);
-    expect([...visibleRows(tree, new Set([1]))]).toEqual([0, 1, 4]);
-    expect([...visibleRows(tree, new Set([0, 1]))]).toEqual([0]);
+    expect([...visibleRows(tree, new Set(["a"]))]).toEqual([0, 1, 4]);
+    expect([...visibleRows(tree, new Set(["r", "a"]))]).toEqual([0]);
+  });
+  test("a span that comes late moves rows, and what was folded stays folded", () => {
+    const late = buildTree([span("early", "r", 0, 1), ...tree.spans]);
+    expect([...visibleRows(late, new Set(["a"]))].map((row) => late.spans[row]!.spanId)).toEqual(["r", "early", "a", "b"]);
   });
   test("unfolding to a row opens its ancestors only", () => {
-    expect([...unfoldTo(tree, new Set([0, 1]), 2)]).toEqual([]);
-    expect([...unfoldTo(tree, new Set([0, 1]), 1)]).toEqual([1]);
-    const same = new Set([1]);
+    expect([...unfoldTo(tree, new Set(["r", "a"]), 2)]).toEqual([]);
+    expect([...unfoldTo(tree, new Set(["r", "a"]), 1)]).toEqual(["a"]);
+    const same = new Set(["a"]);
     expect(unfoldTo(tree, same, 4)).toBe(same);
   });
   test("folding from a depth folds parents only", () => {
-    expect([...foldFromDepth(tree, 1)]).toEqual([1]);
+    expect([...foldFromDepth(tree, 1)]).toEqual(["a"]);
     expect(hasChildren(tree, 4)).toBe(false);
   });
 });

@@ -191,31 +191,39 @@ export function hasChildren(tree: SpanTree, row: number): boolean {
   return tree.end[row]! > row + 1;
 }
 
-/** The rows that are drawn when the rows in `folded` hide what is below them. */
-export function visibleRows(tree: SpanTree, folded: ReadonlySet<number>): Int32Array {
+/** Spans are folded by their ids, which stay the same when a late span moves the rows. */
+type Folds = ReadonlySet<string>;
+
+export function isFolded(tree: SpanTree, folded: Folds, row: number): boolean {
+  return folded.size > 0 && folded.has(tree.spans[row]?.spanId ?? "");
+}
+
+/** The rows that are drawn when the spans in `folded` hide what is below them. */
+export function visibleRows(tree: SpanTree, folded: Folds): Int32Array {
   const n = tree.spans.length;
   const rows = new Int32Array(n);
   let count = 0;
-  for (let row = 0; row < n; row = folded.has(row) ? tree.end[row]! : row + 1) rows[count++] = row;
+  for (let row = 0; row < n; row = isFolded(tree, folded, row) ? tree.end[row]! : row + 1) rows[count++] = row;
   return rows.subarray(0, count);
 }
 
 /** The fold set without the ancestors of a row, so that the row is drawn. */
-export function unfoldTo(tree: SpanTree, folded: ReadonlySet<number>, row: number): ReadonlySet<number> {
-  let next: Set<number> | undefined;
+export function unfoldTo(tree: SpanTree, folded: Folds, row: number): Folds {
+  let next: Set<string> | undefined;
   for (let p = tree.parent[row]!; p !== -1; p = tree.parent[p]!) {
-    if (!folded.has(p)) continue;
+    if (!isFolded(tree, folded, p)) continue;
     next ??= new Set(folded);
-    next.delete(p);
+    next.delete(tree.spans[p]!.spanId!);
   }
   return next ?? folded;
 }
 
 /** Folds everything that lies at `depth` or deeper. */
-export function foldFromDepth(tree: SpanTree, depth: number): ReadonlySet<number> {
-  const folded = new Set<number>();
+export function foldFromDepth(tree: SpanTree, depth: number): Folds {
+  const folded = new Set<string>();
   for (let row = 0; row < tree.spans.length; row++) {
-    if (tree.depth[row]! >= depth && hasChildren(tree, row)) folded.add(row);
+    const id = tree.spans[row]!.spanId;
+    if (id && tree.depth[row]! >= depth && hasChildren(tree, row)) folded.add(id);
   }
   return folded;
 }
