@@ -11,11 +11,11 @@ const shots = fileURLToPath(new URL("../test-results/", import.meta.url));
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /** Milliseconds that an element may take to appear; the machine may be busy. */
-export const patience = 20_000;
+const patience = 20_000;
 
 let browser: Browser | undefined;
 
-export function useBrowser(): void {
+export function withBrowser(): void {
   beforeAll(async () => {
     browser = await chromium.launch({
       executablePath,
@@ -41,8 +41,8 @@ interface Opened {
   problems: string[];
 }
 
-/** Opens an address in a window of its own, and closes the window after `use`. */
-export async function withPage(url: string, options: BrowserContextOptions, use: (opened: Opened) => Promise<void>): Promise<void> {
+/** Opens an address in a window of its own, and closes the window after `run`. */
+export async function withPage(url: string, options: BrowserContextOptions, run: (opened: Opened) => Promise<void>): Promise<void> {
   const context = await browser!.newContext({ viewport: { width: 1440, height: 900 }, reducedMotion: "reduce", ...options });
   try {
     const page = await context.newPage();
@@ -54,7 +54,7 @@ export async function withPage(url: string, options: BrowserContextOptions, use:
       if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) problems.push(message.text());
     });
     await page.goto(url);
-    await use({ page, problems });
+    await run({ page, problems });
   } finally {
     await context.close();
   }

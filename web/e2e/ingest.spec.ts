@@ -1,13 +1,17 @@
 import { expect, inject, test } from "vitest";
-import { expectAccessible, shoot, useBrowser, withPage } from "./browser";
+import { expectAccessible, shoot, withBrowser, withPage } from "./browser";
 
 const base = inject("baseUrl");
 const fixture = inject("fixtureUrl");
-useBrowser();
+withBrowser();
 
 test("the gates of ingest are counted", async () => {
   await withPage(`${base}/ingest`, {}, async ({ page, problems }) => {
-    for (const name of ["Received", "Acknowledged", "Deduplicated", "Rejected", "Stored"]) await page.getByRole("term").filter({ hasText: new RegExp(`^${name}$`) }).waitFor();
+    for (const name of ["Received", "Acknowledged", "Deduplicated", "Rejected", "Stored"])
+      await page
+        .getByRole("term")
+        .filter({ hasText: new RegExp(`^${name}$`) })
+        .waitFor();
     await expectAccessible(page);
     expect(problems).toEqual([]);
   });

@@ -1,12 +1,21 @@
+import type { Page } from "playwright-core";
 import { describe, expect, inject, test } from "vitest";
 import { testKey } from "../fixtures/server";
-import { expectAccessible, shoot, useBrowser, withPage } from "./browser";
+import { expectAccessible, shoot, withBrowser, withPage } from "./browser";
+import { playDemo } from "./tiltmeter";
 
 const base = inject("baseUrl");
 const fixture = inject("fixtureUrl");
-useBrowser();
+const otlpAddr = inject("otlpAddr");
+withBrowser();
 
 const rows = "[role=grid] [role=rowgroup] [role=row]";
+const list = "[role=grid]";
+const body = "[role=grid] [role=rowgroup]";
+
+/** The traces that stand in the document, top first. */
+const shownIds = (page: Page) =>
+  page.locator(`${rows} a`).evaluateAll((links) => links.map((a) => /traces\/([0-9a-f]+)/.exec(a.getAttribute("href") ?? "")?.[1] ?? ""));
 
 describe("the trace list", () => {
   test.each(["light", "dark"] as const)("shows traces, facets and the histogram (%s)", async (colorScheme) => {
@@ -22,15 +31,16 @@ describe("the trace list", () => {
 
   test("a ticked facet becomes a filter in the address, and unticking takes it back", async () => {
     await withPage(`${base}/traces?range=30d`, {}, async ({ page }) => {
-      const box = page.locator("aside fieldset", { hasText: "Service" }).locator("label").first();
+      // The rarest one, so that all of its traces fit on the first page.
+      const box = page.locator("aside fieldset", { hasText: "Service" }).locator("label").last();
       const value = (await box.locator("span[title]").textContent()) ?? "";
+      const count = Number((await box.textContent())?.replace(value, ""));
+      expect(count).toBeGreaterThan(0);
       await box.click();
       await page.waitForURL((url) => url.searchParams.getAll("filter").includes(`service = ${value}`));
       await page.getByRole("button", { name: `Remove the filter service = ${value}` }).waitFor();
-      await page.waitForFunction(
-        ([selector, wanted]) => [...document.querySelectorAll(selector!)].every((row) => row.textContent?.includes(wanted!)),
-        [rows, value],
-      );
+      await page.waitForSelector(`${list}[aria-rowcount="${count + 1}"]`);
+      expect(await page.locator(rows).count()).toBeGreaterThan(0);
       await page.getByRole("button", { name: `Remove the filter service = ${value}` }).click();
       await page.waitForURL((url) => !url.searchParams.has("filter"));
     });
@@ -51,6 +61,110 @@ describe("the trace list", () => {
       await page.keyboard.press("ArrowDown");
       await page.keyboard.press("Enter");
       await page.waitForURL((url) => url.searchParams.getAll("filter").some((f) => f.startsWith("model = ")));
+    });
+  });
+
+  test("Enter takes what is highlighted, Escape leaves what was typed, Tab goes on", async () => {
+    await withPage(`${fixture}/traces`, {}, async ({ page }) => {
+      await page.waitForSelector(rows);
+      const field = page.getByRole("combobox", { name: "Add a filter" });
+      await field.click();
+      await page.keyboard.type("model = claude-so");
+      await page.getByRole("option", { name: /^claude-sonnet-4-5/, selected: true }).waitFor();
+      await page.keyboard.press("Enter");
+      await page.waitForURL((url) => url.searchParams.getAll("filter").includes("model = claude-sonnet-4-5"));
+      await page.keyboard.type("service = help");
+      await page.getByRole("option", { name: /^helpdesk-api/ }).waitFor();
+      await page.keyboard.press("Escape");
+      await page.keyboard.press("Enter");
+      await page.waitForURL((url) => url.searchParams.getAll("filter").includes("service = help"));
+      await page.keyboard.type("duration > 2s");
+      await page.keyboard.press("Tab");
+      expect(await field.evaluate((el) => el === document.activeElement)).toBe(false);
+      await field.focus();
+      await page.keyboard.press("Shift+Tab");
+      expect(await field.evaluate((el) => el === document.activeElement)).toBe(false);
+    });
+  });
+
+  test("what is empty can be asked for", async () => {
+    await withPage(`${base}/traces?range=30d`, {}, async ({ page, problems }) => {
+      await page.waitForSelector(rows);
+      await page.keyboard.press("f");
+      await page.keyboard.type('operation = ""');
+      await page.keyboard.press("Enter");
+      await page.waitForURL((url) => url.searchParams.getAll("filter").includes('operation = ""'));
+      await page.getByText("(empty)").first().waitFor();
+      await page.waitForSelector(rows);
+      expect(problems).toEqual([]);
+    });
+  });
+
+  test("a ticked box does not silence the keys", async () => {
+    await withPage(`${fixture}/traces`, {}, async ({ page }) => {
+      await page.waitForSelector(rows);
+      await page.locator("aside label").first().click();
+      await page.waitForURL((url) => url.searchParams.has("filter"));
+      await page.waitForSelector(rows);
+      await page.keyboard.press("j");
+      await page.waitForSelector(`${rows}[aria-rowindex="2"][aria-selected=true]`);
+    });
+  });
+
+  test("a click with Control opens a new tab and leaves this one", async () => {
+    await withPage(`${fixture}/traces`, {}, async ({ page }) => {
+      for (const target of [page.locator(`${rows} a`).first(), page.locator(`${rows} [role=gridcell]`).first()]) {
+        const [tab] = await Promise.all([page.context().waitForEvent("page"), target.click({ modifiers: ["Control"] })]);
+        await tab.waitForURL(/\/traces\/[0-9a-f]{32}/);
+        await tab.close();
+        expect(new URL(page.url()).pathname).toBe("/traces");
+      }
+    });
+  });
+
+  test("the way back from a trace leads to the list as it was", async () => {
+    await withPage(`${base}/traces?range=30d&filter=status+%3D+ok`, {}, async ({ page }) => {
+      const link = page.locator(`${rows} a`).first();
+      await link.click();
+      const back = page.getByRole("link", { name: "Back to the list" });
+      await back.click();
+      await page.waitForURL((url) => url.pathname === "/traces" && url.searchParams.get("range") === "30d" && url.searchParams.get("filter") === "status = ok");
+      await link.click();
+      await back.waitFor();
+      await page.keyboard.press("Escape");
+      await page.waitForURL((url) => url.pathname === "/traces" && url.searchParams.get("filter") === "status = ok");
+    });
+  });
+
+  test("the project stays, whichever way one goes", async () => {
+    await withPage(`${fixture}/traces?project=many`, {}, async ({ page }) => {
+      const stays = (path: RegExp) => page.waitForURL((url) => path.test(url.pathname) && url.searchParams.get("project") === "many");
+      await page.waitForSelector(rows);
+      await page.keyboard.press("i");
+      await stays(/^\/ingest/);
+      await page.keyboard.press("t");
+      await stays(/^\/traces$/);
+      await page.keyboard.press("Control+k");
+      await page.keyboard.type("2".padStart(32, "0"));
+      await page.keyboard.press("Enter");
+      await stays(/^\/traces\/0+2$/);
+      await page.getByRole("link", { name: "Tiltmeter, to the traces" }).click();
+      await stays(/^\/traces$/);
+    });
+  });
+
+  test("what is shown stays when asking for news fails", async () => {
+    await withPage(`${fixture}/traces?project=weary`, {}, async ({ page }) => {
+      await page.waitForSelector(rows);
+      await page.waitForSelector("aside input");
+      // Asks the same again, as a look back after a while does.
+      await page.keyboard.press("Control+k");
+      await page.keyboard.type("Ask the server again");
+      await page.keyboard.press("Enter");
+      await page.getByText(/could not be brought up to date/).waitFor();
+      await shoot(page, "stale");
+      expect(await page.locator(rows).count()).toBeGreaterThan(5);
+      await expectAccessible(page);
     });
   });
 
@@ -102,11 +216,10 @@ describe("the trace list", () => {
   test("10,000 rows come page by page and few of them stand in the document", async () => {
     await withPage(`${fixture}/traces?project=many`, {}, async ({ page, problems }) => {
       await page.waitForSelector(rows);
-      const body = page.locator("[role=grid] [role=rowgroup]");
       await expect
         .poll(
           async () => {
-            await body.evaluate((el) => el.scrollTo({ top: el.scrollHeight }));
+            await page.locator(body).evaluate((el) => el.scrollTo({ top: el.scrollHeight }));
             return page.locator("[role=grid]").getAttribute("aria-rowcount");
           },
           { timeout: 50_000, interval: 60 },
@@ -123,8 +236,7 @@ describe("the live tail", () => {
     await withPage(`${fixture}/traces?tail=on`, {}, async ({ page, problems }) => {
       const first = page.locator(`${rows}[aria-rowindex="2"] a`);
       await page.waitForFunction((selector) => document.querySelector(selector)?.getAttribute("href")?.includes("/traces/fe"), `${rows}[aria-rowindex="2"] a`);
-      const body = page.locator("[role=grid] [role=rowgroup]");
-      await body.evaluate((el) => el.scrollTo({ top: 480 }));
+      await page.locator(body).evaluate((el) => el.scrollTo({ top: 480 }));
       const read = await page.locator(`${rows}[aria-rowindex="14"] a`).getAttribute("href");
       const pill = page.getByRole("button", { name: /new traces?$/ });
       await pill.waitFor();
@@ -137,21 +249,70 @@ describe("the live tail", () => {
     });
   });
 
-  test("connects to the server under test", async () => {
-    await withPage(`${base}/traces`, {}, async ({ page }) => {
+  test("loses nothing when it breaks off, nor while a trace is read", async () => {
+    await withPage(`${fixture}/traces?project=flaky&tail=on`, {}, async ({ page }) => {
+      const numbers = async () => (await shownIds(page)).filter((id) => id.startsWith("fe")).map((id) => Number.parseInt(id.slice(2), 16));
+      const expectWhole = (found: number[]) => expect(found).toEqual(found.map((_, i) => found[0]! - i));
+      await expect.poll(async () => (await numbers()).length, { timeout: 20_000 }).toBeGreaterThan(4);
+      expectWhole(await numbers());
+      await page.locator(`${rows} a`).first().click();
+      await page.waitForSelector("[role=treegrid]");
+      await page.keyboard.press("Escape");
+      const before = (await numbers()).length;
+      expect(before).toBeGreaterThan(4);
+      await expect.poll(async () => (await numbers()).length, { timeout: 20_000 }).toBeGreaterThan(before);
+      expectWhole(await numbers());
+    });
+  });
+
+  test("the cursor stays on its trace while others come in", async () => {
+    await withPage(`${fixture}/traces?tail=on`, {}, async ({ page }) => {
+      await page.getByText("Live: new traces come in on top.").waitFor();
+      await page.keyboard.press("j");
+      const under = page.locator(`${rows}[aria-selected=true] a`);
+      const read = await under.getAttribute("href");
+      await page.getByRole("button", { name: /new traces?$/ }).waitFor();
+      expect(await under.getAttribute("href")).toBe(read);
+      await page.keyboard.press("Escape");
+      // Nobody reads any more: what waited comes in by itself.
+      await page.getByRole("button", { name: /new traces?$/ }).waitFor({ state: "detached" });
+      expect((await shownIds(page))[0]).toMatch(/^fe/);
+    });
+  });
+
+  test("shows what a real server takes in", async () => {
+    await withPage(`${base}/traces?range=15m`, {}, async ({ page, problems }) => {
       await page.getByRole("button", { name: "Live" }).click();
       await page.waitForURL((url) => url.searchParams.get("tail") === "on");
       await page.getByText("Live: new traces come in on top.").waitFor();
+      const before = await page
+        .locator(list)
+        .getAttribute("aria-rowcount", { timeout: 2_000 })
+        .catch(() => "1");
+      // Hours of history at once: none of it lies in the range of the list, so all of it comes live.
+      await playDemo(otlpAddr, 11, 0.3);
+      await expect.poll(async () => Number(await page.locator(list).getAttribute("aria-rowcount")), { timeout: 30_000 }).toBeGreaterThan(Number(before) + 20);
+      expect(problems).toEqual([]);
     });
   });
 });
 
 describe("when there is nothing to show", () => {
   test("an empty server says where to send", async () => {
-    await withPage(`${fixture}/traces?project=empty`, {}, async ({ page }) => {
+    await withPage(`${base}/traces?project=nobody`, {}, async ({ page }) => {
       await page.getByText("OTEL_EXPORTER_OTLP_ENDPOINT").waitFor();
       await shoot(page, "empty");
       await expectAccessible(page);
+    });
+  });
+
+  test("an empty stretch of time is told apart from an empty server", async () => {
+    await withPage(`${fixture}/traces?project=quiet&range=1h`, {}, async ({ page }) => {
+      await page.getByText("7 traces of this project lie outside of it.").waitFor();
+      await shoot(page, "quiet");
+      await expectAccessible(page);
+      await page.getByRole("button", { name: "Last 7 days" }).click();
+      await page.waitForSelector(rows);
     });
   });
 
@@ -181,6 +342,29 @@ describe("when there is nothing to show", () => {
       await page.getByLabel(/Key with the scope/).fill(testKey);
       await page.keyboard.press("Enter");
       await page.waitForSelector(rows);
+      await page.reload();
+      await page.waitForSelector(rows);
+      // The key itself is nowhere that a script could read it.
+      expect(await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie]))).not.toContain(testKey);
+      expect(await page.evaluate(() => document.cookie)).toBe("");
+      // A key that reads may look at ingest; what it may not do is said in its place.
+      await page.keyboard.press("i");
+      await page.getByText("needs a key with the scope “admin”").waitFor();
+      await page.getByRole("term").filter({ hasText: "Received" }).waitFor();
+      await page.keyboard.press("t");
+      await page.waitForSelector(rows);
+      await page.keyboard.press("Control+k");
+      await page.keyboard.type("End the session");
+      await page.keyboard.press("Enter");
+      await page.getByText("This server asks for a key").waitFor();
+    });
+  });
+
+  test("a wrong key is refused in its place", async () => {
+    await withPage(`${fixture}/traces?project=locked`, {}, async ({ page }) => {
+      await page.getByLabel(/Key with the scope/).fill("tm_wrong");
+      await page.keyboard.press("Enter");
+      await page.getByText("the key is not known here, or was revoked").waitFor();
     });
   });
 });
