@@ -31,7 +31,7 @@ describe("the trace page", () => {
       await page.locator(`${listRows} a`).first().click();
       const threads = page.getByRole("radiogroup", { name: "Conversations of this trace" });
       const other = threads.getByRole("radio", { checked: false }).first();
-      const name = (await other.textContent()) ?? "";
+      const name = (await other.getAttribute("aria-label")) ?? "";
       await other.click();
       await page.waitForURL((url) => /^[0-9a-f]{16}$/.test(url.searchParams.get("thread") ?? ""));
       await page.reload();

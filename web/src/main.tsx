@@ -1,3 +1,6 @@
+// First, so that a view may say otherwise than the base.
+import "./styles/tokens.css";
+import "./styles/base.css";
 import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
@@ -5,8 +8,6 @@ import { createRoot } from "react-dom/client";
 import { ApiError } from "./api/error";
 import { useAccess } from "./api/session";
 import { router } from "./routes/router";
-import "./styles/tokens.css";
-import "./styles/base.css";
 
 /** A server that restarts its engine is back within seconds; more tries only delay the message. */
 const maxRetries = 2;

@@ -22,19 +22,20 @@ export function KeyForm({ refusal }: { refusal: string }) {
   return (
     <form className={css.form} onSubmit={submit}>
       <h1 className={css.title}>This server asks for a key</h1>
-      <p className={css.text} role="status">
-        {login.error?.message ?? refusal}
-      </p>
       <label className={css.field}>
         Key with the scope “read”
         <input className={css.input} type="password" autoComplete="current-password" value={key} onChange={(e) => setKey(e.target.value)} required />
       </label>
+      <p className={css.bad} role="alert">
+        {login.error?.message}
+      </p>
       <Button type="submit" look="primary" isDisabled={login.isPending}>
         Open
       </Button>
       <p className={css.text}>
         Whoever runs the server makes one with <code>tiltmeter keys create --scope read</code>. This browser keeps a session, not the key.
       </p>
+      <p className={css.small}>The server said: {refusal}</p>
     </form>
   );
 }

@@ -89,6 +89,7 @@ function Turns({ turns, tree, onSelect }: { turns: readonly Turn[]; tree: SpanTr
   const said = turns.map((turn) => withoutPairedResults(turn, calls)).filter((turn) => turn !== undefined);
   const earlier = said.filter((turn) => turn.history);
   const now = said.filter((turn) => !turn.history);
+  const indents = indentsOf(tree, now);
   // External system: the browser's time between frames.
   useEffect(() => {
     if (shown >= now.length) return undefined;
@@ -99,7 +100,7 @@ function Turns({ turns, tree, onSelect }: { turns: readonly Turn[]; tree: SpanTr
     <ol className={css.turns} aria-label="Conversation">
       {earlier.length > 0 ? <Earlier turns={earlier} results={results} tree={tree} onSelect={onSelect} /> : null}
       {now.slice(0, shown).map((turn, i) => (
-        <TurnView key={i} turn={turn} results={results} tree={tree} previousAgent={now[i - 1]?.agent ?? ""} onSelect={onSelect} />
+        <TurnView key={i} turn={turn} indent={indents[i]!} results={results} tree={tree} previousAgent={now[i - 1]?.agent ?? ""} onSelect={onSelect} />
       ))}
     </ol>
   );
@@ -115,7 +116,7 @@ function Earlier({ turns, results, tree, onSelect }: { turns: readonly Turn[] } 
         {isOpen ? (
           <ol className={css.before}>
             {turns.map((turn, i) => (
-              <TurnView key={i} turn={turn} results={results} tree={tree} previousAgent={turns[i - 1]?.agent ?? ""} onSelect={onSelect} />
+              <TurnView key={i} turn={turn} indent={0} results={results} tree={tree} previousAgent={turns[i - 1]?.agent ?? ""} onSelect={onSelect} />
             ))}
           </ol>
         ) : null}
@@ -137,8 +138,18 @@ function agentDepth(tree: SpanTree, spanId: string | undefined): number {
   for (let row = tree.rowOf.get(spanId ?? "") ?? -1; row >= 0; row = tree.parent[row]!) {
     if (kinds[tree.kind[row]!] === "agent") depth++;
   }
-  return Math.max(0, depth - 1);
+  return depth;
 }
+
+/** Depths of turns, counted from the outermost agent that speaks among them. */
+function indentsOf(tree: SpanTree, turns: readonly Turn[]): number[] {
+  const depths = turns.map((turn) => agentDepth(tree, turn.spanId));
+  const least = depths.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+  return depths.map((depth) => Math.min(depth - least, maxIndent));
+}
+
+/** Nesting beyond this stands no further in: the text must keep room. */
+const maxIndent = 6;
 
 const roleNames: Record<string, string> = { system: "System", user: "User", assistant: "Assistant", tool: "Tool", developer: "Developer" };
 
@@ -148,24 +159,25 @@ export function roleName(role: string | undefined): string {
 
 interface TurnProps {
   turn: Turn;
+  indent: number;
   results: Results;
   tree: SpanTree;
   previousAgent: string;
   onSelect: (spanId: string) => void;
 }
 
-function TurnView({ turn, results, tree, previousAgent, onSelect }: TurnProps) {
+function TurnView({ turn, indent, results, tree, previousAgent, onSelect }: TurnProps) {
   const at = turn.history ? undefined : parseInstant(turn.time);
   const documents = turn.documents ?? [];
   const agent = turn.agent ?? "";
   return (
     <>
       {agent && agent !== previousAgent ? (
-        <li className={css.agent} style={{ marginInlineStart: `${Math.min(agentDepth(tree, turn.spanId), 6) * 1.25}rem` }}>
+        <li className={css.agent} style={{ marginInlineStart: `${indent * 1.25}rem` }}>
           <KindIcon kind="agent" /> {agent}
         </li>
       ) : null}
-      <li className={css.turn} data-role={turn.message?.role} style={{ marginInlineStart: `${Math.min(agentDepth(tree, turn.spanId), 6) * 1.25}rem` }}>
+      <li className={css.turn} data-role={turn.message?.role} style={{ marginInlineStart: `${indent * 1.25}rem` }}>
         {documents.length > 0 ? (
           <details className={css.retrieved}>
             <summary>

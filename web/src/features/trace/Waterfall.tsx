@@ -7,7 +7,7 @@ import { formatMoney, formatShort, plural } from "../../lib/format";
 import { formatDuration } from "../../lib/time";
 import { useCommands } from "../../ui/commands";
 import { barOf, ticksOf, zoomWindow, type TimeWindow } from "./layout/scale";
-import { findRow, foldFromDepth, hasChildren, isFolded, kinds, siblingPlace, unfoldTo, visibleRows, type SpanTree } from "./layout/tree";
+import { findRow, foldFromDepth, hasChildren, isFolded, kindOf, kinds, siblingPlace, unfoldTo, visibleRows, type SpanTree } from "./layout/tree";
 import { KindIcon, kindColor, kindNames } from "./kind";
 import { Minimap } from "./Minimap";
 import { useTraceView } from "./store";
@@ -275,12 +275,14 @@ function Marks({ span, orphan, failed, below }: { span: WireSpan; orphan: boolea
 
 function Facts({ span }: { span: WireSpan }) {
   const tokens = toTokens(span.usage);
+  const isOneWay = kindOf(span.operation) === "embedding" && tokens.output === undefined;
   const known = tokens.input !== undefined || tokens.output !== undefined;
   return (
     <>
       {known ? (
         <span className={css.fact}>
-          {tokens.input === undefined ? "?" : formatShort(tokens.input)} → {tokens.output === undefined ? "?" : formatShort(tokens.output)}
+          {tokens.input === undefined ? "?" : formatShort(tokens.input)}{" "}
+          {isOneWay ? "in" : `→ ${tokens.output === undefined ? "?" : formatShort(tokens.output)}`}
         </span>
       ) : null}
       {span.cost?.amount ? <span className={css.fact}>{formatMoney(span.cost.amount, span.cost.currency)}</span> : null}

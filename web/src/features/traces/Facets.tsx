@@ -17,6 +17,7 @@ interface Props {
 export function Facets({ facets, failed, filters, onAdd, onRemove }: Props) {
   if (failed && !facets) return <p className={css.note}>The facets could not be counted.</p>;
   if (!facets) return <Skeleton lines={12} label="Loading facets" />;
+  if (facets.every((f) => f.values.every((v) => v.value === ""))) return <p className={css.note}>Nothing to narrow here.</p>;
   return (
     <div className={css.facets}>
       {facets

@@ -29,6 +29,8 @@ export function Histogram({ data, range, onSelect }: Props) {
   const mostErrors = Math.max(1, ...buckets.map((b) => b.errors));
   const traces = buckets.reduce((n, b) => n + b.traces, 0);
   const errors = buckets.reduce((n, b) => n + b.errors, 0);
+  // What could not be counted is not nothing.
+  const say = (n: number) => (data ? formatShort(n) : "–");
 
   const share = (event: PointerEvent) => {
     const r = box.current!.getBoundingClientRect();
@@ -53,17 +55,17 @@ export function Histogram({ data, range, onSelect }: Props) {
     <figure className={css.figure}>
       <figcaption className={css.caption}>
         <span className={css.total}>
-          <b>{formatShort(traces)}</b> {traces === 1 ? "trace" : "traces"}
+          <b>{say(traces)}</b> {traces === 1 ? "trace" : "traces"}
         </span>
         <span className={css.errors} data-any={errors > 0 ? "" : undefined}>
-          <b>{formatShort(errors)}</b> with errors
+          <b>{say(errors)}</b> with errors
         </span>
       </figcaption>
       <div
         ref={box}
         className={css.plot}
         role="img"
-        aria-label={`${plural(traces, "trace")}, ${formatShort(errors)} with errors, from ${tick(0)} to ${tick(1)}`}
+        aria-label={data ? `${plural(traces, "trace")}, ${formatShort(errors)} with errors, from ${tick(0)} to ${tick(1)}` : "Traces over time, not counted"}
         onPointerDown={(e) => {
           if (e.button !== 0) return;
           e.currentTarget.setPointerCapture(e.pointerId);

@@ -72,9 +72,7 @@ function Onboarding() {
         </dl>
         <div className={css.env}>
           <Copy text={env} label="Copy the settings" />
-          {/* It scrolls sideways, so the keyboard must reach it. */}
-          {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
-          <pre tabIndex={0}>{env}</pre>
+          <pre>{env}</pre>
         </div>
         <p className={css.note}>
           Nothing to send? <code>tiltmeter demo</code> plays the agents of an invented company. These ports are the default ones; whoever started the server may
