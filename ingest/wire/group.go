@@ -8,15 +8,15 @@ type Resource struct {
 	SchemaURL []byte
 	// DroppedAttributes is how many attributes the sender dropped.
 	DroppedAttributes uint32
+
+	attributes int // that were decoded
 }
 
 // Attributes iterates over the resource's attributes.
 func (r *Resource) Attributes() KeyValues { return KeyValues{b: r.Raw, field: 1} }
 
-// decode fills r from an encoded Resource.
-func (r *Resource) decode(raw, schemaURL []byte) fault {
-	*r = Resource{Raw: raw, SchemaURL: schemaURL}
-	attrs := 0
+// decode adds the fields of an encoded Resource, or of one piece of it, to r.
+func (r *Resource) decode(raw []byte) fault {
 	for i := 0; i < len(raw); {
 		num, wt, v, lo, end := field(raw, i)
 		if end < 0 {
@@ -28,9 +28,9 @@ func (r *Resource) decode(raw, schemaURL []byte) fault {
 				return faulty(ReasonMalformed, "attributes")
 			}
 			if reason := checkKeyValue(raw[lo:end], 0); reason != ReasonNone {
-				return fault{reason, "attributes", attrs}
+				return fault{reason, "attributes", r.attributes}
 			}
-			attrs++
+			r.attributes++
 		case 2:
 			if wt != wireVarint {
 				return faulty(ReasonMalformed, "dropped_attributes_count")
@@ -68,15 +68,15 @@ type Scope struct {
 	SchemaURL []byte
 	// DroppedAttributes is how many attributes the sender dropped.
 	DroppedAttributes uint32
+
+	attributes int // that were decoded
 }
 
 // Attributes iterates over the scope's attributes.
 func (s *Scope) Attributes() KeyValues { return KeyValues{b: s.Raw, field: 3} }
 
-// decode fills s from an encoded InstrumentationScope.
-func (s *Scope) decode(raw, schemaURL []byte) fault {
-	*s = Scope{Raw: raw, SchemaURL: schemaURL}
-	attrs := 0
+// decode adds the fields of an encoded InstrumentationScope, or of one piece of it, to s.
+func (s *Scope) decode(raw []byte) fault {
 	for i := 0; i < len(raw); {
 		num, wt, v, lo, end := field(raw, i)
 		if end < 0 {
@@ -97,9 +97,9 @@ func (s *Scope) decode(raw, schemaURL []byte) fault {
 				return faulty(ReasonMalformed, "attributes")
 			}
 			if reason := checkKeyValue(raw[lo:end], 0); reason != ReasonNone {
-				return fault{reason, "attributes", attrs}
+				return fault{reason, "attributes", s.attributes}
 			}
-			attrs++
+			s.attributes++
 		case 4:
 			if wt != wireVarint {
 				return faulty(ReasonMalformed, "dropped_attributes_count")

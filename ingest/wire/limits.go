@@ -8,6 +8,11 @@ import "unicode/utf8"
 // unreadable that was acknowledged before.
 const MaxNesting = 100
 
+// MaxPieces is how many pieces, empty ones not counted, one resource or scope may come in. Protobuf
+// lets a message be sent so, and no known sender does it. More cost the spans under it, counted
+// under ReasonPieces. Like MaxNesting it is a constant for what was acknowledged before.
+const MaxPieces = 1_000
+
 // Defaults of Limits.
 const (
 	// DefaultRequestBytes is four times the exporters' usual gRPC limit of 4 MiB: traces of

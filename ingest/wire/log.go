@@ -67,6 +67,7 @@ func ValidateLogs(b []byte, lim Limits) (Report, error) {
 	lim = lim.WithDefaults()
 	var rep Report
 	l := ReadLogs(b)
+	l.checking = true
 	for {
 		f, more := l.step()
 		if !more {

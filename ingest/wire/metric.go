@@ -13,6 +13,7 @@ type MetricCount struct {
 func CountMetrics(b []byte, each func(scope []byte, points int)) (MetricCount, error) {
 	var c MetricCount
 	w := newWalker(b, &metricNames)
+	w.checking = true
 	for {
 		raw, ok := w.next()
 		if !ok {

@@ -24,7 +24,8 @@ import (
 //     only items of these that we refuse are spans whose trace or span id is missing or zero.
 //  2. If pdata refuses b, so do we, or we refuse at least one item of it and keep the others.
 //
-// Two kinds of requests are outside of it. Those with protobuf groups: pdata stops reading a
+// Three kinds of requests are outside of it. Those with a resource or scope in more than MaxPieces
+// pieces, which we refuse. Those with protobuf groups: pdata stops reading a
 // group after its first field, we skip groups as the encoding's specification says. And those
 // that have both scope_spans and the deprecated instrumentation_library_spans: both ignore the
 // latter, pdata after decoding them, we unseen.
@@ -34,6 +35,7 @@ func FuzzTraces(f *testing.F) {
 		f.Add(b)
 	}
 	f.Add(agentTraffic(f, 2))
+	f.Add(inPieces([][]byte{attribute(1, "a"), nil, {0x10, 7}}, [][]byte{lenField(1, []byte("s")), attribute(3, "b")}))
 	f.Fuzz(func(t *testing.T, b []byte) { agreeTraces(t, b) })
 }
 
@@ -347,9 +349,10 @@ func shapes() (traces, logs shape) {
 	return request(span), request(shape{5: value, 6: pair})
 }
 
-// outside says whether b holds a group, or both current and deprecated scopes: see the top.
+// outside says whether b holds a group, a field 1 more than MaxPieces times where it may be a
+// resource or scope, or both current and deprecated scopes: see the top.
 func outside(b []byte, m shape) bool {
-	current, deprecated := false, false
+	current, deprecated, ones := false, false, 0
 	for len(b) > 0 {
 		tag, n := protowire.ConsumeVarint(b)
 		if n < 0 {
@@ -368,6 +371,11 @@ func outside(b []byte, m shape) bool {
 			n = 8
 		case 2:
 			var sub []byte
+			if num == 1 && m[2] != nil {
+				if ones++; ones > wire.MaxPieces {
+					return true
+				}
+			}
 			if sub, n = protowire.ConsumeBytes(b); n >= 0 && m[num] != nil && outside(sub, m[num]) {
 				return true
 			}

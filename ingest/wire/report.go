@@ -25,13 +25,15 @@ const (
 	ReasonLink
 	// ReasonNesting: a value is nested deeper than MaxNesting.
 	ReasonNesting
+	// ReasonPieces: the resource or scope came in more than MaxPieces pieces.
+	ReasonPieces
 
 	// NumReasons is the number of reasons, ReasonNone included.
-	NumReasons = int(ReasonNesting) + 1
+	NumReasons = int(ReasonPieces) + 1
 )
 
 var reasonNames = [NumReasons]string{
-	"none", "malformed", "trace_id", "span_id", "parent_span_id", "link", "nesting",
+	"none", "malformed", "trace_id", "span_id", "parent_span_id", "link", "nesting", "pieces",
 }
 
 var reasonTexts = [NumReasons]string{
@@ -42,6 +44,7 @@ var reasonTexts = [NumReasons]string{
 	"parent span id must be empty or 8 bytes",
 	"link needs a trace id of 16 bytes and a span id of 8 bytes",
 	"value nested deeper than " + strconv.Itoa(MaxNesting) + " messages",
+	"a resource or scope in more than " + strconv.Itoa(MaxPieces) + " pieces",
 }
 
 // String returns the reason's name: lower case, stable, of small number.

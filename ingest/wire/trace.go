@@ -90,6 +90,7 @@ func ValidateTraces(b []byte, l Limits) (Report, error) {
 	l = l.WithDefaults()
 	var rep Report
 	t := ReadTraces(b)
+	t.checking = true
 	for {
 		f, more := t.step()
 		if !more {

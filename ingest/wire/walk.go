@@ -28,7 +28,48 @@ type walker struct {
 	// resOwed and scOwed are set while no item has paid for a bad resource or scope. One that no
 	// item pays for costs the request: it would be accepted in silence otherwise.
 	resOwed, scOwed bool
-	err             error
+	// checking is set when nobody will ask for the bytes of a resource or scope, so that pieces
+	// need not be joined.
+	checking bool
+	err      error
+}
+
+// pieces are the encodings of one singular message field that was sent in several: concatenated
+// encodings are the merged message, says the protobuf specification. Empty ones count for nothing.
+type pieces struct {
+	first []byte
+	n     int
+	bytes int
+}
+
+func (p *pieces) add(b []byte) {
+	if len(b) == 0 {
+		return
+	}
+	if p.n == 0 {
+		p.first = b
+	}
+	p.n++
+	p.bytes += len(b)
+}
+
+// over says whether there are more pieces than a message may have.
+func (p *pieces) over() bool { return p.n > MaxPieces }
+
+// join returns the merged message, whose pieces are fields 1 of group. It copies every byte once,
+// and nothing where there is one piece.
+func (p *pieces) join(group []byte) []byte {
+	if p.n < 2 || p.over() {
+		return p.first
+	}
+	joined := make([]byte, 0, p.bytes)
+	for pos := 0; ; {
+		piece, ok := nextOf(group, &pos, 1)
+		if !ok {
+			return joined
+		}
+		joined = append(joined, piece...)
+	}
 }
 
 func newWalker(b []byte, n *names) walker {
@@ -100,7 +141,10 @@ func (w *walker) nextResource() bool {
 // enterResource checks the framing of a group of scopes, so that walking it afterwards cannot
 // fail, and reads its resource, which may stand anywhere in it.
 func (w *walker) enterResource(b []byte) {
-	var raw, schema []byte
+	var res pieces
+	var schema []byte
+	var f fault
+	w.resource = Resource{}
 	w.scopeField = deprecatedScopes
 	for i := 0; i < len(b); {
 		num, wt, _, lo, end := field(b, i)
@@ -115,7 +159,9 @@ func (w *walker) enterResource(b []byte) {
 			}
 			switch num {
 			case 1:
-				raw = merge(raw, b[lo:end])
+				if res.add(b[lo:end]); !f.bad() && !res.over() {
+					f = w.resource.decode(b[lo:end])
+				}
 			case 2:
 				w.scopeField = 2
 			case 3:
@@ -126,13 +172,22 @@ func (w *walker) enterResource(b []byte) {
 	}
 	w.res, w.resPos, w.scIdx = b, 0, -1
 	w.sc, w.scPos = nil, 0
-	w.resFault = w.resource.decode(raw, schema)
-	w.resOwed = w.resFault.bad()
+	if res.over() {
+		f = faulty(ReasonPieces, "")
+	}
+	if !w.checking {
+		w.resource.Raw = res.join(b)
+	}
+	w.resource.SchemaURL = schema
+	w.resFault, w.resOwed = f, f.bad()
 }
 
 // enterScope does for a scope what enterResource does for a resource.
 func (w *walker) enterScope(b []byte) {
-	var raw, schema []byte
+	var sc pieces
+	var schema []byte
+	var f fault
+	w.scope = Scope{}
 	for i := 0; i < len(b); {
 		num, wt, _, lo, end := field(b, i)
 		if end < 0 || (num <= 3 && wt != wireLen) {
@@ -141,15 +196,23 @@ func (w *walker) enterScope(b []byte) {
 		}
 		switch num {
 		case 1:
-			raw = merge(raw, b[lo:end])
+			if sc.add(b[lo:end]); !f.bad() && !sc.over() {
+				f = w.scope.decode(b[lo:end])
+			}
 		case 3:
 			schema = b[lo:end]
 		}
 		i = end
 	}
 	w.sc, w.scPos, w.itemIdx = b, 0, -1
-	w.scFault = w.scope.decode(raw, schema)
-	w.scOwed = w.scFault.bad()
+	if sc.over() {
+		f = faulty(ReasonPieces, "")
+	}
+	if !w.checking {
+		w.scope.Raw = sc.join(b)
+	}
+	w.scope.SchemaURL = schema
+	w.scFault, w.scOwed = f, f.bad()
 }
 
 // fail ends the walk: the framing around the items is broken at byte pos of the message at path.

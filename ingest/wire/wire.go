@@ -1,7 +1,8 @@
 // Package wire reads OTLP requests in place, over their protobuf bytes.
 //
-// A reader allocates nothing and copies nothing: every []byte it hands out is a part of the
-// request and lives as long as the request does. What is accepted depends on the bytes alone,
+// A reader allocates nothing and copies nothing, but for a resource or scope that came in several
+// pieces, which no known sender does: every []byte it hands out lives as long as the request does,
+// of which it is a part. A request costs time in proportion to its bytes. What is accepted depends on the bytes alone,
 // never on a setting, so a request that was checked before the log reads the same after it, in
 // every later run. A bad span costs that span; only broken framing outside the spans costs the
 // request. Hostile bytes cannot make it panic, recurse without bound or loop.
@@ -120,15 +121,4 @@ func skipGroup(b []byte, i int, num int32, depth int) int {
 		}
 	}
 	return broken
-}
-
-// merge joins the encodings of a singular message field that was sent in several pieces:
-// concatenated encodings are the merged message, says the protobuf specification. It allocates
-// only where a sender really did that, which no known exporter does.
-func merge(have, more []byte) []byte {
-	if len(have) == 0 {
-		return more
-	}
-	joined := make([]byte, 0, len(have)+len(more))
-	return append(append(joined, have...), more...)
 }
