@@ -208,7 +208,7 @@ func (a *app) startReceivers(ctx context.Context) error {
 	if config.TLS, err = api.LoadTLS(a.s.tlsCert, a.s.tlsKey); err != nil {
 		return err
 	}
-	server, err := otlp.New(config, otlp.Deps{Log: a.spans, Registerer: a.reg, Logger: a.log, Authorize: a.authorizeIngest})
+	server, err := otlp.New(config, otlp.Deps{Log: a.spans, Registerer: a.reg, Logger: a.log, Authorize: a.authorizeIngest, Protect: a.guard.Protect})
 	if err != nil {
 		return err
 	}

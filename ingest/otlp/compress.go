@@ -1,8 +1,6 @@
 package otlp
 
 import (
-	"bytes"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -11,8 +9,6 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
-	"google.golang.org/grpc/encoding"
-	_ "google.golang.org/grpc/encoding/gzip" // registered first, so that ours replaces it
 )
 
 // maxZstdWindow is the memory one zstd stream may ask for: what RFC 8878 §3.1.1.1.2 recommends
@@ -63,21 +59,18 @@ type decoder struct {
 	err  error
 }
 
-// newDecoder returns a decoder of src; ok is false when the encoding is unknown.
-func newDecoder(encoding string, src io.Reader) (d *decoder, ok bool) {
-	pool, ok := decoders[encoding]
-	if !ok {
-		return nil, false
-	}
+// newDecoder returns a decoder of src, whose encoding is one of decoders.
+func newDecoder(encoding string, src io.Reader) *decoder {
+	pool := decoders[encoding]
 	r, ok := pool.Get().(resetReader)
 	if !ok {
-		return nil, false
+		return &decoder{err: fmt.Errorf("create %s decoder: wrong options", encoding)}
 	}
-	d = &decoder{pool: pool, r: r}
+	d := &decoder{pool: pool, r: r}
 	if err := r.Reset(src); err != nil {
 		d.err = fmt.Errorf("%w: %w", errEncoding, noEOF(err))
 	}
-	return d, true
+	return d
 }
 
 func (d *decoder) Read(p []byte) (int, error) {
@@ -94,7 +87,7 @@ func (d *decoder) Read(p []byte) (int, error) {
 
 // Close gives the decoder back. A decoder that failed is not used again.
 func (d *decoder) Close() {
-	if d.err == nil || errors.Is(d.err, io.EOF) {
+	if d.pool != nil && (d.err == nil || errors.Is(d.err, io.EOF)) {
 		d.pool.Put(d.r)
 	}
 	d.err = io.ErrClosedPipe
@@ -106,64 +99,4 @@ func noEOF(err error) error {
 		return io.ErrUnexpectedEOF
 	}
 	return err
-}
-
-// damageMark ends a decoded gRPC message whose compressed bytes were damaged. gRPC answers a
-// decompressor's error with Internal on its own; so ours ends the message with the mark instead,
-// and the codec sees it. No client can know the mark: it is drawn anew by each process.
-var damageMark = func() []byte {
-	mark := make([]byte, 16)
-	_, _ = rand.Read(mark) // never fails, says crypto/rand
-	return mark
-}()
-
-// grpcCompressor is gzip or zstd for gRPC.
-type grpcCompressor struct{ name string }
-
-// gRPC's register of compressors is filled by init functions and by nothing else.
-func init() {
-	encoding.RegisterCompressor(grpcCompressor{"gzip"})
-	encoding.RegisterCompressor(grpcCompressor{"zstd"})
-}
-
-func (c grpcCompressor) Name() string { return c.name }
-
-// Compress serves the answers, which are a few bytes, and clients in the same process.
-func (c grpcCompressor) Compress(w io.Writer) (io.WriteCloser, error) {
-	if c.name == "zstd" {
-		return zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
-	}
-	return gzip.NewWriter(w), nil
-}
-
-func (c grpcCompressor) Decompress(r io.Reader) (io.Reader, error) {
-	d, ok := newDecoder(c.name, r)
-	if !ok {
-		return nil, fmt.Errorf("create %s decoder: not registered", c.name)
-	}
-	return &markedReader{decoder: d}, nil
-}
-
-// markedReader is a decoder that ends damaged data with damageMark.
-type markedReader struct {
-	*decoder
-	tail *bytes.Reader
-}
-
-func (m *markedReader) Read(p []byte) (int, error) {
-	if m.tail != nil {
-		return m.tail.Read(p)
-	}
-	n, err := m.decoder.Read(p)
-	if err == nil || errors.Is(err, io.EOF) {
-		return n, err
-	}
-	m.tail = bytes.NewReader(damageMark)
-	return n, nil
-}
-
-// Close is called by gRPC when it has read the message.
-func (m *markedReader) Close() error {
-	m.decoder.Close()
-	return nil
 }

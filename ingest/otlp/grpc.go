@@ -1,38 +1,38 @@
 package otlp
 
 import (
-	"bytes"
 	"context"
-	"fmt"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/encoding"
-	_ "google.golang.org/grpc/encoding/proto" // the codec of everything that is not OTLP
-	"google.golang.org/grpc/keepalive"
-	"google.golang.org/grpc/mem"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 )
 
+// OTLP/gRPC is served by net/http and not by the gRPC library. A unary call is one POST over
+// HTTP/2 whose body is five bytes and the message. The library takes a whole message into memory,
+// and unfolds it, before anybody may ask what it weighs, and answers on its own, so that exporters
+// drop what they should split; here one way to read a body serves both ports.
+
 const (
-	// grpcFrameFactor is how many times Limits.RequestBytes a gRPC message may be before gRPC
-	// itself refuses to read it, with a bare ResourceExhausted. Up to there we say InvalidArgument
-	// and name the limit.
-	grpcFrameFactor = 4
-	// readReserveBytes is what a gRPC request holds of the gate before its size is known.
-	readReserveBytes = 64 << 10
 	// maxStreams is how many requests one connection may have under way. SDKs use one or two.
 	maxStreams = 256
-	// minPing is how often a client may ping. SDKs' default is five minutes; some are set to
-	// ten seconds.
-	minPing = 10 * time.Second
 	// serverPing finds clients that went away without a word.
 	serverPing = 2 * time.Minute
 	// pingTimeout is how long a ping may stay unanswered.
 	pingTimeout = 20 * time.Second
+	// grpcIdleTimeout closes connections nobody uses. It is longer than over HTTP, since gRPC
+	// clients keep one connection and some export once in many minutes.
+	grpcIdleTimeout = time.Hour
+	// grpcPrefixBytes come before each message: a flag and the length.
+	grpcPrefixBytes = 5
 )
 
 // grpcServices are the OTLP's services: each has one method, Export.
@@ -42,138 +42,163 @@ var grpcServices = [...]string{
 	metrics: "opentelemetry.proto.collector.metrics.v1.MetricsService",
 }
 
-func (s *Server) newGRPC() *grpc.Server {
-	opts := []grpc.ServerOption{
-		grpc.ForceServerCodecV2(rawCodec{encoding.GetCodecV2("proto")}),
-		grpc.MaxRecvMsgSize(grpcFrameFactor * s.config.Limits.RequestBytes),
-		grpc.MaxConcurrentStreams(maxStreams),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{
-			MinTime: minPing, PermitWithoutStream: true,
-		}),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: serverPing, Timeout: pingTimeout}),
-		grpc.WaitForHandlers(true),
-	}
-	if s.config.TLS != nil {
-		opts = append(opts, grpc.Creds(credentials.NewTLS(s.config.TLS)))
-	}
-	server := grpc.NewServer(opts...)
+var grpcPaths = func() map[string]signal {
+	paths := make(map[string]signal, len(grpcServices))
 	for sig, name := range grpcServices {
-		server.RegisterService(&grpc.ServiceDesc{
-			ServiceName: name,
-			HandlerType: (*any)(nil),
-			// On the wire a unary call is a stream of one message. As a stream we decide before
-			// the message is read whether to read it.
-			Streams: []grpc.StreamDesc{{
-				StreamName: "Export",
-				Handler: func(_ any, stream grpc.ServerStream) error {
-					return s.serveGRPC(signal(sig), stream)
-				},
-			}},
-		}, s)
+		paths["/"+name+"/Export"] = signal(sig) //nolint:gosec // three of them
 	}
-	return server
+	return paths
+}()
+
+func (s *Server) newGRPC() *http.Server {
+	var protocols http.Protocols
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
+	protocols.SetHTTP1(true) // to tell who mixed up the ports
+	return &http.Server{
+		Handler:   http.HandlerFunc(s.routeGRPC),
+		TLSConfig: s.config.TLS,
+		Protocols: &protocols,
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: maxStreams, SendPingTimeout: serverPing, PingTimeout: pingTimeout,
+		},
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       bodyTimeout,
+		IdleTimeout:       grpcIdleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          quietLog(s.deps.Logger),
+	}
+}
+
+// routeGRPC finds the signal of a call. A web page cannot make one: browsers speak HTTP/2 over TLS
+// only, and ask before they send this content type to another origin, which nothing here allows.
+func (s *Server) routeGRPC(w http.ResponseWriter, r *http.Request) {
+	kind, _, _ := strings.Cut(strings.ToLower(r.Header.Get("Content-Type")), ";")
+	sig, ok := grpcPaths[r.URL.Path]
+	switch {
+	case r.ProtoMajor < 2 || r.Method != http.MethodPost || kind != "application/grpc" && kind != "application/grpc+proto":
+		http.Error(w, "this port takes OTLP over gRPC (content type application/grpc): "+
+			"OTLP over HTTP has a port of its own, 4318 by default", http.StatusUnsupportedMediaType)
+	case !ok:
+		answerGRPC(w, status.Newf(codes.Unimplemented, "there is no method %q: this port takes OTLP traces, logs and metrics", r.URL.Path), nil)
+	default:
+		s.serveGRPC(sig, w, r)
+	}
 }
 
 // serveGRPC answers one Export call.
-func (s *Server) serveGRPC(sig signal, stream grpc.ServerStream) error {
+func (s *Server) serveGRPC(sig signal, w http.ResponseWriter, r *http.Request) {
 	start := s.deps.Now()
-	ctx := stream.Context()
-	out, err := s.guarded(ctx, func() (outcome, error) { return s.exportGRPC(ctx, sig, stream) })
-	if err == nil {
-		err = stream.SendMsg(&frame{body: encodeResponse(out)})
+	ctx := r.Context()
+	if left, ok := grpcTimeout(r.Header.Get("Grpc-Timeout")); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, left)
+		defer cancel()
 	}
-	err = s.grpcError(ctx, sig, err)
-	s.meters.answered(sig, "grpc", "protobuf", status.Code(err).String(), s.since(start))
-	return err
+	out, err := s.guarded(ctx, func() (outcome, error) { return s.exportGRPC(ctx, sig, r) })
+	if err == nil {
+		answerGRPC(w, nil, encodeResponse(out))
+		s.meters.answered(sig, "grpc", "protobuf", codes.OK.String(), s.since(start))
+		return
+	}
+	st := s.refused(ctx, sig, err).status()
+	answerGRPC(w, st, nil)
+	s.meters.answered(sig, "grpc", "protobuf", st.Code().String(), s.since(start))
 }
 
-func (s *Server) exportGRPC(ctx context.Context, sig signal, stream grpc.ServerStream) (outcome, error) {
-	project, err := s.admit(ctx, metadataHeader(ctx))
+func (s *Server) exportGRPC(ctx context.Context, sig signal, r *http.Request) (outcome, error) {
+	project, err := s.admit(ctx, r.Header.Get)
 	if err != nil {
 		return outcome{}, err
 	}
-	share := budget{gate: &s.gate}
-	defer share.release()
-	if !share.grow(readReserveBytes) {
-		return outcome{}, s.refuseGate()
-	}
-	var f frame
-	defer f.free()
-	if err := stream.RecvMsg(&f); err != nil {
+	in := s.newIntake()
+	defer in.release()
+	if err := in.readGRPC(ctx, r); err != nil {
 		return outcome{}, err
 	}
-	if f.damaged {
-		return outcome{}, refuse(undecodable, "the compressed message is damaged")
-	}
-	if !share.grow(int64(len(f.body))) {
-		return outcome{}, s.refuseGate()
-	}
-	return s.receive(ctx, sig, project, f.body)
+	return s.receive(ctx, sig, project, in.body)
 }
 
-// metadataHeader looks up gRPC metadata.
-func metadataHeader(ctx context.Context) header {
-	md, _ := metadata.FromIncomingContext(ctx)
-	return func(name string) string {
-		if v := md.Get(name); len(v) > 0 {
-			return v[0]
+// readGRPC reads the one message of a unary call.
+func (in *intake) readGRPC(ctx context.Context, r *http.Request) error {
+	body := &networkReader{r: r.Body}
+	var prefix [grpcPrefixBytes]byte
+	if _, err := io.ReadFull(body, prefix[:]); err != nil {
+		return body.refusal("the call has no message")
+	}
+	length := int64(binary.BigEndian.Uint32(prefix[1:]))
+	encoding := ""
+	switch prefix[0] {
+	case 0:
+	case 1:
+		if encoding = contentEncoding(r.Header.Get("Grpc-Encoding")); encoding == "" {
+			return refuse(undecodable, "the message is marked as compressed and grpc-encoding names no compression")
 		}
-		return ""
+	default:
+		return refuse(undecodable, "the message begins with the flag %d: it must be 0 or 1", prefix[0])
 	}
-}
-
-// grpcError turns a refusal into its status. Errors that gRPC itself made stay as they are.
-func (s *Server) grpcError(ctx context.Context, sig signal, err error) error {
-	if err == nil {
-		return nil
-	}
-	if r, ok := asRefusal(err); ok {
-		s.logRefusal(ctx, sig, r)
-		return r.status().Err()
-	}
-	if _, ok := status.FromError(err); ok {
+	if err := in.read(ctx, &io.LimitedReader{R: body, N: length}, body, encoding, length); err != nil {
 		return err
 	}
-	return status.Error(codes.Unavailable, "the request could not be read, try again")
-}
-
-// frame is one gRPC message as bytes: a request in buf, or an answer in body alone.
-type frame struct {
-	buf     mem.Buffer
-	body    []byte
-	damaged bool
-}
-
-// free gives the buffer back to gRPC.
-func (f *frame) free() {
-	if f.buf != nil {
-		f.buf.Free()
-		f.buf, f.body = nil, nil
+	var more [1]byte
+	if n, err := io.ReadFull(body, more[:]); n > 0 {
+		return refuse(undecodable, "the call has a second message: Export takes one")
+	} else if !errors.Is(err, io.EOF) {
+		return body.refusal("the call does not end")
 	}
-}
-
-// rawCodec hands messages over as bytes instead of decoding them.
-type rawCodec struct{ other encoding.CodecV2 }
-
-func (c rawCodec) Name() string { return "proto" }
-
-func (c rawCodec) Marshal(v any) (mem.BufferSlice, error) {
-	if f, ok := v.(*frame); ok {
-		return mem.BufferSlice{mem.SliceBuffer(f.body)}, nil
-	}
-	return c.other.Marshal(v)
-}
-
-func (c rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
-	f, ok := v.(*frame)
-	if !ok {
-		return c.other.Unmarshal(data, v)
-	}
-	if f.buf != nil {
-		return fmt.Errorf("read gRPC message: a second one in a unary call")
-	}
-	f.buf = data.MaterializeToBuffer(mem.DefaultBufferPool())
-	f.body = f.buf.ReadOnlyData()
-	f.damaged = bytes.HasSuffix(f.body, damageMark)
 	return nil
+}
+
+// answerGRPC writes a message and the status OK, or a status alone.
+func answerGRPC(w http.ResponseWriter, st *status.Status, message []byte) {
+	h := w.Header()
+	h.Set("Content-Type", "application/grpc")
+	h.Set("Grpc-Accept-Encoding", "identity,gzip,zstd,deflate")
+	if st != nil {
+		h.Set("Grpc-Status", strconv.Itoa(int(st.Code())))
+		h.Set("Grpc-Message", percentEncode(st.Message()))
+		if p := st.Proto(); len(p.GetDetails()) > 0 {
+			if b, err := proto.Marshal(p); err == nil {
+				h.Set("Grpc-Status-Details-Bin", base64.RawStdEncoding.EncodeToString(b))
+			}
+		}
+		w.WriteHeader(http.StatusOK)
+		return
+	}
+	h.Set(http.TrailerPrefix+"Grpc-Status", "0")
+	frame := make([]byte, grpcPrefixBytes, grpcPrefixBytes+len(message))
+	binary.BigEndian.PutUint32(frame[1:], uint32(len(message))) //nolint:gosec // a count and a sentence
+	_, _ = w.Write(append(frame, message...))                   // a client that went away sends again
+}
+
+// percentEncode writes a status message as the gRPC protocol has it in a header.
+func percentEncode(s string) string {
+	const upperHex = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '%' {
+			b.Write([]byte{'%', upperHex[c>>4], upperHex[c&15]})
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+var grpcTimeUnits = map[byte]time.Duration{
+	'H': time.Hour, 'M': time.Minute, 'S': time.Second,
+	'm': time.Millisecond, 'u': time.Microsecond, 'n': time.Nanosecond,
+}
+
+// grpcTimeout reads how long the client is going to wait: at most eight digits and a unit.
+func grpcTimeout(text string) (time.Duration, bool) {
+	if len(text) < 2 || len(text) > 9 {
+		return 0, false
+	}
+	unit, ok := grpcTimeUnits[text[len(text)-1]]
+	n, err := strconv.ParseUint(text[:len(text)-1], 10, 32)
+	if !ok || err != nil || n > uint64(1<<63-1)/uint64(unit) {
+		return 0, false
+	}
+	return time.Duration(n) * unit, true //nolint:gosec // checked the line above
 }

@@ -10,9 +10,11 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/encoding"
 
 	"github.com/tiltmeter/tiltmeter/ingest/spanlog"
 )
@@ -49,6 +51,19 @@ func (l *recorder) all() []spanlog.Record {
 func failWith(err error) *recorder {
 	return &recorder{answer: func(context.Context, spanlog.Record) (bool, error) { return false, err }}
 }
+
+// zstdCompressor is zstd for gRPC clients, which have none of their own.
+type zstdCompressor struct{}
+
+func init() { encoding.RegisterCompressor(zstdCompressor{}) }
+
+func (zstdCompressor) Name() string { return "zstd" }
+
+func (zstdCompressor) Compress(w io.Writer) (io.WriteCloser, error) {
+	return zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
+}
+
+func (zstdCompressor) Decompress(r io.Reader) (io.Reader, error) { return zstd.NewReader(r) }
 
 // rig is a running server and its clients.
 type rig struct {

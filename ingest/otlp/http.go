@@ -3,16 +3,12 @@ package otlp
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"math"
 	"mime"
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
-	"sync"
 	"time"
 )
 
@@ -25,19 +21,14 @@ const (
 	idleTimeout = 2 * time.Minute
 	// maxHeaderBytes is far more than an exporter sends.
 	maxHeaderBytes = 64 << 10
-	// firstBufferBytes holds most requests of an SDK.
-	firstBufferBytes = 64 << 10
-	// jsonFactor is how many times its size a JSON request holds of the gate: itself and what it
-	// becomes, which is smaller.
-	jsonFactor = 2
 )
 
 func (s *Server) newHTTP() *http.Server {
 	mux := http.NewServeMux()
 	for _, sig := range []signal{traces, logs, metrics} {
-		mux.HandleFunc("POST /v1/"+sig.String(), func(w http.ResponseWriter, r *http.Request) {
+		mux.Handle("POST /v1/"+sig.String(), s.protect(sig, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			s.serveHTTP(sig, w, r)
-		})
+		})))
 	}
 	return &http.Server{
 		Handler:           s.allowOrigins(mux),
@@ -94,106 +85,23 @@ func (s *Server) serveHTTP(sig signal, w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) exportHTTP(ctx context.Context, sig signal, format bodyFormat, r *http.Request) (outcome, error) {
-	project, err := s.admit(ctx, func(name string) string { return r.Header.Get(name) })
+	project, err := s.admit(ctx, r.Header.Get)
 	if err != nil {
 		return outcome{}, err
 	}
-	share := budget{gate: &s.gate}
-	defer share.release()
-	buf, ok := buffers.Get().(*[]byte)
-	if !ok {
-		buf = new([]byte)
-	}
-	defer putBuffer(buf)
-	body, err := s.readBody(r, format, &share, (*buf)[:0])
-	*buf = body
-	if err != nil {
-		return outcome{}, err
-	}
-	if format.json {
-		if body, err = jsonToProto(body, sig); err != nil {
-			return outcome{}, &refusal{situation: undecodable, message: err.Error(), cause: err}
-		}
-	}
-	return s.receive(ctx, sig, project, body)
-}
-
-// maxPooledBytes keeps a rare huge request from staying in memory.
-const maxPooledBytes = 4 << 20
-
-var buffers = sync.Pool{New: func() any { return new([]byte) }}
-
-func putBuffer(b *[]byte) {
-	if cap(*b) <= maxPooledBytes {
-		buffers.Put(b)
-	}
-}
-
-// readBody appends the decoded body to buf, within the size limit and the gate.
-func (s *Server) readBody(r *http.Request, format bodyFormat, share *budget, buf []byte) ([]byte, error) {
-	limit := s.config.Limits.RequestBytes
-	if r.ContentLength > int64(limit) {
-		return buf, refuseSize(limit)
-	}
+	in := s.newIntake()
+	defer in.release()
 	network := &networkReader{r: r.Body}
-	src := io.Reader(network)
-	known := r.ContentLength
-	switch enc := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); enc {
-	case "", "identity":
-	default:
-		d, ok := newDecoder(enc, network)
-		if !ok {
-			return buf, refuse(unknownEncoding,
-				"content encoding %q is not known: send gzip, zstd, deflate or none", enc)
-		}
-		defer d.Close()
-		src, known = d, -1
+	encoding := contentEncoding(r.Header.Get("Content-Encoding"))
+	if err := in.read(ctx, network, network, encoding, r.ContentLength); err != nil {
+		return outcome{}, err
 	}
-	factor := int64(1)
 	if format.json {
-		factor = jsonFactor
-	}
-	// room is how much of buf the gate has granted; a pooled buffer may be larger.
-	room := min(max(firstBufferBytes, int(known)+1), limit+1)
-	for granted := false; ; {
-		if len(buf) == room {
-			room, granted = min(2*room, limit+1), false
-		}
-		if !granted {
-			if !share.grow(factor * int64(room)) {
-				return buf, s.refuseGate()
-			}
-			buf, granted = slices.Grow(buf, room-len(buf)), true
-		}
-		n, err := src.Read(buf[len(buf):room])
-		buf = buf[:len(buf)+n]
-		switch {
-		case len(buf) > limit:
-			return buf, refuseSize(limit)
-		case errors.Is(err, io.EOF):
-			return buf, nil
-		case network.err != nil:
-			r := refuse(failing, "the body did not arrive in full, send it again")
-			r.cause = network.err
-			return buf, r
-		case err != nil:
-			return buf, &refusal{situation: undecodable, message: "read body: " + err.Error(), cause: err}
+		if err := in.fromJSON(sig); err != nil {
+			return outcome{}, err
 		}
 	}
-}
-
-// networkReader remembers the network's error, to tell it from a decoder's.
-type networkReader struct {
-	r   io.Reader
-	err error
-}
-
-func (n *networkReader) Read(p []byte) (int, error) {
-	k, err := n.r.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		n.err = err
-	}
-	return k, err
+	return s.receive(ctx, sig, project, in.body)
 }
 
 func (s *Server) writeOutcome(w http.ResponseWriter, sig signal, format bodyFormat, out outcome) {
@@ -219,11 +127,7 @@ func jsonResponse(sig signal, out outcome) []byte {
 
 // writeRefusal answers with the refusal's status in the request's own encoding.
 func (s *Server) writeRefusal(ctx context.Context, w http.ResponseWriter, sig signal, format bodyFormat, err error) int {
-	r, ok := asRefusal(err)
-	if !ok {
-		r = &refusal{situation: failing, message: "the request could not be handled, try again", cause: err}
-	}
-	s.logRefusal(ctx, sig, r)
+	r := s.refused(ctx, sig, err)
 	a := r.answer()
 	if a.retry {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(r.wait().Seconds()))))
@@ -249,6 +153,36 @@ func (s *Server) write(w http.ResponseWriter, code int, format bodyFormat, body 
 	_, _ = w.Write(body) // a client that went away does not get its answer and sends again
 }
 
+// protect refuses what a web page makes a browser send: Deps.Protect says what that is. Pages of
+// the origins in Config.AllowedOrigins may; no page can forge its origin.
+func (s *Server) protect(sig signal, next http.Handler) http.Handler {
+	if s.deps.Protect == nil {
+		return next
+	}
+	guarded := s.deps.Protect(next, func(w http.ResponseWriter, r *http.Request, err error) {
+		refusal := &refusal{situation: forbidden, message: err.Error(), cause: err}
+		if origin := r.Header.Get("Origin"); origin != "" {
+			refusal.message = fmt.Sprintf("pages of the origin %q may not send to this server: "+
+				"an operator allows them with --allowed-origins", origin)
+		}
+		format, _ := formatOf(r)
+		code := s.writeRefusal(r.Context(), w, sig, format, refusal)
+		s.meters.answered(sig, "http", format.name, strconv.Itoa(code), 0)
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.allowed(r.Header.Get("Origin")) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		guarded.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) allowed(origin string) bool {
+	return origin != "" && (slices.Contains(s.config.AllowedOrigins, origin) ||
+		slices.Contains(s.config.AllowedOrigins, "*"))
+}
+
 // allowOrigins answers browsers' questions about the origins in Config.AllowedOrigins.
 func (s *Server) allowOrigins(next http.Handler) http.Handler {
 	if len(s.config.AllowedOrigins) == 0 {
@@ -256,8 +190,7 @@ func (s *Server) allowOrigins(next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		origin := r.Header.Get("Origin")
-		allowed := origin != "" && (slices.Contains(s.config.AllowedOrigins, origin) ||
-			slices.Contains(s.config.AllowedOrigins, "*"))
+		allowed := s.allowed(origin)
 		if allowed {
 			w.Header().Add("Vary", "Origin")
 			w.Header().Set("Access-Control-Allow-Origin", origin)

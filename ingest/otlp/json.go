@@ -19,10 +19,14 @@ import (
 //
 // A field of a span that cannot be read is written with a wire type it cannot have: the wire walk
 // then refuses that span, under that field's name, and keeps the others.
-func jsonToProto(b []byte, s signal) ([]byte, error) {
-	c := converter{scanner: scanner{b: b}, out: make([]byte, 0, len(b))}
+//
+// grow is asked before memory is taken, for all of it so far. Errors are a *refusal when grow said
+// no or what b becomes is over limit: a list of small numbers grows more than fourfold.
+func jsonToProto(b, dst []byte, s signal, limit int, grow func(bytes int64) bool) ([]byte, error) {
+	c := converter{scanner: scanner{b: b}, out: dst[:0], granted: cap(dst), limit: limit, grow: grow}
+	c.account()
 	if c.peek() != '{' {
-		return nil, errors.New("read JSON: expected an object")
+		return dst, errors.New("read JSON: expected an object")
 	}
 	want := requestFields[s]
 	c.object(func(key []byte) {
@@ -34,16 +38,61 @@ func jsonToProto(b []byte, s signal) ([]byte, error) {
 		c.member(name, want)
 	})
 	c.end()
-	if c.err != nil {
-		return nil, c.err
-	}
-	return c.out, nil
+	c.insertLengths()
+	return c.out, c.err
 }
 
 // converter writes protobuf while it reads JSON.
 type converter struct {
 	scanner
-	out []byte
+	out     []byte
+	granted int // how much of out may be used
+	limit   int
+	grow    func(bytes int64) bool
+	// lengths are those that do not fit the one byte left for them, in the order of their places,
+	// and missing is how many bytes they need beside it. They are put in at the end, in one pass:
+	// moving a message when it ends would copy a nested value once for each level around it.
+	lengths []length
+	missing int
+}
+
+// length is the length of a nested message and the place of its first byte.
+type length struct{ at, bytes uint32 }
+
+const (
+	lengthBytes = 8
+	// lengthSlack is what a field may ask for beyond what it needs; what came out is checked again.
+	lengthSlack = 32
+)
+
+// room makes sure that n bytes can be appended.
+func (c *converter) room(n int) {
+	need := len(c.out) + c.missing + n
+	if need <= c.granted || c.err != nil {
+		return
+	}
+	if need > c.limit+lengthSlack {
+		c.refuse(refuseSize(c.limit))
+		return
+	}
+	c.granted = min(max(need, 2*c.granted, len(c.b)), c.limit+lengthSlack)
+	if c.account(); cap(c.out) < c.granted {
+		c.out = append(make([]byte, 0, c.granted), c.out...)
+	}
+}
+
+// account asks for what is held: out, the lengths, and a buffer for strings with escapes, which
+// are never longer than the whole.
+func (c *converter) account() {
+	if !c.grow(int64(c.granted) + lengthBytes*int64(cap(c.lengths)) + int64(len(c.b))) {
+		c.refuse(&refusal{situation: busy})
+	}
+}
+
+func (c *converter) refuse(r *refusal) {
+	if c.err == nil {
+		c.err, c.pos = r, len(c.b)
+	}
 }
 
 // fieldDef says what a JSON member becomes: the field number and how its value is read.
@@ -102,20 +151,53 @@ func repeated(one func(*converter, protowire.Number)) func(*converter, protowire
 
 // nested writes a length-delimited field whose content write appends.
 func (c *converter) nested(num protowire.Number, write func()) {
-	c.out = protowire.AppendTag(c.out, num, protowire.BytesType)
+	c.tag(num, protowire.BytesType, 1)
 	c.out = append(c.out, 0)
-	start := len(c.out)
+	if len(c.lengths) == cap(c.lengths) {
+		c.lengths = append(make([]length, 0, max(64, 2*cap(c.lengths))), c.lengths...)
+		c.account()
+	}
+	start, missing, slot := len(c.out), c.missing, len(c.lengths)
+	c.lengths = append(c.lengths, length{at: uint32(start - 1)}) //nolint:gosec // under limit, which New checks
 	write()
-	n := len(c.out) - start
-	if n < 0x80 {
+	n := len(c.out) - start + c.missing - missing
+	if n < 0x80 { // so is everything in it, and the slot is the last
 		c.out[start-1] = byte(n)
+		c.lengths = c.lengths[:slot]
 		return
 	}
-	var length [binary.MaxVarintLen64]byte
-	k := binary.PutUvarint(length[:], uint64(n))
-	c.out = append(c.out, length[1:k]...)
-	copy(c.out[start+k-1:], c.out[start:start+n])
-	copy(c.out[start-1:], length[:k])
+	c.lengths[slot].bytes = uint32(n) //nolint:gosec // under limit, which New checks
+	c.missing += protowire.SizeVarint(uint64(n)) - 1
+}
+
+// insertLengths puts the lengths in, from the last to the first, moving every byte once.
+func (c *converter) insertLengths() {
+	if c.missing == 0 || c.err != nil {
+		return
+	}
+	if c.room(0); c.err != nil {
+		return
+	}
+	end := len(c.out)
+	c.out = c.out[:end+c.missing]
+	to := len(c.out)
+	for i := len(c.lengths) - 1; i >= 0; i-- {
+		l := c.lengths[i]
+		behind := c.out[l.at+1 : end]
+		to -= len(behind)
+		copy(c.out[to:], behind)
+		var varint [binary.MaxVarintLen32]byte
+		k := binary.PutUvarint(varint[:], uint64(l.bytes))
+		to -= k
+		copy(c.out[to:], varint[:k])
+		end = int(l.at)
+	}
+}
+
+// tag begins a field that needs n bytes behind its tag.
+func (c *converter) tag(num protowire.Number, t protowire.Type, n int) {
+	c.room(n + binary.MaxVarintLen32)
+	c.out = protowire.AppendTag(c.out, num, t)
 }
 
 // mismatch skips a value of the wrong type and spoils its field.
@@ -126,7 +208,7 @@ func (c *converter) mismatch(num protowire.Number) {
 
 // spoil writes field num as an empty group, a wire type that no field of the OTLP has.
 func (c *converter) spoil(num protowire.Number) {
-	c.out = protowire.AppendTag(c.out, num, protowire.StartGroupType)
+	c.tag(num, protowire.StartGroupType, binary.MaxVarintLen32)
 	c.out = protowire.AppendTag(c.out, num, protowire.EndGroupType)
 }
 
@@ -139,8 +221,10 @@ func readString(c *converter, num protowire.Number) {
 }
 
 func (c *converter) bytes(num protowire.Number, b []byte) {
-	c.out = protowire.AppendTag(c.out, num, protowire.BytesType)
-	c.out = protowire.AppendBytes(c.out, b)
+	c.tag(num, protowire.BytesType, len(b)+binary.MaxVarintLen64)
+	if c.err == nil {
+		c.out = protowire.AppendBytes(c.out, b)
+	}
 }
 
 // readID returns a reader for an id of size bytes: hexadecimal, as the OTLP says, or base64, as
@@ -204,7 +288,7 @@ func readVarint(c *converter, num protowire.Number) {
 }
 
 func (c *converter) varint(num protowire.Number, n uint64) {
-	c.out = protowire.AppendTag(c.out, num, protowire.VarintType)
+	c.tag(num, protowire.VarintType, binary.MaxVarintLen64)
 	c.out = protowire.AppendVarint(c.out, n)
 }
 
@@ -214,7 +298,7 @@ func readFixed64(c *converter, num protowire.Number) {
 		c.spoil(num)
 		return
 	}
-	c.out = protowire.AppendTag(c.out, num, protowire.Fixed64Type)
+	c.tag(num, protowire.Fixed64Type, 8)
 	c.out = protowire.AppendFixed64(c.out, uint64(n))
 }
 
@@ -224,7 +308,7 @@ func readFixed32(c *converter, num protowire.Number) {
 		c.spoil(num)
 		return
 	}
-	c.out = protowire.AppendTag(c.out, num, protowire.Fixed32Type)
+	c.tag(num, protowire.Fixed32Type, 4)
 	c.out = protowire.AppendFixed32(c.out, uint32(n))
 }
 
@@ -242,7 +326,7 @@ func readDouble(c *converter, num protowire.Number) {
 }
 
 func (c *converter) double(num protowire.Number, f float64) {
-	c.out = protowire.AppendTag(c.out, num, protowire.Fixed64Type)
+	c.tag(num, protowire.Fixed64Type, 8)
 	c.out = protowire.AppendFixed64(c.out, math.Float64bits(f))
 }
 

@@ -19,7 +19,7 @@ func TestJSONAsPdataReadsIt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			sig := signalOf(name)
-			got, err := jsonToProto(body, sig)
+			got, err := toProto(body, sig)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -59,6 +59,11 @@ func pdataJSON(t *testing.T, sig signal, b []byte, isProto bool) string {
 	return string(out)
 }
 
+// toProto converts without a limit that matters.
+func toProto(b []byte, sig signal) ([]byte, error) {
+	return jsonToProto(b, nil, sig, maxRequestBytes, func(int64) bool { return true })
+}
+
 // oneSpan wraps the members of a span to a request.
 func oneSpan(members string) []byte {
 	return []byte(`{"resourceSpans":[{"scopeSpans":[{"spans":[{` + members + `}]}]}]}`)
@@ -96,7 +101,7 @@ func TestJSONTolerance(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b, err := jsonToProto(oneSpan(tc.members), traces)
+			b, err := toProto(oneSpan(tc.members), traces)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -139,7 +144,7 @@ func TestJSONBadFieldCostsTheSpan(t *testing.T) {
 		ids + `,"attributes":[{"key":"a","value":{"intValue":"x"}}]`: "attributes[0]",
 	} {
 		body := strings.TrimSuffix(string(oneSpan(members)), `]}]}]}`) + `,{` + ids + `}]}]}]}`
-		b, err := jsonToProto([]byte(body), traces)
+		b, err := toProto([]byte(body), traces)
 		if err != nil {
 			t.Errorf("%s: %v", members, err)
 			continue
@@ -161,7 +166,7 @@ func FuzzJSON(f *testing.F) {
 	f.Add(oneSpan(ids + `,"attributes":{"a":[1,{"b":null}]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, sig := range []signal{traces, logs, metrics} {
-			out, err := jsonToProto(b, sig)
+			out, err := toProto(b, sig)
 			if err != nil {
 				continue
 			}

@@ -25,12 +25,16 @@ func (b *budget) grow(n int64) bool {
 	if more <= 0 {
 		return true
 	}
-	if total := b.gate.used.Add(more); total > b.gate.limit && total != n {
-		b.gate.used.Add(-more)
-		return false
+	for {
+		used := b.gate.used.Load()
+		if total := used + more; total > b.gate.limit && total != n {
+			return false
+		}
+		if b.gate.used.CompareAndSwap(used, used+more) {
+			b.held = n
+			return true
+		}
 	}
-	b.held = n
-	return true
 }
 
 // release gives the share back.
@@ -40,7 +44,7 @@ func (b *budget) release() {
 }
 
 // throttle holds a token bucket for each project. A request is let in while its project's bucket
-// is not in debt and is charged afterwards for what it held, so that a batch larger than the
+// is not in debt and is charged for the spans that are taken, so that a batch larger than the
 // bucket still passes, and the rate holds on average.
 type throttle struct {
 	perSecond, burst float64
@@ -85,6 +89,17 @@ func (t *throttle) charge(project string, n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.refill(project).tokens -= float64(n)
+}
+
+// refund gives back what was charged for n spans that were not taken, or had been before.
+func (t *throttle) refund(project string, n int) {
+	if t.perSecond <= 0 {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	b := t.refill(project)
+	b.tokens = min(t.burst, b.tokens+float64(n))
 }
 
 func (t *throttle) refill(project string) *bucket {

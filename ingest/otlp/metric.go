@@ -22,6 +22,7 @@ type meters struct {
 	requests   *prometheus.CounterVec
 	received   *prometheus.CounterVec
 	rejected   *prometheus.CounterVec
+	refusals   *prometheus.CounterVec
 	duplicates *prometheus.CounterVec
 	bytes      *prometheus.CounterVec
 	panics     prometheus.Counter
@@ -42,6 +43,9 @@ func newMeters(reg prometheus.Registerer, g *gate) (*meters, error) {
 			"Spans and log records that were written to the log.", "project", "signal"),
 		rejected: counter("tiltmeter_ingest_rejected_spans_total",
 			"Spans and log records that were refused, by reason.", "project", "signal", "reason"),
+		refusals: counter("tiltmeter_ingest_refused_requests_total",
+			"Requests that were turned away, by reason: busy, throttled, failing, undecodable, wrong_type, "+
+				"unknown_encoding, too_large, unauthenticated or forbidden.", "signal", "reason"),
 		duplicates: counter("tiltmeter_ingest_duplicate_requests_total",
 			"Requests that the log already had: a sender's retry.", "signal"),
 		bytes: counter("tiltmeter_ingest_received_bytes_total",
@@ -64,7 +68,7 @@ func newMeters(reg prometheus.Registerer, g *gate) (*meters, error) {
 		Help: "Bytes of requests that are being read, checked or written to the log.",
 	}, func() float64 { return float64(g.used.Load()) })
 	for _, c := range []prometheus.Collector{
-		m.requests, m.received, m.rejected, m.duplicates, m.bytes, m.panics, m.points, m.seconds,
+		m.requests, m.received, m.rejected, m.refusals, m.duplicates, m.bytes, m.panics, m.points, m.seconds,
 		inFlight,
 	} {
 		if err := reg.Register(c); err != nil {

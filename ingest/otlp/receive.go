@@ -73,11 +73,19 @@ func (s *Server) receive(ctx context.Context, sig signal, project string, body [
 	if err != nil {
 		return outcome{}, refuseWire(err)
 	}
-	s.throttle.charge(project, rep.Items)
 	if rep.Accepted() == 0 {
 		s.meters.refused(project, sig, &rep)
 		return partial(&rep), nil
 	}
+	// Charged before the log has them, so that a crowd of requests at once does not pass as one, and
+	// given back for what was not taken: a retry is not billed for what back-pressure turned away.
+	s.throttle.charge(project, rep.Accepted())
+	taken := false
+	defer func() {
+		if !taken {
+			s.throttle.refund(project, rep.Accepted())
+		}
+	}()
 	ctx, cancel := context.WithTimeout(ctx, s.config.AppendTimeout)
 	defer cancel()
 	_, duplicate, err := s.deps.Log.Append(ctx, spanlog.Record{
@@ -91,6 +99,7 @@ func (s *Server) receive(ctx context.Context, sig signal, project string, body [
 		s.meters.duplicates.WithLabelValues(sig.String()).Inc()
 		return partial(&rep), nil
 	}
+	taken = true
 	s.meters.taken(project, sig, &rep)
 	return partial(&rep), nil
 }

@@ -20,7 +20,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"google.golang.org/grpc"
 
 	"github.com/tiltmeter/tiltmeter/ingest/spanlog"
 	"github.com/tiltmeter/tiltmeter/ingest/wire"
@@ -36,6 +35,9 @@ const (
 	// DefaultAppendTimeout is how long the log may take: the exporters' own default is 10 s, and
 	// an answer should come before they give up.
 	DefaultAppendTimeout = 8 * time.Second
+	// maxRequestBytes is how large Limits.RequestBytes may be set: positions in a request are 32
+	// bits in places, and the log takes no more than 64 MiB.
+	maxRequestBytes = 1 << 30
 )
 
 // Config is what a user sets. Zero fields mean the default.
@@ -77,6 +79,9 @@ type Deps struct {
 	Logger *slog.Logger
 	// Authorize may be nil: everything belongs to DefaultProject then.
 	Authorize Authorizer
+	// Protect wraps the HTTP handler so that what a web page of another origin makes a browser send
+	// is given to refuse and not to next. It may be nil: nothing is refused then.
+	Protect func(next http.Handler, refuse func(http.ResponseWriter, *http.Request, error)) http.Handler
 	// Now may be nil: time.Now then.
 	Now func() time.Time
 }
@@ -90,8 +95,7 @@ type Server struct {
 	meters   *meters
 	failed   chan error
 
-	grpcServer *grpc.Server
-	httpServer *http.Server
+	grpcServer, httpServer *http.Server
 	// grpcListener and httpListener are set by Start.
 	grpcListener, httpListener net.Listener
 }
@@ -140,6 +144,9 @@ func (c *Config) check() []error {
 	notNegative("spans_per_second", int64(c.SpansPerSecond))
 	notNegative("spans_burst", int64(c.SpansBurst))
 	notNegative("limits.request_bytes", int64(c.Limits.RequestBytes))
+	if c.Limits.RequestBytes > maxRequestBytes {
+		errs = append(errs, fmt.Errorf("limits.request_bytes is %d: it must be at most %d", c.Limits.RequestBytes, maxRequestBytes))
+	}
 	if c.GRPCAddr == "" && c.HTTPAddr == "" {
 		errs = append(errs, errors.New("grpc_addr and http_addr are both empty: nothing could be received"))
 	}
@@ -168,23 +175,25 @@ func (s *Server) Start(ctx context.Context) error {
 		s.httpListener = l
 	}
 	if s.grpcListener != nil {
-		go s.run("OTLP/gRPC", func() error { return s.grpcServer.Serve(s.grpcListener) })
+		go s.run("OTLP/gRPC", func() error { return s.serve(s.grpcServer, s.grpcListener) })
 	}
 	if s.httpListener != nil {
-		go s.run("OTLP/HTTP", s.serveListenerHTTP)
+		go s.run("OTLP/HTTP", func() error { return s.serve(s.httpServer, s.httpListener) })
 	}
 	return nil
 }
 
-func (s *Server) serveListenerHTTP() error {
-	serve := s.httpServer.Serve
+func (s *Server) serve(server *http.Server, l net.Listener) error {
+	var err error
 	if s.config.TLS != nil {
-		serve = func(l net.Listener) error { return s.httpServer.ServeTLS(l, "", "") }
+		err = server.ServeTLS(l, "", "")
+	} else {
+		err = server.Serve(l)
 	}
-	if err := serve(s.httpListener); !errors.Is(err, http.ErrServerClosed) {
-		return err
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
 	}
-	return nil
+	return err
 }
 
 // run serves until Shutdown and reports an earlier end.
@@ -213,23 +222,13 @@ func addr(l net.Listener) net.Addr {
 // Shutdown stops accepting requests, last port opened first, and waits for those under way to be
 // in the log. When ctx ends first they are cut off; their senders will send them again.
 func (s *Server) Shutdown(ctx context.Context) error {
-	err := s.httpServer.Shutdown(ctx)
-	if err != nil {
-		err = errors.Join(err, s.httpServer.Close())
+	var errs []error
+	for _, server := range []*http.Server{s.httpServer, s.grpcServer} {
+		if err := server.Shutdown(ctx); err != nil {
+			errs = append(errs, err, server.Close())
+		}
 	}
-	done := make(chan struct{})
-	go func() {
-		s.grpcServer.GracefulStop()
-		close(done)
-	}()
-	select {
-	case <-done:
-	case <-ctx.Done():
-		s.grpcServer.Stop()
-		<-done
-		err = errors.Join(err, ctx.Err())
-	}
-	if err != nil {
+	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("stop OTLP receiver: %w", err)
 	}
 	return nil
@@ -247,12 +246,18 @@ func asRefusal(err error) (*refusal, bool) {
 	return r, ok
 }
 
-// logRefusal writes down what is our fault; what is a client's fault is counted and answered.
-func (s *Server) logRefusal(ctx context.Context, sig signal, r *refusal) {
+// refused counts an error that a request is answered with, and writes down what is our fault.
+func (s *Server) refused(ctx context.Context, sig signal, err error) *refusal {
+	r, ok := asRefusal(err)
+	if !ok {
+		r = &refusal{situation: failing, message: "the request could not be handled, try again", cause: err}
+	}
+	s.meters.refusals.WithLabelValues(sig.String(), r.situation.String()).Inc()
 	if r.cause != nil && r.answer().retry {
 		s.deps.Logger.WarnContext(ctx, "an OTLP request was turned away",
 			"signal", sig.String(), "answer", r.message, "error", r.cause.Error())
 	}
+	return r
 }
 
 // quietLog sends what net/http has to say about connections to the debug level.

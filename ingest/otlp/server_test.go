@@ -15,9 +15,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/encoding"
+	_ "google.golang.org/grpc/encoding/gzip" // for clients
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
@@ -120,57 +123,76 @@ func compress(tb testing.TB, enc string, b []byte) []byte {
 	return buf.Bytes()
 }
 
-// brokenGzip is a compressor whose messages are cut short. It goes by the name of gzip.
-type brokenGzip struct{ grpcCompressor }
-
-func (brokenGzip) Compress(w io.Writer) (io.WriteCloser, error) {
-	return &cutWriter{to: w}, nil
+// sentAs is what a client sends by a compression whose name the server knows, or not.
+type sentAs struct {
+	name string
+	make func([]byte) []byte
 }
 
-type cutWriter struct {
-	bytes.Buffer
-	to io.Writer
-}
+func (s sentAs) Type() string { return s.name }
 
-func (c *cutWriter) Close() error {
-	var z bytes.Buffer
-	w := gzip.NewWriter(&z)
-	if _, err := w.Write(c.Bytes()); err != nil {
-		return err
-	}
-	if err := w.Close(); err != nil {
-		return err
-	}
-	_, err := c.to.Write(z.Bytes()[:z.Len()-12])
+func (s sentAs) Do(w io.Writer, p []byte) error {
+	_, err := w.Write(s.make(p))
 	return err
 }
 
-// TestDamagedCompression: over gRPC too, damaged bytes must not come back.
+// exportAs sends body over gRPC through a real client that compresses with c.
+func (r *rig) exportAs(tb testing.TB, c sentAs, body []byte) *status.Status {
+	tb.Helper()
+	if c.name == encoding.Identity {
+		_, err := r.export(tb.Context(), traces, body)
+		return status.Convert(err)
+	}
+	conn, err := grpc.NewClient(r.GRPCAddr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithCompressor(c)) //nolint:staticcheck // the only way to send what no registered compressor makes
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer func() {
+		if err := conn.Close(); err != nil {
+			tb.Error(err)
+		}
+	}()
+	var out []byte
+	return status.Convert(conn.Invoke(tb.Context(), "/"+grpcServices[traces]+"/Export", &body, &out,
+		grpc.ForceCodec(rawClientCodec{})))
+}
+
+// TestDamagedCompression: bytes that are not what their encoding says must not come back, and
+// both transports say so.
 func TestDamagedCompression(t *testing.T) {
 	t.Parallel()
-	var sent bytes.Buffer
-	w, err := brokenGzip{}.Compress(&sent)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Write(spans(t, 50)); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	d, err := grpcCompressor{"gzip"}.Decompress(&sent)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := io.ReadAll(d)
-	if err != nil || !bytes.HasSuffix(got, damageMark) {
-		t.Errorf("read %d bytes, %v; want them to end with the mark", len(got), err)
-	}
 	r := start(t, Config{}, Deps{}, &recorder{})
-	_, err = r.export(t.Context(), traces, got)
-	if st := status.Convert(err); st.Code() != codes.InvalidArgument || !strings.Contains(st.Message(), "damaged") {
-		t.Errorf("gRPC: %v", st)
+	body := spans(t, 50)
+	for _, enc := range []string{"gzip", "zstd", "deflate"} {
+		whole := compress(t, enc, body)
+		flipped := bytes.Clone(whole)
+		flipped[len(flipped)/2] ^= 0xff
+		for name, sent := range map[string][]byte{
+			"cut off": whole[:len(whole)-6], "one byte changed": flipped, "not compressed": body,
+			"cut in the header": whole[:3],
+		} {
+			st := r.exportAs(t, sentAs{enc, func([]byte) []byte { return sent }}, body)
+			if st.Code() != codes.InvalidArgument || !strings.Contains(st.Message(), "damaged") {
+				t.Errorf("gRPC, %s %s: %v", enc, name, st)
+			}
+			resp, _ := r.post(t, traces, sent, map[string]string{
+				"Content-Type": "application/x-protobuf", "Content-Encoding": enc,
+			})
+			if resp.StatusCode != http.StatusBadRequest {
+				t.Errorf("HTTP, %s %s: %d", enc, name, resp.StatusCode)
+			}
+		}
+		if st := r.exportAs(t, sentAs{enc, func(b []byte) []byte { return compress(t, enc, b) }}, body); st.Code() != codes.OK {
+			t.Errorf("gRPC, %s, whole: %v", enc, st)
+		}
+	}
+	st := r.exportAs(t, sentAs{"lzma", bytes.Clone}, body)
+	if st.Code() != codes.Unimplemented || !strings.Contains(st.Message(), "gzip, zstd") {
+		t.Errorf("gRPC, an encoding we do not know: %v", st)
+	}
+	if got := testutil.ToFloat64(r.meters.refusals.WithLabelValues("traces", "undecodable")); got != 24 {
+		t.Errorf("%v requests were counted as undecodable, want 24", got)
 	}
 }
 
@@ -188,15 +210,12 @@ func TestBombs(t *testing.T) {
 			t.Errorf("HTTP %s: %d, want 413", enc, resp.StatusCode)
 		}
 	}
-	for _, compressor := range []string{"gzip", "zstd"} {
-		// Past grpcFrameFactor times the limit gRPC answers on its own, and does not ask to retry.
-		_, err := r.export(t.Context(), traces, bomb, grpc.UseCompressor(compressor))
-		if st := status.Convert(err); st.Code() != codes.ResourceExhausted || len(st.Details()) != 0 {
-			t.Errorf("gRPC %s: %v", compressor, st)
-		}
-		_, err = r.export(t.Context(), traces, bomb[:2*limit], grpc.UseCompressor(compressor))
-		if st := status.Convert(err); st.Code() != codes.InvalidArgument || !strings.Contains(st.Message(), "1048576") {
-			t.Errorf("gRPC %s: %v", compressor, st)
+	for _, enc := range []string{"identity", "gzip", "zstd", "deflate"} {
+		for _, size := range []int{64 * limit, limit + 1} {
+			st := r.exportAs(t, sentAs{enc, func(b []byte) []byte { return compress(t, enc, b) }}, bomb[:size])
+			if st.Code() != codes.InvalidArgument || !strings.Contains(st.Message(), "1048576") {
+				t.Errorf("gRPC %s, %d bytes: %v", enc, size, st)
+			}
 		}
 	}
 	if used := r.gate.used.Load(); used != 0 {

@@ -40,6 +40,14 @@ const (
 	forbidden
 )
 
+var situationNames = [...]string{
+	"busy", "throttled", "failing", "undecodable", "wrong_type", "unknown_encoding", "too_large",
+	"unauthenticated", "forbidden",
+}
+
+// String returns the situation's name, a label value.
+func (s situation) String() string { return situationNames[s] }
+
 // answer is what a situation is answered with, by transport.
 type answer struct {
 	grpc codes.Code
@@ -59,7 +67,7 @@ var answers = [...]answer{
 	failing:         {codes.Unavailable, http.StatusServiceUnavailable, true},
 	undecodable:     {codes.InvalidArgument, http.StatusBadRequest, false},
 	wrongType:       {codes.InvalidArgument, http.StatusUnsupportedMediaType, false},
-	unknownEncoding: {codes.InvalidArgument, http.StatusUnsupportedMediaType, false},
+	unknownEncoding: {codes.Unimplemented, http.StatusUnsupportedMediaType, false},
 	tooLarge:        {codes.InvalidArgument, http.StatusRequestEntityTooLarge, false},
 	unauthenticated: {codes.Unauthenticated, http.StatusUnauthorized, false},
 	forbidden:       {codes.PermissionDenied, http.StatusForbidden, false},

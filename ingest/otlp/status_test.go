@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"testing"
@@ -189,7 +190,11 @@ func TestAnswersOfHTTPAlone(t *testing.T) {
 			if resp.StatusCode != tc.code || resp.Header.Get("Retry-After") != "" {
 				t.Errorf("code %d, want %d without Retry-After", resp.StatusCode, tc.code)
 			}
-			checkStatusBody(t, resp, body, codes.InvalidArgument, tc.says)
+			want := codes.InvalidArgument
+			if name == "unknown encoding" {
+				want = codes.Unimplemented // what gRPC has for it
+			}
+			checkStatusBody(t, resp, body, want, tc.says)
 			if n := len(r.log.all()); n != 0 {
 				t.Errorf("%d records reached the log", n)
 			}
@@ -319,6 +324,42 @@ func TestThrottle(t *testing.T) {
 	}
 }
 
+// TestThrottleChargesWhatIsTaken: neither a retry under back-pressure, nor a duplicate, nor a span
+// that is refused is on the bill.
+func TestThrottleChargesWhatIsTaken(t *testing.T) {
+	t.Parallel()
+	clock := &testClock{t: time.Unix(1_700_000_000, 0)}
+	var next func() (duplicate bool, err error)
+	l := &recorder{answer: func(context.Context, spanlog.Record) (bool, error) { return next() }}
+	r := start(t, Config{SpansPerSecond: 10}, Deps{Now: clock.now}, l)
+	left := func() float64 {
+		r.throttle.mu.Lock()
+		defer r.throttle.mu.Unlock()
+		return r.throttle.buckets[DefaultProject].tokens
+	}
+	for name, answer := range map[string]func() (bool, error){
+		"log full":  func() (bool, error) { return false, spanlog.ErrFull },
+		"duplicate": func() (bool, error) { return true, nil },
+		"panic":     func() (bool, error) { panic("boom") },
+	} {
+		next = answer
+		for range 3 {
+			_, _ = r.export(t.Context(), traces, spans(t, 8))
+		}
+		if got := left(); got != 10 {
+			t.Errorf("after %s %v of 10 spans are left", name, got)
+		}
+	}
+	during := 0.0
+	next = func() (bool, error) { during = left(); return false, nil }
+	if _, err := r.export(t.Context(), traces, spans(t, 4, 1, 2)); err != nil {
+		t.Fatal(err)
+	}
+	if got := left(); got != 8 || during != 8 {
+		t.Errorf("after 2 good spans and 2 bad ones %v of 10 are left, %v while the log took them", got, during)
+	}
+}
+
 // TestGate: bytes under way are bounded; what does not fit is asked to come back.
 func TestGate(t *testing.T) {
 	t.Parallel()
@@ -328,7 +369,7 @@ func TestGate(t *testing.T) {
 		<-leave
 		return false, nil
 	}}
-	r := start(t, Config{InFlightBytes: readReserveBytes}, Deps{}, l)
+	r := start(t, Config{InFlightBytes: firstBufferBytes}, Deps{}, l)
 	body := spans(t, 3)
 	done := make(chan error, 1)
 	go func() {
@@ -404,4 +445,28 @@ func decode(tb testing.TB, b []byte) ptraceotlp.ExportRequest {
 		tb.Fatal(err)
 	}
 	return req
+}
+
+// spansOf returns a request of n spans of about size bytes each, of text that compresses as text does.
+func spansOf(tb testing.TB, n, size int) []byte {
+	tb.Helper()
+	rng := rand.New(rand.NewPCG(1, 2))
+	td := ptrace.NewTraces()
+	list := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans()
+	text := make([]byte, size)
+	for i := range n {
+		s := list.AppendEmpty()
+		s.SetName("chat")
+		s.SetTraceID([16]byte{1, byte(i)})
+		s.SetSpanID([8]byte{2, byte(i)})
+		for k := range text {
+			text[k] = "etaoin shrdlu cmfwyp"[rng.IntN(20)]
+		}
+		s.Attributes().PutStr("gen_ai.output.messages", string(text))
+	}
+	b, err := ptraceotlp.NewExportRequestFromTraces(td).MarshalProto()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return b
 }
