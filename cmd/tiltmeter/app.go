@@ -175,6 +175,7 @@ func (a *app) startLog(ctx context.Context) (err error) {
 	}
 	a.spans, err = spanlog.Open(ctx, spanlog.Options{
 		Dir: filepath.Join(a.s.dataDir, "log"), URL: a.s.natsURL,
+		CredsFile: a.s.natsCreds, TLSCAFile: a.s.natsCA, TLSCertFile: a.s.natsCert, TLSKeyFile: a.s.natsKey, Replicas: a.s.natsReplicas,
 		MaxBytes: int64(a.s.logMaxBytes), MaxPayloadBytes: int(a.s.maxRequest), MinFreeBytes: int64(a.s.minFreeDisk),
 		Duplicates: a.s.duplicateWindow, Logger: a.log, Registerer: a.reg,
 	})

@@ -38,6 +38,11 @@ type serveSettings struct {
 	retention     time.Duration
 
 	natsURL         string
+	natsCreds       string
+	natsCA          string
+	natsCert        string
+	natsKey         string
+	natsReplicas    int
 	logMaxBytes     size
 	minFreeDisk     size
 	duplicateWindow time.Duration
@@ -85,6 +90,11 @@ func (s *serveSettings) flags(fs *pflag.FlagSet) {
 	fs.DurationVar(&s.retention, "retention", 30*24*time.Hour, "how long spans are kept, in whole days")
 
 	fs.StringVar(&s.natsURL, "nats-url", "", "NATS server with JetStream for the log; empty: embedded")
+	fs.StringVar(&s.natsCreds, "nats-creds", "", "credentials file for --nats-url")
+	fs.StringVar(&s.natsCA, "nats-ca", "", "file of certificates (PEM) that --nats-url is checked against (default: the system's)")
+	fs.StringVar(&s.natsCert, "nats-cert", "", "client certificate file (PEM) for --nats-url")
+	fs.StringVar(&s.natsKey, "nats-key", "", "private key file (PEM) of the client certificate")
+	fs.IntVar(&s.natsReplicas, "nats-replicas", 0, "servers that keep each record, of streams made on --nats-url (0: three on a cluster, else one)")
 	fs.Var(&s.logMaxBytes, "log-max-bytes", "size of the log; a full log answers with back-pressure")
 	fs.Var(&s.minFreeDisk, "min-free-disk", "free space on the data disk below which ingest answers with back-pressure")
 	fs.DurationVar(&s.duplicateWindow, "duplicate-window", 10*time.Minute, "how long a retried request is recognised")
@@ -125,6 +135,15 @@ func (s *serveSettings) validate() error {
 	}
 	if (s.tlsCert == "") != (s.tlsKey == "") {
 		bad("tls-cert", "a certificate and --tls-key go together")
+	}
+	if (s.natsCert == "") != (s.natsKey == "") {
+		bad("nats-cert", "a certificate and --nats-key go together")
+	}
+	if s.natsURL == "" && (s.natsCreds != "" || s.natsCA != "" || s.natsCert != "" || s.natsReplicas != 0) {
+		bad("nats-url", "is empty, so the log is embedded: --nats-creds, --nats-ca, --nats-cert, --nats-key and --nats-replicas need it")
+	}
+	if s.natsReplicas < 0 || s.natsReplicas > 5 {
+		bad("nats-replicas", "JetStream keeps 1 to 5, got %d", s.natsReplicas)
 	}
 	if s.retention < 24*time.Hour {
 		bad("retention", "%s is less than a day; data is dropped by whole days", s.retention)

@@ -71,41 +71,18 @@ func (v *ingestView) DeadLetters(ctx context.Context, after string, limit int) (
 		}
 	}
 	limit = min(limit, spanlog.MaxDeadLetterPage)
-	var letters []api.DeadLetter
-	err := v.eachLetter(ctx, from, func(d *spanlog.DeadLetter) bool {
-		letters = append(letters, api.DeadLetter{
-			ID: strconv.FormatUint(d.ID, 10), Project: d.Project, Signal: string(d.Signal), Reason: d.Reason, Error: d.Error,
-			ReceivedAt: d.ReceivedAt, FailedAt: d.PutAt, SizeBytes: int64(len(d.Payload)),
-		})
-		return len(letters) < limit
-	})
+	found, err := v.app.spans.DeadLetters().List(ctx, from, limit)
 	if err != nil {
-		return nil, false, err
+		return nil, false, fmt.Errorf("list dead letters: %w", err)
 	}
-	return letters, len(letters) == limit, nil
-}
-
-// lettersAtOnce bounds the dead letters in memory: they come with their payloads, a request of up to
-// 16 MiB each, of which only the size is shown.
-const lettersAtOnce = 4
-
-// eachLetter shows the dead letters behind after, until show returns false.
-func (v *ingestView) eachLetter(ctx context.Context, after uint64, show func(*spanlog.DeadLetter) bool) error {
-	for {
-		found, err := v.app.spans.DeadLetters().List(ctx, after, lettersAtOnce)
-		if err != nil {
-			return fmt.Errorf("list dead letters: %w", err)
-		}
-		for i := range found {
-			if !show(&found[i]) {
-				return nil
-			}
-			after = found[i].ID
-		}
-		if len(found) < lettersAtOnce {
-			return nil
+	letters := make([]api.DeadLetter, len(found))
+	for i, d := range found {
+		letters[i] = api.DeadLetter{
+			ID: strconv.FormatUint(d.ID, 10), Project: d.Project, Signal: string(d.Signal), Reason: d.Reason, Error: d.Error,
+			ReceivedAt: d.ReceivedAt, FailedAt: d.PutAt, SizeBytes: int64(d.PayloadBytes),
 		}
 	}
+	return letters, len(found) == limit, nil
 }
 
 // Replay implements api.Ingest.
@@ -128,12 +105,18 @@ func (v *ingestView) Replay(ctx context.Context, ids []string) (int64, error) {
 // replayAll replays what was there when it began: a record that fails again comes back behind it.
 func (v *ingestView) replayAll(ctx context.Context) (int64, error) {
 	var ids []uint64
-	err := v.eachLetter(ctx, 0, func(d *spanlog.DeadLetter) bool {
-		ids = append(ids, d.ID)
-		return true
-	})
-	if err != nil {
-		return 0, err
+	for after := uint64(0); ; {
+		page, err := v.app.spans.DeadLetters().List(ctx, after, spanlog.MaxDeadLetterPage)
+		if err != nil {
+			return 0, fmt.Errorf("list dead letters: %w", err)
+		}
+		for _, d := range page {
+			ids = append(ids, d.ID)
+			after = d.ID
+		}
+		if len(page) < spanlog.MaxDeadLetterPage {
+			break
+		}
 	}
 	n, err := v.app.spans.DeadLetters().Replay(ctx, ids)
 	return int64(n), err

@@ -76,15 +76,15 @@ func TestStatusOfAProject(t *testing.T) {
 	}
 }
 
-// TestDeadLettersAreReadAFewAtATime: a page holds more letters than are in memory at once.
-func TestDeadLettersAreReadAFewAtATime(t *testing.T) {
+// TestDeadLettersInPages: a page holds more letters than are in memory at once.
+func TestDeadLettersInPages(t *testing.T) {
 	t.Parallel()
 	log, err := spanlog.Open(t.Context(), spanlog.Options{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = log.Close() })
-	const letters = 3*lettersAtOnce + 1
+	const letters = 13
 	for i := range letters {
 		letter := spanlog.DeadLetter{Reader: "writer", Seq: uint64(i + 1), Reason: "undecodable"}
 		letter.Project, letter.Signal, letter.Payload = "shop", spanlog.SignalTraces, make([]byte, i+1)

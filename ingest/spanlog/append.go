@@ -38,7 +38,7 @@ func (l *log) append(ctx context.Context, r Record, id string) (uint64, bool, er
 func (l *log) tryAppend(ctx context.Context, r Record, id string) (uint64, bool, error) {
 	size := len(r.Payload)
 	if size > l.opts.MaxPayloadBytes {
-		return 0, false, fmt.Errorf("append record of %d bytes: %w: the limit is %d bytes; send smaller requests", size, ErrTooLarge, l.opts.MaxPayloadBytes)
+		return 0, false, fmt.Errorf("append record, send smaller requests: %w", &TooLargeError{size, l.opts.MaxPayloadBytes})
 	}
 	msg := &nats.Msg{Subject: subjectPrefix + string(r.Signal), Header: nats.Header{}, Data: r.Payload}
 	writeHeader(msg.Header, r)
@@ -101,6 +101,9 @@ func (l *log) publishError(outer, healthy context.Context, err error) error {
 		return retryable(ErrDisk, retryDisk, "append record: a write to the log failed; it is opened again when the disk has space")
 	case errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence:
 		return err
+	case errors.Is(err, nats.ErrMaxPayload), errors.As(err, &api) && api.ErrorCode == messageTooLarge:
+		// The server's limit was lowered since the log was opened; no waiting mends that.
+		return fmt.Errorf("append record: %w for the server: %v", ErrTooLarge, err)
 	case errors.As(err, &api) && isFull(api):
 		return retryable(ErrFull, retryFull, "append record: the log has reached its limit of bytes; its readers are behind")
 	case outer.Err() != nil:
@@ -110,9 +113,13 @@ func (l *log) publishError(outer, healthy context.Context, err error) error {
 	}
 }
 
-// isFull recognises the two ways in which JetStream says that there is no room: the stream's own
-// limit (10077 with its text) and the account's or server's (10047).
+// messageTooLarge is JetStream's code for a message above the stream's max_msg_size.
+const messageTooLarge = 10054
+
+// isFull recognises the ways in which JetStream says that there is no room: the stream's own
+// limits (10077 with its text) and the account's or server's (10047).
 func isFull(e *jetstream.APIError) bool {
 	const storeFailed, noStorage = 10077, 10047
-	return e.ErrorCode == noStorage || e.ErrorCode == storeFailed && e.Description == "maximum bytes exceeded"
+	return e.ErrorCode == noStorage || e.ErrorCode == storeFailed &&
+		(e.Description == "maximum bytes exceeded" || e.Description == "maximum messages exceeded")
 }

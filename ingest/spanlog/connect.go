@@ -1,8 +1,6 @@
 package spanlog
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -43,48 +41,14 @@ func (l *log) connect() error {
 	if max := conn.MaxPayload(); max < int64(o.MaxPayloadBytes+headerHeadroom) {
 		return fmt.Errorf("connect to log at %q: its max_payload is %d bytes; raise it to %d or lower max_payload_bytes", o.URL, max, o.MaxPayloadBytes+headerHeadroom)
 	}
+	if o.Replicas == 0 {
+		l.opts.Replicas = 1
+		if l.server == nil && conn.ConnectedClusterName() != "" {
+			l.opts.Replicas = clusterReplicas
+		}
+	}
 	if l.js, err = jetstream.New(conn); err != nil {
 		return fmt.Errorf("open JetStream: %w", err)
 	}
-	return nil
-}
-
-// ensureStreams creates what is missing. An embedded stream follows the settings; on an external
-// server the operator's stream stays as it is.
-func (l *log) ensureStreams(ctx context.Context) error {
-	o := l.opts
-	configs := []jetstream.StreamConfig{
-		{
-			Name: streamName, Subjects: []string{subjectPrefix + ">"}, MaxBytes: o.MaxBytes,
-			Duplicates: o.Duplicates, Description: "requests as they were received",
-		},
-		{
-			Name: deadStreamName, Subjects: []string{deadPrefix + ">"}, MaxBytes: o.MaxDeadLetterBytes,
-			Description: "records that could not be processed",
-		},
-	}
-	for _, c := range configs {
-		c.Storage, c.Retention, c.Discard = jetstream.FileStorage, jetstream.LimitsPolicy, jetstream.DiscardNew
-		c.AllowDirect, c.Replicas = true, o.Replicas
-		if l.server == nil {
-			if _, err := l.js.Stream(ctx, c.Name); err == nil {
-				continue
-			}
-		}
-		if _, err := l.js.CreateOrUpdateStream(ctx, c); err != nil {
-			return fmt.Errorf("create log stream %s: %w", c.Name, err)
-		}
-	}
-	kv, err := l.js.KeyValue(ctx, readerBucket)
-	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		kv, err = l.js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
-			Bucket: readerBucket, History: 1, Storage: jetstream.FileStorage, Replicas: o.Replicas,
-			Description: "positions and intents of the log's readers",
-		})
-	}
-	if err != nil {
-		return fmt.Errorf("open reader positions: %w", err)
-	}
-	l.readers = kv
 	return nil
 }

@@ -27,15 +27,25 @@ type deadLetters struct{ log *log }
 // DeadLetters implements Log.
 func (l *log) DeadLetters() DeadLetters { return deadLetters{l} }
 
+// MaxPayload implements DeadLetters. The server's own limit may have been lowered since Open.
+func (d deadLetters) MaxPayload() int {
+	return max(0, min(d.log.opts.MaxPayloadBytes, int(d.log.conn.MaxPayload())-headerHeadroom))
+}
+
 // Put implements DeadLetters. The origin is the subject, and the server stores it only if the
-// subject is empty; so putting twice is known for ever, not just within a window.
+// subject is empty; so putting twice is known for ever, not just within a window. The stream's
+// identity is part of it: positions begin again when the stream is made anew.
 func (d deadLetters) Put(ctx context.Context, letter DeadLetter) error {
 	if !readerName.MatchString(letter.Reader) || letter.Seq == 0 {
 		return fmt.Errorf("put dead letter: %w: reader %q and position %d must name its origin", ErrInvalid, letter.Reader, letter.Seq)
 	}
 	reason := clip(letter.Reason, maxReasonBytes)
 	seq := strconv.FormatUint(letter.Seq, 10)
-	msg := &nats.Msg{Subject: deadPrefix + letter.Reader + "." + seq, Header: nats.Header{}, Data: letter.Payload}
+	if size := len(letter.Payload); size > d.MaxPayload() {
+		d.log.metrics.refused.WithLabelValues("too_large").Inc()
+		return fmt.Errorf("put dead letter of position %d: %w", letter.Seq, &TooLargeError{size, d.MaxPayload()})
+	}
+	msg := &nats.Msg{Subject: deadPrefix + letter.Reader + "." + d.log.identity + "." + seq, Header: nats.Header{}, Data: letter.Payload}
 	writeHeader(msg.Header, letter.Record)
 	msg.Header.Set(headerReader, letter.Reader)
 	msg.Header.Set(headerSeq, seq)
@@ -53,26 +63,45 @@ func (d deadLetters) Put(ctx context.Context, letter DeadLetter) error {
 	return nil
 }
 
-// List implements DeadLetters.
+// letterConsumerIdle removes the consumer of a List whose process died.
+const letterConsumerIdle = time.Minute
+
+// List implements DeadLetters. It asks for headers only: a page of payloads could be gigabytes.
 func (d deadLetters) List(ctx context.Context, after uint64, limit int) ([]DeadLetter, error) {
+	if limit = min(limit, MaxDeadLetterPage); limit <= 0 {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	consumer, err := d.log.js.CreateConsumer(ctx, deadStreamName, jetstream.ConsumerConfig{
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: after + 1,
+		AckPolicy: jetstream.AckNonePolicy, HeadersOnly: true, MemoryStorage: true, Replicas: 1,
+		InactiveThreshold: letterConsumerIdle,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list dead letters: %w", unavailable(err))
+	}
+	defer func() {
+		// A consumer that could not be deleted goes by itself.
+		_ = d.log.js.DeleteConsumer(context.WithoutCancel(ctx), deadStreamName, consumer.CachedInfo().Name)
+	}()
+	batch, err := consumer.FetchNoWait(limit)
+	if err != nil {
+		return nil, fmt.Errorf("list dead letters: %w", unavailable(err))
+	}
 	var letters []DeadLetter
-	limit = min(limit, MaxDeadLetterPage)
-	for len(letters) < limit {
-		msgs, err := d.log.getMessages(ctx, deadStreamName, after+1, limit-len(letters), maxFetchBytes)
+	for m := range batch.Messages() {
+		meta, err := m.Metadata()
 		if err != nil {
 			return nil, fmt.Errorf("list dead letters: %w", err)
 		}
-		if len(msgs) == 0 {
-			break
-		}
-		for _, m := range msgs {
-			letter, err := readLetter(m)
-			if err != nil {
-				return nil, fmt.Errorf("list dead letters: %w", err)
-			}
-			letters = append(letters, letter)
-			after = letter.ID
-		}
+		letter := readLetter(meta.Sequence.Stream, m.Headers(), nil)
+		letter.PutAt = meta.Timestamp.UTC()
+		letter.PayloadBytes, _ = strconv.Atoi(m.Headers().Get(nats.MsgSize))
+		letters = append(letters, letter)
+	}
+	if err := batch.Error(); err != nil {
+		return nil, fmt.Errorf("list dead letters: %w", unavailable(err))
 	}
 	return letters, nil
 }
@@ -84,30 +113,29 @@ func (d deadLetters) Get(ctx context.Context, id uint64) (DeadLetter, error) {
 		return DeadLetter{}, fmt.Errorf("get dead letter %d: %w", id, err)
 	}
 	if len(msgs) > 0 {
-		letter, err := readLetter(msgs[0])
+		header := msgs[0].Header
+		found, err := strconv.ParseUint(header.Get(jetstream.SequenceHeader), 10, 64)
 		if err != nil {
-			return DeadLetter{}, fmt.Errorf("get dead letter %d: %w", id, err)
+			return DeadLetter{}, fmt.Errorf("get dead letter %d: decode its id: %w", id, err)
 		}
-		if letter.ID == id {
+		if found == id {
+			letter := readLetter(id, header, msgs[0].Data)
+			letter.PutAt, _ = time.Parse(time.RFC3339Nano, header.Get(jetstream.TimeStampHeaer))
+			letter.PayloadBytes = len(letter.Payload)
 			return letter, nil
 		}
 	}
 	return DeadLetter{}, fmt.Errorf("get dead letter %d: %w", id, ErrNotFound)
 }
 
-func readLetter(m *nats.Msg) (DeadLetter, error) {
-	id, err := strconv.ParseUint(m.Header.Get(jetstream.SequenceHeader), 10, 64)
-	if err != nil {
-		return DeadLetter{}, fmt.Errorf("decode id of a dead letter: %w", err)
-	}
-	// The record may be dead because of its headers; what cannot be read stays zero.
+// readLetter reads what it can: the record may be dead because of its headers.
+func readLetter(id uint64, h nats.Header, payload []byte) DeadLetter {
 	letter := DeadLetter{
-		ID: id, Reader: m.Header.Get(headerReader), Reason: m.Header.Get(headerReason), Error: m.Header.Get(headerError),
+		ID: id, Reader: h.Get(headerReader), Reason: h.Get(headerReason), Error: h.Get(headerError),
 	}
-	letter.Record, _ = readHeader(m.Header, m.Data)
-	letter.Seq, _ = strconv.ParseUint(m.Header.Get(headerSeq), 10, 64)
-	letter.PutAt, _ = time.Parse(time.RFC3339Nano, m.Header.Get(jetstream.TimeStampHeaer))
-	return letter, nil
+	letter.Record, _ = readHeader(h, payload)
+	letter.Seq, _ = strconv.ParseUint(h.Get(headerSeq), 10, 64)
+	return letter
 }
 
 // Replay implements DeadLetters. The id of the letter is the record's identity, not its content,

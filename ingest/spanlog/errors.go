@@ -28,7 +28,21 @@ var (
 	ErrPending = errors.New("intent does not match the pending one")
 	// ErrNotFound: no such dead letter.
 	ErrNotFound = errors.New("not found")
+	// ErrReplaced: on the external server the stream was deleted and made again while the log was
+	// open. It is ErrClosed, too: only opening the log again helps. Readers then begin anew.
+	ErrReplaced = fmt.Errorf("the log's stream was replaced by another, open the log again: %w", ErrClosed)
 )
+
+// TooLargeError is an ErrTooLarge with its numbers, bytes of payload.
+type TooLargeError struct{ Size, Max int }
+
+// Error implements error.
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("record of %d bytes: %v: the limit is %d bytes", e.Size, ErrTooLarge, e.Max)
+}
+
+// Unwrap makes it an ErrTooLarge.
+func (e *TooLargeError) Unwrap() error { return ErrTooLarge }
 
 // Suggested delays. A full log drains at the pace of the writer, which is seconds; a disk waits
 // for merges or for people; an unavailable server is usually a restart of under a second.

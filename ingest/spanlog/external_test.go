@@ -151,8 +151,17 @@ func checkDeadLetters(t *testing.T, l *log) {
 		t.Fatal(err)
 	}
 	got, err := d.List(ctx, 0, 10)
-	if err != nil || len(got) != 2 || got[0].Error != "bad bytes" || got[0].PutAt.IsZero() || got[1].Seq != 2 {
+	if err != nil || len(got) != 2 || got[0].Payload != nil || got[0].PayloadBytes != 50 || got[1].Project != letter.Project || got[0].Error != "bad bytes" || got[0].PutAt.IsZero() || got[1].Seq != 2 {
 		t.Fatalf("list: %+v, %v", got, err)
+	}
+	if whole, err := d.Get(ctx, got[1].ID); err != nil || !bytes.Equal(whole.Payload, letter.Payload) || whole.PayloadBytes != 50 || !whole.PutAt.Equal(got[1].PutAt) {
+		t.Fatalf("get: %+v, %v", whole, err)
+	}
+	if more, err := d.List(ctx, got[1].ID, 10); err != nil || len(more) != 0 {
+		t.Fatalf("list behind the last: %+v, %v", more, err)
+	}
+	if one, err := d.List(ctx, 0, 1); err != nil || len(one) != 1 || one[0].ID != got[0].ID {
+		t.Fatalf("list of one: %+v, %v", one, err)
 	}
 	if n, err := d.Replay(ctx, []uint64{got[0].ID, 77}); err != nil || n != 1 {
 		t.Fatalf("replay: %d, %v", n, err)

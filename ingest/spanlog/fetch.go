@@ -40,6 +40,9 @@ func (r *reader) Fetch(ctx context.Context, fromSeq uint64, maxRecords, maxBytes
 		if len(entries) > 0 && err == nil {
 			return entries, nil
 		}
+		if r.log.replaced.Load() {
+			return nil, fmt.Errorf("fetch from %d: %w", fromSeq, ErrReplaced)
+		}
 		if r.log.isClosed() {
 			return nil, fmt.Errorf("fetch from %d: %w", fromSeq, ErrClosed)
 		}
@@ -100,6 +103,9 @@ func (l *log) leaderNext(ctx context.Context, next, last uint64) ([]Entry, error
 		return nil, unavailable(err)
 	}
 	info := s.CachedInfo()
+	if l.wasReplaced(info) {
+		return nil, ErrReplaced
+	}
 	switch end := info.State.LastSeq; {
 	case end < last && info.Config.Replicas > 1:
 		return nil, unavailable(fmt.Errorf("its leader has reached position %d, not yet %d", end, last))

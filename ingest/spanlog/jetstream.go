@@ -2,10 +2,12 @@ package spanlog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -37,11 +39,14 @@ type log struct {
 	conn    *nats.Conn
 	js      jetstream.JetStream
 	readers jetstream.KeyValue
-	room    *semaphore.Weighted // bytes of running appends
-	stop    context.CancelFunc
-	work    sync.WaitGroup // background goroutines
-	failed  chan string    // a write error was seen; capacity 1
-	samples trimSamples
+	// identity is the stream that the log was opened on; replaced is set when it is another now.
+	identity string
+	replaced atomic.Bool
+	room     *semaphore.Weighted // bytes of running appends
+	stop     context.CancelFunc
+	work     sync.WaitGroup // background goroutines
+	failed   chan string    // a write error was seen; capacity 1
+	samples  trimSamples
 	// trimming is held by a trim and by the registration of a reader.
 	trimming sync.Mutex
 	// registered are the collectors that Close takes back: those of this log only.
@@ -159,7 +164,9 @@ func (l *log) Close() error {
 		l.opts.Registerer.Unregister(c)
 	}
 	if l.lock != nil {
-		return l.lock.Close()
+		// Unlocked first: a child that is being started elsewhere in the process may hold a copy of the
+		// descriptor for a moment, and with it the lock.
+		return errors.Join(unix.Flock(int(l.lock.Fd()), unix.LOCK_UN), l.lock.Close())
 	}
 	return nil
 }

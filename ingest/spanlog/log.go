@@ -74,7 +74,8 @@ type Log interface {
 	Register(ctx context.Context, name string, from StartAt) error
 	// Unregister forgets a reader and its position. Records that only it needed may be removed.
 	Unregister(ctx context.Context, name string) error
-	// Reader opens a registered reader; ErrNotRegistered otherwise. One process at a time works
+	// Reader opens a registered reader; ErrNotRegistered otherwise. If the stream was deleted and made
+	// again on an external server since, the reader begins anew at the stream's first record. One process at a time works
 	// under a name: a second one makes the next Begin or Commit of the first fail with ErrFenced.
 	Reader(ctx context.Context, name string) (Reader, error)
 
@@ -114,7 +115,7 @@ type Reader interface {
 	// exist, until maxRecords or maxBytes of payload are reached. It returns at least one record,
 	// however large, and waits for the first one until ctx is done (then ctx.Err()).
 	// It does not wait for more once it has one. While the log is unavailable it waits, too; after
-	// Close it is ErrClosed.
+	// Close it is ErrClosed, and ErrReplaced when the stream is not the one it was.
 	Fetch(ctx context.Context, fromSeq uint64, maxRecords, maxBytes int) ([]Entry, error)
 	// Range calls each for every record in [first, last], in order, and returns when all were
 	// visited. It never waits for new records and skips positions that no longer exist. The same
@@ -153,10 +154,13 @@ const MaxIntentExtraBytes = 64 << 10
 // never dropped to make room for another.
 type DeadLetters interface {
 	// Put stores d durably. d.Reader and d.Seq name the origin; putting the same origin again is
-	// no error and changes nothing, so that a reader may repeat a range after a crash.
+	// no error and changes nothing, so that a reader may repeat a range after a crash. A payload above
+	// MaxPayload is a *TooLargeError, which no repetition mends: it must be split.
 	Put(ctx context.Context, d DeadLetter) error
-	// List returns at most limit letters with ID above after, oldest first. Their payloads are
-	// included; limit is capped at MaxDeadLetterPage.
+	// MaxPayload is the largest payload that Put takes, bytes.
+	MaxPayload() int
+	// List returns at most limit letters with ID above after, oldest first. Their payloads are left
+	// out, PayloadBytes says how large they are; limit is capped at MaxDeadLetterPage.
 	List(ctx context.Context, after uint64, limit int) ([]DeadLetter, error)
 	// Get returns one letter, or ErrNotFound.
 	Get(ctx context.Context, id uint64) (DeadLetter, error)
@@ -169,7 +173,7 @@ type DeadLetters interface {
 	Delete(ctx context.Context, ids []uint64) error
 }
 
-// MaxDeadLetterPage is the most letters that List returns: their payloads are held in memory.
+// MaxDeadLetterPage is the most letters that List returns: their headers are held in memory.
 const MaxDeadLetterPage = 100
 
 // DeadLetter is a record that could not be processed, and why.
@@ -185,6 +189,8 @@ type DeadLetter struct {
 	Error  string
 	// PutAt is when it became a dead letter; Put sets it.
 	PutAt time.Time
+	// PayloadBytes is the size of the payload; List and Get set it.
+	PayloadBytes int
 	Record
 }
 

@@ -22,6 +22,7 @@ type metrics struct {
 	recoveries  prometheus.Counter
 	trimmed     prometheus.Counter
 	earlyTrims  prometheus.Counter
+	resets      *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -44,13 +45,14 @@ func newMetrics() *metrics {
 		recoveries:  counter("recoveries_total", "Times the embedded log was opened again after a write error."),
 		trimmed:     counter("trimmed_records_total", "Records removed after every reader had committed them."),
 		earlyTrims:  counter("early_trims_total", "Trims that shortened the duplicate window across a restart, because the log was over half full."),
+		resets:      vec("reader_resets_total", "Times a reader's position was moved because the log's stream was replaced, or had lost its end, by reason.", "reason"),
 	}
 }
 
 func (m *metrics) collectors(l *log) []prometheus.Collector {
 	return []prometheus.Collector{
 		m.records, m.bytes, m.duplicates, m.refused, m.seconds, m.deadLetters, m.recoveries,
-		m.trimmed, m.earlyTrims, statusCollector{l},
+		m.trimmed, m.earlyTrims, m.resets, statusCollector{l},
 	}
 }
 

@@ -45,7 +45,8 @@ type Options struct {
 	TLSCAFile   string
 	TLSCertFile string
 	TLSKeyFile  string
-	// Replicas of streams that Open creates on an external cluster; existing streams keep theirs.
+	// Replicas of streams that Open creates on an external server; existing streams keep theirs.
+	// 0: three on a cluster, one on a single server.
 	Replicas int
 
 	MaxBytes           int64
@@ -79,7 +80,6 @@ func (o Options) withDefaults() (Options, error) {
 	orDefault(&o.MaxInFlightBytes, DefaultMaxInFlightBytes)
 	orDefault(&o.AppendTimeout, DefaultAppendTimeout)
 	orDefault(&o.TrimEvery, DefaultTrimEvery)
-	orDefault(&o.Replicas, 1)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -87,11 +87,17 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Dir == "" && o.URL == "" {
 		errs = append(errs, errors.New("dir: needed for the embedded log"))
 	}
+	if o.URL == "" && (o.CredsFile != "" || o.TLSCAFile != "" || o.TLSCertFile != "" || o.Replicas > 1) {
+		errs = append(errs, errors.New("credentials, certificates and replicas: only for an external server; set url"))
+	}
+	if (o.TLSCertFile == "") != (o.TLSKeyFile == "") {
+		errs = append(errs, errors.New("tls_cert_file and tls_key_file: one needs the other"))
+	}
 	for name, v := range map[string]int64{
 		"max_bytes": o.MaxBytes, "max_dead_letter_bytes": o.MaxDeadLetterBytes,
 		"max_payload_bytes": int64(o.MaxPayloadBytes), "max_in_flight_bytes": o.MaxInFlightBytes,
 		"duplicates": int64(o.Duplicates), "append_timeout": int64(o.AppendTimeout),
-		"trim_every": int64(o.TrimEvery),
+		"trim_every": int64(o.TrimEvery), "replicas": int64(o.Replicas),
 	} {
 		if v < 0 {
 			errs = append(errs, fmt.Errorf("%s: must not be negative", name))

@@ -18,6 +18,8 @@ var readerName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
 // readerState is what the log keeps of a reader: position and intent in one value, so that a
 // commit moves both in one durable step. Owner fences: every Reader writes its own.
 type readerState struct {
+	// Stream is the identity of the stream that the positions belong to.
+	Stream   string  `json:"stream,omitempty"`
 	Owner    string  `json:"owner,omitempty"`
 	Position uint64  `json:"position"`
 	Intent   *Intent `json:"intent,omitempty"`
@@ -50,7 +52,7 @@ func (l *log) Register(ctx context.Context, name string, from StartAt) error {
 	if from == StartFirst {
 		position = max(st.FirstSeq, 1) - 1
 	}
-	value, err := json.Marshal(readerState{Position: position})
+	value, err := json.Marshal(readerState{Position: position, Stream: identity(s.CachedInfo())})
 	if err != nil {
 		return fmt.Errorf("register reader %q: %w", name, err)
 	}
@@ -87,7 +89,10 @@ func (l *log) Reader(ctx context.Context, name string) (Reader, error) {
 	if err := json.Unmarshal(entry.Value(), &r.state); err != nil {
 		return nil, fmt.Errorf("decode position of reader %q: %w", name, err)
 	}
-	next := r.state
+	next, err := l.reconcile(ctx, name, r.state)
+	if err != nil {
+		return nil, fmt.Errorf("open reader %q: %w", name, err)
+	}
 	next.Owner = nuid.Next()
 	if err := r.save(ctx, next); err != nil {
 		return nil, fmt.Errorf("open reader %q: %w", name, err)

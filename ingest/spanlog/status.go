@@ -38,6 +38,9 @@ func (l *log) Status(ctx context.Context) (Status, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(states)) {
 		r := ReaderStatus{Name: name, Position: states[name].Position}
+		if !states[name].of(identity(info), st.LastSeq) {
+			r.Position = 0 // of another stream: it will begin anew
+		}
 		if st.LastSeq > r.Position {
 			r.Pending = st.LastSeq - max(r.Position, max(st.FirstSeq, 1)-1)
 			if r.Lag, err = l.lag(ctx, r.Position+1, now); err != nil {

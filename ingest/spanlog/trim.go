@@ -64,6 +64,9 @@ func (l *log) trim(ctx context.Context, now time.Time) error {
 		return fmt.Errorf("trim log: %w", err)
 	}
 	info := s.CachedInfo()
+	if l.wasReplaced(info) {
+		return fmt.Errorf("trim log: %w", ErrReplaced)
+	}
 	st := info.State
 	target := l.samples.boundary(now, info.Config.Duplicates, st.LastSeq)
 	readers, err := l.readerStates(ctx)
@@ -74,7 +77,10 @@ func (l *log) trim(ctx context.Context, now time.Time) error {
 		return nil
 	}
 	committed := st.LastSeq
-	for _, r := range readers {
+	for name, r := range readers {
+		if !r.of(l.identity, st.LastSeq) {
+			return fmt.Errorf("trim log: reader %q has not met this stream yet: nothing is removed until it has", name)
+		}
 		committed = min(committed, r.Position)
 	}
 	early := committed > target && info.Config.MaxBytes > 0 && st.Bytes > uint64(info.Config.MaxBytes)/2

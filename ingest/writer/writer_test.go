@@ -181,7 +181,7 @@ func TestUnreadableRecordsBecomeDeadLetters(t *testing.T) {
 		t.Fatalf("%d dead letters, want 2", len(letters))
 	}
 	for _, d := range letters {
-		if d.Reason != reasonMalformed || d.Error == "" || d.Project != "p" || len(d.Payload) == 0 {
+		if d.Reason != reasonMalformed || d.Error == "" || d.Project != "p" || d.PayloadBytes == 0 {
 			t.Errorf("dead letter %+v", d)
 		}
 	}
