@@ -76,7 +76,7 @@ func TestStatusOfAProject(t *testing.T) {
 	}
 }
 
-// TestDeadLettersInPages: a page holds more letters than are in memory at once.
+// TestDeadLettersInPages: pages follow each other without a gap, and know the sizes of payloads that they leave out.
 func TestDeadLettersInPages(t *testing.T) {
 	t.Parallel()
 	log, err := spanlog.Open(t.Context(), spanlog.Options{Dir: t.TempDir()})
