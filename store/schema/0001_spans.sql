@@ -1,8 +1,8 @@
 -- Spans, the contents that they share, log records, and the summaries that follow from them.
--- Everything belongs to a project and is dropped a day at a time. docs/adr/005 has the reasons
--- for keys and indexes, docs/adr/004 for contents.
+-- Everything belongs to a project and is dropped a day at a time, contents after the spans that
+-- hold them. docs/adr/005 has the reasons for keys and indexes, docs/adr/004 for contents.
 
-CREATE TABLE spans {{.OnCluster}}
+CREATE TABLE IF NOT EXISTS spans {{.OnCluster}}
 (
     project            LowCardinality(String),
     trace_id           FixedString(16) CODEC(ZSTD(1)),
@@ -10,7 +10,7 @@ CREATE TABLE spans {{.OnCluster}}
     parent_span_id     FixedString(8) CODEC(LZ4),
     name               LowCardinality(String),
     kind               UInt8,
-    start              DateTime64(9, 'UTC') CODEC(Delta, ZSTD(1)),
+    start              DateTime64(9, 'UTC') CODEC(Delta, ZSTD(1)), -- when it came, where what was sent cannot be (store/place.go)
     duration_ns        Int64 CODEC(ZSTD(1)),      -- negative: the sender's end lies before its start
     status             UInt8,                     -- as sent: 0 unset, 1 ok, 2 error
     outcome            UInt8,                     -- 1: the span failed, by its status or its error type
@@ -66,12 +66,12 @@ CREATE TABLE spans {{.OnCluster}}
 ENGINE = {{.Engine "MergeTree"}}
 PARTITION BY toDate(start)
 ORDER BY (project, toStartOfFiveMinutes(start), trace_id, start, span_id)
-TTL toDateTime(start) + INTERVAL {{.TTLDays}} DAY
+TTL toDateTime(start) + INTERVAL {{.Days "spans"}} DAY
 SETTINGS {{.Settings}};
 
 -- Texts that people read and search. The row of a hash is always the same, so that it does not
 -- matter which of several is kept.
-CREATE TABLE contents {{.OnCluster}}
+CREATE TABLE IF NOT EXISTS contents {{.OnCluster}}
 (
     project LowCardinality(String),
     day     Date,                                 -- of the spans that hold it: dropped with them
@@ -84,11 +84,11 @@ CREATE TABLE contents {{.OnCluster}}
 ENGINE = {{.Engine "ReplacingMergeTree"}}
 PARTITION BY day
 ORDER BY (project, day, hash)
-TTL day + INTERVAL {{.TTLDays}} DAY
+TTL day + INTERVAL {{.Days "contents"}} DAY
 SETTINGS {{.Settings}};
 
 -- Pieces that nobody searches: cut raw values, resources, scopes, vectors, nodes of lists.
-CREATE TABLE chunks {{.OnCluster}}
+CREATE TABLE IF NOT EXISTS chunks {{.OnCluster}}
 (
     project  LowCardinality(String),
     day      Date,
@@ -99,16 +99,16 @@ CREATE TABLE chunks {{.OnCluster}}
 ENGINE = {{.Engine "ReplacingMergeTree"}}
 PARTITION BY day
 ORDER BY (project, day, hash)
-TTL day + INTERVAL {{.TTLDays}} DAY
+TTL day + INTERVAL {{.Days "chunks"}} DAY
 SETTINGS {{.Settings}};
 
 -- What GenAI log records tell of a span, merged into it when it is read: which comes first does not matter.
-CREATE TABLE fragments {{.OnCluster}}
+CREATE TABLE IF NOT EXISTS fragments {{.OnCluster}}
 (
     project     LowCardinality(String),
     trace_id    FixedString(16) CODEC(ZSTD(1)),
     span_id     FixedString(8) CODEC(ZSTD(1)),
-    time        DateTime64(9, 'UTC') CODEC(Delta, ZSTD(1)),
+    time        DateTime64(9, 'UTC') CODEC(Delta, ZSTD(1)), -- as spans.start
     seq         UInt64 CODEC(Delta, ZSTD(1)),
     event_name  LowCardinality(String),
     refs        Array(FixedString(16)) CODEC(ZSTD(1)),
@@ -122,16 +122,16 @@ CREATE TABLE fragments {{.OnCluster}}
 ENGINE = {{.Engine "MergeTree"}}
 PARTITION BY toDate(time)
 ORDER BY (project, toStartOfFiveMinutes(time), trace_id, span_id, time, seq)
-TTL toDateTime(time) + INTERVAL {{.TTLDays}} DAY
+TTL toDateTime(time) + INTERVAL {{.Days "fragments"}} DAY
 SETTINGS {{.Settings}};
 
 -- Log records that are not GenAI or belong to no span: kept, because they were acknowledged.
-CREATE TABLE logs {{.OnCluster}}
+CREATE TABLE IF NOT EXISTS logs {{.OnCluster}}
 (
     project     LowCardinality(String),
     trace_id    FixedString(16) CODEC(ZSTD(1)),
     span_id     FixedString(8) CODEC(ZSTD(1)),
-    time        DateTime64(9, 'UTC') CODEC(Delta, ZSTD(1)),
+    time        DateTime64(9, 'UTC') CODEC(Delta, ZSTD(1)), -- as spans.start
     seq         UInt64 CODEC(Delta, ZSTD(1)),
     event_name  LowCardinality(String),
     severity    UInt8,
@@ -147,11 +147,11 @@ CREATE TABLE logs {{.OnCluster}}
 ENGINE = {{.Engine "MergeTree"}}
 PARTITION BY toDate(time)
 ORDER BY (project, toStartOfFiveMinutes(time), trace_id, time, seq)
-TTL toDateTime(time) + INTERVAL {{.TTLDays}} DAY
+TTL toDateTime(time) + INTERVAL {{.Days "logs"}} DAY
 SETTINGS {{.Settings}};
 
 -- Where in time a trace is, for a look-up by its id.
-CREATE TABLE trace_times {{.OnCluster}}
+CREATE TABLE IF NOT EXISTS trace_times {{.OnCluster}}
 (
     project  LowCardinality(String),
     day      Date,
@@ -162,17 +162,17 @@ CREATE TABLE trace_times {{.OnCluster}}
 ENGINE = {{.Engine "AggregatingMergeTree"}}
 PARTITION BY day
 ORDER BY (project, trace_id, day)
-TTL day + INTERVAL {{.TTLDays}} DAY
+TTL day + INTERVAL {{.Days "trace_times"}} DAY
 SETTINGS index_granularity = 1024, {{.Settings}};
 
-CREATE MATERIALIZED VIEW trace_times_of_spans {{.OnCluster}} TO trace_times AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS trace_times_of_spans {{.OnCluster}} TO trace_times AS
 SELECT project, toDate(start) AS day, trace_id, min(start) AS first, max(start) AS last
 FROM spans
 GROUP BY project, day, trace_id;
 
 -- One row a trace and hour in which spans of it start. Model calls alone count tokens and cost:
 -- agents and workflows repeat those of their children.
-CREATE TABLE traces {{.OnCluster}}
+CREATE TABLE IF NOT EXISTS traces {{.OnCluster}}
 (
     project           LowCardinality(String),
     hour              DateTime('UTC'),
@@ -213,10 +213,10 @@ CREATE TABLE traces {{.OnCluster}}
 ENGINE = {{.Engine "AggregatingMergeTree"}}
 PARTITION BY toDate(hour)
 ORDER BY (project, hour, trace_id)
-TTL hour + INTERVAL {{.TTLDays}} DAY
+TTL hour + INTERVAL 1 HOUR + INTERVAL {{.Days "traces"}} DAY
 SETTINGS {{.Settings}};
 
-CREATE MATERIALIZED VIEW traces_of_spans {{.OnCluster}} TO traces AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS traces_of_spans {{.OnCluster}} TO traces AS
 WITH operation IN ('chat', 'text_completion', 'generate_content', 'embeddings', 'rerank') AS counts
 SELECT
     project,

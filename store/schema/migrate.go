@@ -2,20 +2,17 @@ package schema
 
 import (
 	"context"
-	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-const (
-	// lockExpirySeconds is how long a process that died holds the lock. It is longer than any migration.
-	lockExpirySeconds = 300
-	lockPoll          = 200 * time.Millisecond
-)
+// statementTimeout bounds one statement of a migration: one that copies a large table takes
+// minutes, and one that takes longer than this hangs.
+const statementTimeout = time.Hour
 
 const createLedger = `CREATE TABLE IF NOT EXISTS schema_migrations %s
 (
@@ -28,22 +25,7 @@ const createLedger = `CREATE TABLE IF NOT EXISTS schema_migrations %s
 )
 ENGINE = %s ORDER BY (number, started_at)`
 
-const createLock = `CREATE TABLE IF NOT EXISTS schema_lock %s
-(
-    turn     UInt64,
-    owner    String,
-    at       DateTime64(3, 'UTC') DEFAULT now64(3),
-    released UInt8
-)
-ENGINE = %s ORDER BY turn SETTINGS %s`
-
-// lastTurn is the latest turn, who has it, and whether it is over.
-const lastTurn = `SELECT turn, anyIf(owner, released = 0), max(released) > 0 OR min(at) < now64(3) - INTERVAL {expiry:UInt32} SECOND
-FROM schema_lock GROUP BY turn ORDER BY turn DESC LIMIT 1`
-
-const takeTurn = `INSERT INTO schema_lock (turn, owner) VALUES ({turn:UInt64}, {owner:String})`
-
-const endTurn = `INSERT INTO schema_lock (turn, owner, released) VALUES ({turn:UInt64}, {owner:String}, 1)`
+const hasLedger = `SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'schema_migrations'`
 
 const selectLedger = `SELECT number, any(name), any(checksum), max(statement), countIf(finished_at IS NOT NULL) > 0
 FROM schema_migrations GROUP BY number ORDER BY number`
@@ -56,7 +38,16 @@ type ledgerRow struct {
 	finished  bool
 }
 
-// Apply brings the database to the latest migration. It is safe to call from several processes at once.
+// RefusedError says that this binary must not touch the database: no further attempt can help.
+type RefusedError struct{ Why string }
+
+func (e *RefusedError) Error() string { return "open database: " + e.Why }
+
+func refuse(format string, args ...any) error { return &RefusedError{fmt.Sprintf(format, args...)} }
+
+// Apply brings the database to the latest migration, and the retention to p's. It is safe to call
+// from several processes at once. When ctx ends, the statement that is running is finished first;
+// after every error but a *RefusedError the call MAY be repeated, and goes on where it was.
 func Apply(ctx context.Context, conn driver.Conn, p Params, log *slog.Logger) error {
 	all, err := Migrations()
 	if err != nil {
@@ -66,54 +57,87 @@ func Apply(ctx context.Context, conn driver.Conn, p Params, log *slog.Logger) er
 }
 
 func apply(ctx context.Context, conn driver.Conn, p Params, log *slog.Logger, all []Migration) error {
-	for _, create := range []string{
-		fmt.Sprintf(createLedger, p.OnCluster(), p.Engine("MergeTree")),
-		fmt.Sprintf(createLock, p.OnCluster(), p.Engine("MergeTree"), p.Settings()),
-	} {
-		if err := conn.Exec(ctx, create); err != nil {
-			return fmt.Errorf("create the tables of the schema itself: %w", err)
-		}
-	}
-	release, err := lock(ctx, conn)
+	left, err := pending(ctx, conn, all)
 	if err != nil {
 		return err
 	}
-	defer release()
-	ledger, err := readLedger(ctx, conn)
-	if err != nil {
-		return err
-	}
-	if err := check(ledger, all); err != nil {
-		return err
-	}
-	for _, m := range all[len(ledger):] {
-		if err := run(ctx, conn, p, m); err != nil {
+	if len(left) > 0 {
+		if err := migrate(ctx, conn, p, log, all); err != nil {
 			return err
 		}
-		log.InfoContext(ctx, "schema migrated", "migration", m.Name)
+	}
+	return keep(ctx, conn, p, log)
+}
+
+// migrate applies what is pending, under the lock where others may want to do the same.
+func migrate(ctx context.Context, conn driver.Conn, p Params, log *slog.Logger, all []Migration) error {
+	if err := exec(ctx, conn, fmt.Sprintf(createLedger, p.OnCluster(), p.Engine("MergeTree"))); err != nil {
+		return fmt.Errorf("create the table of migrations: %w", err)
+	}
+	if !p.Exclusive {
+		release, err := lock(ctx, conn, p, log)
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
+	left, err := pending(ctx, conn, all) // another process may have done it meanwhile
+	if err != nil {
+		return err
+	}
+	for _, u := range left {
+		if u.from > 0 {
+			log.WarnContext(ctx, "going on with a migration that was interrupted", "migration", u.Name, "statement", u.from+1)
+		}
+		if err := run(ctx, conn, p, u); err != nil {
+			return err
+		}
+		log.InfoContext(ctx, "schema migrated", "migration", u.Name)
 	}
 	return nil
+}
+
+// unapplied is a migration that is to be applied from a statement on, counted from 0.
+type unapplied struct {
+	Migration
+	from int
+}
+
+// pending is what the database lacks, or a *RefusedError.
+func pending(ctx context.Context, conn driver.Conn, all []Migration) ([]unapplied, error) {
+	ledger, err := readLedger(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	return check(ledger, all)
 }
 
 // check refuses a database that this binary must not touch.
-func check(ledger []ledgerRow, all []Migration) error {
+func check(ledger []ledgerRow, all []Migration) (left []unapplied, err error) {
 	for i, r := range ledger {
 		switch {
 		case i >= len(all):
-			return fmt.Errorf("open database: its schema %04d (%s) is newer than this binary's %04d: start a newer tiltmeter", r.number, r.name, len(all))
+			return nil, refuse("its schema %04d (%s) is newer than this binary's %04d: start a newer tiltmeter", r.number, r.name, len(all))
 		case int(r.number) != all[i].Number:
-			return fmt.Errorf("open database: migration %04d is missing in schema_migrations, found %04d: restore it from a backup", all[i].Number, r.number)
-		case !r.finished:
-			return fmt.Errorf("open database: migration %s began and did not end; look at its statement %d, undo what it did, delete its rows from schema_migrations and start again", r.name, r.statement)
+			return nil, refuse("migration %04d is missing in schema_migrations, found %04d: restore it from a backup", all[i].Number, r.number)
+		case r.checksum != all[i].Checksum && r.finished:
+			return nil, refuse("migration %s was applied with checksum %.12s and this binary has %.12s: use the binary that made the database, or one that is newer", r.name, r.checksum, all[i].Checksum)
 		case r.checksum != all[i].Checksum:
-			return fmt.Errorf("open database: migration %s was applied with checksum %.12s and this binary has %.12s: use the binary that made the database, or one that is newer", r.name, r.checksum, all[i].Checksum)
+			return nil, refuse("migration %s was begun with checksum %.12s, did not end at its statement %d, and this binary has %.12s: start the binary that began it", r.name, r.checksum, r.statement, all[i].Checksum)
+		case !r.finished:
+			left = append(left, unapplied{all[i], max(int(r.statement), 1) - 1})
 		}
 	}
-	return nil
+	for _, m := range all[len(ledger):] {
+		left = append(left, unapplied{m, 0})
+	}
+	return left, nil
 }
 
-func run(ctx context.Context, conn driver.Conn, p Params, m Migration) error {
-	statements, err := m.Statements(p)
+// run applies the statements of a migration, each noted before it begins. The one that was noted
+// last is repeated: nobody knows how far it came.
+func run(ctx context.Context, conn driver.Conn, p Params, u unapplied) error {
+	statements, err := u.Statements(p)
 	if err != nil {
 		return err
 	}
@@ -122,28 +146,48 @@ SELECT {number:UInt32}, {name:String}, {checksum:String}, {statement:UInt32}`
 	const finish = `INSERT INTO schema_migrations (number, name, checksum, statement, finished_at)
 SELECT {number:UInt32}, {name:String}, {checksum:String}, {statement:UInt32}, now64(3)`
 	note := func(sql string, statement int) error {
-		err := conn.Exec(ctx, sql, named("number", m.Number), named("name", m.Name), named("checksum", m.Checksum), named("statement", statement))
+		err := exec(ctx, conn, sql, named("number", u.Number), named("name", u.Name), named("checksum", u.Checksum), named("statement", statement))
 		if err != nil {
-			return fmt.Errorf("record migration %s: %w", m.Name, err)
+			return fmt.Errorf("record migration %s: %w", u.Name, err)
 		}
 		return nil
 	}
-	for i, sql := range statements {
+	for i := min(u.from, len(statements)); i < len(statements); i++ {
 		if err := note(begin, i+1); err != nil {
 			return err
 		}
-		if err := conn.Exec(ctx, sql); err != nil {
-			return fmt.Errorf("apply migration %s, statement %d: %w", m.Name, i+1, err)
+		if err := exec(ctx, conn, statements[i]); err != nil {
+			return fmt.Errorf("apply migration %s, statement %d: %w", u.Name, i+1, err)
 		}
 	}
 	return note(finish, len(statements))
+}
+
+// exec runs a statement to its end, also when ctx ends meanwhile: a server that is told to stop in
+// its first seconds leaves whole statements behind.
+func exec(ctx context.Context, conn driver.Conn, sql string, args ...any) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), statementTimeout,
+		errors.New("the statement did not end within "+statementTimeout.String()))
+	defer cancel()
+	return conn.Exec(ctx, sql, args...)
 }
 
 func named(name string, value any) driver.NamedValue {
 	return driver.NamedValue{Name: name, Value: fmt.Sprint(value)}
 }
 
+// readLedger returns no rows from a database that was never migrated.
 func readLedger(ctx context.Context, conn driver.Conn) (rows []ledgerRow, err error) {
+	var n uint64
+	if err := conn.QueryRow(ctx, hasLedger).Scan(&n); err != nil {
+		return nil, fmt.Errorf("look for schema_migrations: %w", err)
+	}
+	if n == 0 {
+		return nil, nil
+	}
 	r, err := conn.Query(ctx, selectLedger)
 	if err != nil {
 		return nil, fmt.Errorf("read schema_migrations: %w", err)
@@ -157,58 +201,4 @@ func readLedger(ctx context.Context, conn driver.Conn) (rows []ledgerRow, err er
 		rows = append(rows, l)
 	}
 	return rows, r.Err()
-}
-
-// lock takes the next turn when the last one is over. All who want the same turn insert it under the
-// same deduplication token, so that the server keeps the first and drops the others: whoever reads
-// its own name has the lock. A turn that nobody ended is over after lockExpirySeconds.
-func lock(ctx context.Context, conn driver.Conn) (release func(), err error) {
-	owner := rand.Text()
-	for {
-		turn, holder, over, err := readTurn(ctx, conn)
-		if err != nil {
-			return nil, err
-		}
-		switch {
-		case holder == owner:
-			return func() {
-				// Also when ctx has ended: the next process should not wait for the expiry.
-				ctx := withToken(context.WithoutCancel(ctx), fmt.Sprintf("end-%d", turn))
-				_ = conn.Exec(ctx, endTurn, named("turn", turn), named("owner", owner))
-			}, nil
-		case over:
-			err := conn.Exec(withToken(ctx, fmt.Sprintf("turn-%d", turn+1)), takeTurn, named("turn", turn+1), named("owner", owner))
-			if err != nil {
-				return nil, fmt.Errorf("lock schema: %w", err)
-			}
-			continue
-		}
-		select {
-		case <-ctx.Done():
-			return nil, fmt.Errorf("lock schema: another process migrates: %w", context.Cause(ctx))
-		case <-time.After(lockPoll):
-		}
-	}
-}
-
-func withToken(ctx context.Context, token string) context.Context {
-	return clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
-		"async_insert": 0, "insert_deduplicate": 1, "insert_deduplication_token": token,
-	}))
-}
-
-// readTurn returns turn 0, over, when nobody ever had the lock.
-func readTurn(ctx context.Context, conn driver.Conn) (turn uint64, holder string, over bool, err error) {
-	rows, err := conn.Query(ctx, lastTurn, named("expiry", lockExpirySeconds))
-	if err != nil {
-		return 0, "", false, fmt.Errorf("lock schema: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	over = true
-	for rows.Next() {
-		if err := rows.Scan(&turn, &holder, &over); err != nil {
-			return 0, "", false, fmt.Errorf("lock schema: %w", err)
-		}
-	}
-	return turn, holder, over, rows.Err()
 }

@@ -1,8 +1,10 @@
 // Package schema brings a database to the schema that this binary was built for.
 //
 // Migrations are the numbered .sql files of this folder, applied in order, each once, under a
-// lock that other processes on the same database respect. A database that is newer than the binary,
-// that holds a changed migration, or in which a migration began and did not end, is refused.
+// lock that other processes on the same database respect. Every statement may be repeated, so that
+// one that was killed goes on where it was. A database that is newer than the binary or that
+// holds a changed migration is refused with a *RefusedError; every other error may be gone at the
+// next attempt. How long data is kept is no migration: it is brought up to date by every Apply.
 //
 // It knows SQL text and a connection; it imports nothing of ours and no migration depends on Go types.
 package schema
@@ -28,7 +30,20 @@ var files embed.FS
 type Params struct {
 	TTLDays int
 	Cluster string // for ON CLUSTER and replicated engines; "" is a single server
+	// Fsync makes new tables sync what is inserted. The embedded engine has it in its own
+	// configuration, where it can be switched off for tables that exist.
+	Fsync bool
+	// Exclusive says that no other process can be at this database: no lock is taken.
+	Exclusive bool
 }
+
+// keepLonger is for how many days some tables keep rows after the spans of the same day. Their rows
+// know only a day, which begins up to 24 hours before a span of it; and the engine drops what has
+// expired in its own time, in which no span may be without its contents.
+var keepLonger = map[string]int{"contents": 2, "chunks": 2, "trace_times": 2}
+
+// Days is after how many days the rows of a table expire.
+func (p Params) Days(table string) int { return p.TTLDays + keepLonger[table] }
 
 // Migration is one numbered file.
 type Migration struct {
@@ -104,14 +119,18 @@ func (p Params) Engine(name string) string {
 
 // Settings are those of every table.
 //
-// The deduplication window is how many blocks the server remembers: the writer repeats
-// at most the last one of each consumer. Rows go in by blocks of tens of megabytes, and one file a
-// part instead of one a column spares the engine most of the cost of an insert; merges write wide
-// parts from 256 MiB.
+// The deduplication window is how many blocks the server remembers, one for each day of an insert:
+// the writer repeats at most the last insert, which has a day for each of the longest retention
+// (store.MaxTTLDays) at most. Rows go in by blocks of tens of megabytes, and one file a part instead
+// of one a column spares the engine most of the cost of an insert; merges write wide parts from
+// 256 MiB. A change of the retention rewrites the parts' expiry and none of their data.
 func (p Params) Settings() string {
-	window := "non_replicated_deduplication_window = 1000"
+	window := "non_replicated_deduplication_window = 10000"
 	if p.Cluster != "" {
-		window = "replicated_deduplication_window = 1000"
+		window = "replicated_deduplication_window = 10000"
 	}
-	return "ttl_only_drop_parts = 1, min_bytes_for_wide_part = 268435456, " + window
+	if p.Fsync {
+		window += ", fsync_after_insert = 1, fsync_part_directory = 1"
+	}
+	return "ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1, min_bytes_for_wide_part = 268435456, " + window
 }

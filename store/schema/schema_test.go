@@ -2,6 +2,7 @@ package schema_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -103,8 +104,8 @@ func TestAllFromEmptyMatchesGoldenAndTwiceIsOnce(t *testing.T) {
 			t.Errorf("no table %s", table)
 		}
 	}
-	if n := strings.Count(got, "toIntervalDay(30)"); n != 7 {
-		t.Errorf("%d tables expire after 30 days, want 7", n)
+	if n, later := strings.Count(got, "toIntervalDay(30)"), strings.Count(got, "TTL day + toIntervalDay(32)"); n != 4 || later != 3 {
+		t.Errorf("%d tables expire after 30 days and %d with contents after 32, want 4 and 3", n, later)
 	}
 	if n := strings.Count(got, "ttl_only_drop_parts = 1"); n < 7 {
 		t.Errorf("%d tables drop whole parts, want 7 and more", n)
@@ -114,9 +115,9 @@ func TestAllFromEmptyMatchesGoldenAndTwiceIsOnce(t *testing.T) {
 func TestRefusedDatabases(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ sql, want string }{
-		"newer":   {`INSERT INTO schema_migrations (number, name, checksum, finished_at) SELECT 9999, '9999_future.sql', '', now64(3)`, "newer than this binary"},
-		"changed": {`ALTER TABLE schema_migrations UPDATE checksum = 'x' WHERE 1 SETTINGS mutations_sync = 2`, "checksum"},
-		"broken":  {`ALTER TABLE schema_migrations DELETE WHERE finished_at IS NOT NULL SETTINGS mutations_sync = 2`, "look at its statement"},
+		"newer":            {`INSERT INTO schema_migrations (number, name, checksum, finished_at) SELECT 9999, '9999_future.sql', '', now64(3)`, "newer than this binary"},
+		"changed":          {`ALTER TABLE schema_migrations UPDATE checksum = 'x' WHERE 1 SETTINGS mutations_sync = 2`, "checksum"},
+		"begun by another": {`ALTER TABLE schema_migrations UPDATE checksum = 'x', finished_at = NULL WHERE 1 SETTINGS mutations_sync = 2`, "was begun with checksum x"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -127,8 +128,12 @@ func TestRefusedDatabases(t *testing.T) {
 			if err := conn.Exec(context.Background(), c.sql); err != nil {
 				t.Fatal(err)
 			}
-			if err := apply(t, conn); err == nil || !strings.Contains(err.Error(), c.want) {
+			err := apply(t, conn)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want an error with %q", err, c.want)
+			}
+			if _, ok := errors.AsType[*schema.RefusedError](err); !ok {
+				t.Errorf("%T is no refusal: it would be tried again for ever", err)
 			}
 		})
 	}
@@ -190,4 +195,12 @@ func TestTemplateOfACluster(t *testing.T) {
 			}
 		}
 	}
+}
+
+func databaseOf(t *testing.T, conn driver.Conn) (name string) {
+	t.Helper()
+	if err := conn.QueryRow(t.Context(), "SELECT currentDatabase()").Scan(&name); err != nil {
+		t.Fatal(err)
+	}
+	return name
 }

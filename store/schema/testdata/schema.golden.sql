@@ -3,8 +3,8 @@ CREATE TABLE chunks (`project` LowCardinality(String),
     `hash` FixedString(16) CODEC(NONE),
     `body` String CODEC(ZSTD(1)),
     `children` Array(FixedString(16)) CODEC(ZSTD(1)))
-ENGINE = ReplacingMergeTree PARTITION BY day ORDER BY (project, day, hash) TTL day + toIntervalDay(30)
-SETTINGS ttl_only_drop_parts = 1, min_bytes_for_wide_part = 268435456, non_replicated_deduplication_window = 1000, index_granularity = 8192;
+ENGINE = ReplacingMergeTree PARTITION BY day ORDER BY (project, day, hash) TTL day + toIntervalDay(32)
+SETTINGS ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1, min_bytes_for_wide_part = 268435456, non_replicated_deduplication_window = 10000, index_granularity = 8192;
 
 CREATE TABLE contents (`project` LowCardinality(String),
     `day` Date,
@@ -12,8 +12,8 @@ CREATE TABLE contents (`project` LowCardinality(String),
     `kind` LowCardinality(String),
     `body` String CODEC(ZSTD(1)),
     INDEX words body TYPE text(tokenizer = 'splitByNonAlpha', preprocessor = lower(replaceRegexpAll(body, '\\\\[nrtbf]', ' '))) GRANULARITY 100000000)
-ENGINE = ReplacingMergeTree PARTITION BY day ORDER BY (project, day, hash) TTL day + toIntervalDay(30)
-SETTINGS ttl_only_drop_parts = 1, min_bytes_for_wide_part = 268435456, non_replicated_deduplication_window = 1000, index_granularity = 8192;
+ENGINE = ReplacingMergeTree PARTITION BY day ORDER BY (project, day, hash) TTL day + toIntervalDay(32)
+SETTINGS ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1, min_bytes_for_wide_part = 268435456, non_replicated_deduplication_window = 10000, index_granularity = 8192;
 
 CREATE TABLE fragments (`project` LowCardinality(String),
     `trace_id` FixedString(16) CODEC(ZSTD(1)),
@@ -29,7 +29,7 @@ CREATE TABLE fragments (`project` LowCardinality(String),
     `inserted_at` DateTime64(3, 'UTC') DEFAULT now64(3) CODEC(Delta(8), ZSTD(1)),
     INDEX by_ref refs TYPE bloom_filter(0.01) GRANULARITY 4)
 ENGINE = MergeTree PARTITION BY toDate(time) ORDER BY (project, toStartOfFiveMinutes(time), trace_id, span_id, time, seq) TTL toDateTime(time) + toIntervalDay(30)
-SETTINGS ttl_only_drop_parts = 1, min_bytes_for_wide_part = 268435456, non_replicated_deduplication_window = 1000, index_granularity = 8192;
+SETTINGS ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1, min_bytes_for_wide_part = 268435456, non_replicated_deduplication_window = 10000, index_granularity = 8192;
 
 CREATE TABLE logs (`project` LowCardinality(String),
     `trace_id` FixedString(16) CODEC(ZSTD(1)),
@@ -47,14 +47,14 @@ CREATE TABLE logs (`project` LowCardinality(String),
     `raw` String CODEC(ZSTD(1)),
     `inserted_at` DateTime64(3, 'UTC') DEFAULT now64(3) CODEC(Delta(8), ZSTD(1)))
 ENGINE = MergeTree PARTITION BY toDate(time) ORDER BY (project, toStartOfFiveMinutes(time), trace_id, time, seq) TTL toDateTime(time) + toIntervalDay(30)
-SETTINGS ttl_only_drop_parts = 1, min_bytes_for_wide_part = 268435456, non_replicated_deduplication_window = 1000, index_granularity = 8192;
+SETTINGS ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1, min_bytes_for_wide_part = 268435456, non_replicated_deduplication_window = 10000, index_granularity = 8192;
 
 CREATE TABLE schema_lock (`turn` UInt64,
     `owner` String,
     `at` DateTime64(3, 'UTC') DEFAULT now64(3),
     `released` UInt8)
 ENGINE = MergeTree ORDER BY turn
-SETTINGS ttl_only_drop_parts = 1, min_bytes_for_wide_part = 268435456, non_replicated_deduplication_window = 1000, index_granularity = 8192;
+SETTINGS ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1, min_bytes_for_wide_part = 268435456, non_replicated_deduplication_window = 10000, index_granularity = 8192;
 
 CREATE TABLE schema_migrations (`number` UInt32,
     `name` String,
@@ -124,15 +124,15 @@ CREATE TABLE spans (`project` LowCardinality(String),
     INDEX by_inserted_at inserted_at TYPE minmax GRANULARITY 1,
     INDEX by_ref refs TYPE bloom_filter(0.01) GRANULARITY 4)
 ENGINE = MergeTree PARTITION BY toDate(start) ORDER BY (project, toStartOfFiveMinutes(start), trace_id, start, span_id) TTL toDateTime(start) + toIntervalDay(30)
-SETTINGS ttl_only_drop_parts = 1, min_bytes_for_wide_part = 268435456, non_replicated_deduplication_window = 1000, index_granularity = 8192;
+SETTINGS ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1, min_bytes_for_wide_part = 268435456, non_replicated_deduplication_window = 10000, index_granularity = 8192;
 
 CREATE TABLE trace_times (`project` LowCardinality(String),
     `day` Date,
     `trace_id` FixedString(16),
     `first` SimpleAggregateFunction(min, DateTime64(9, 'UTC')),
     `last` SimpleAggregateFunction(max, DateTime64(9, 'UTC')))
-ENGINE = AggregatingMergeTree PARTITION BY day ORDER BY (project, trace_id, day) TTL day + toIntervalDay(30)
-SETTINGS index_granularity = 1024, ttl_only_drop_parts = 1, min_bytes_for_wide_part = 268435456, non_replicated_deduplication_window = 1000;
+ENGINE = AggregatingMergeTree PARTITION BY day ORDER BY (project, trace_id, day) TTL day + toIntervalDay(32)
+SETTINGS index_granularity = 1024, ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1, min_bytes_for_wide_part = 268435456, non_replicated_deduplication_window = 10000;
 
 CREATE MATERIALIZED VIEW trace_times_of_spans TO trace_times (`project` LowCardinality(String),
     `day` Date,
@@ -174,8 +174,8 @@ CREATE TABLE traces (`project` LowCardinality(String),
     `cost_currency` SimpleAggregateFunction(max, String),
     `input_preview` SimpleAggregateFunction(min, Tuple(Int64, String)),
     `output_preview` SimpleAggregateFunction(max, Tuple(Int64, String)))
-ENGINE = AggregatingMergeTree PARTITION BY toDate(hour) ORDER BY (project, hour, trace_id) TTL hour + toIntervalDay(30)
-SETTINGS ttl_only_drop_parts = 1, min_bytes_for_wide_part = 268435456, non_replicated_deduplication_window = 1000, index_granularity = 8192;
+ENGINE = AggregatingMergeTree PARTITION BY toDate(hour) ORDER BY (project, hour, trace_id) TTL (hour + toIntervalHour(1)) + toIntervalDay(30)
+SETTINGS ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1, min_bytes_for_wide_part = 268435456, non_replicated_deduplication_window = 10000, index_granularity = 8192;
 
 CREATE MATERIALIZED VIEW traces_of_spans TO traces (`project` LowCardinality(String),
     `hour` DateTime('UTC'),
