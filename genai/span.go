@@ -145,6 +145,7 @@ const (
 	WarnUnknownOperation WarningCode = "unknown_operation"  // gen_ai.operation.name outside the vocabulary, kept as sent
 	WarnExternalContent  WarningCode = "external_content"   // content lies behind a *_ref URI
 	WarnIndexOutOfRange  WarningCode = "index_out_of_range" // a flattened index beyond the limit
+	WarnTimeImplausible  WarningCode = "time_implausible"   // the start is zero, long past or in the future
 )
 
 // Warning says what is doubtful about a span, and where.

@@ -5,7 +5,7 @@ import "strings"
 // WarningCodes lists every code.
 var WarningCodes = []WarningCode{
 	WarnContentMissing, WarnTruncated, WarnMalformedJSON, WarnWrongType, WarnTokensDisagree, WarnEndBeforeStart,
-	WarnSenderDropped, WarnUnknownOperation, WarnExternalContent, WarnIndexOutOfRange,
+	WarnSenderDropped, WarnUnknownOperation, WarnExternalContent, WarnIndexOutOfRange, WarnTimeImplausible,
 }
 
 // ParseRole gives the canonical role of the spellings that senders use, and any other role as sent.

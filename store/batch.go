@@ -18,8 +18,6 @@ const (
 	maxMapValue, maxMapKeys = 256, 64 // bytes, keys
 	// maxPreview is how much of a text a list shows, in characters.
 	maxPreview = 240
-	// maxTime ends the times that the engine's hours can hold; the raw form keeps what is later.
-	maxTime = 3944678400 * int64(time.Second) // 2095-01-01: with the longest TTL still before 2106
 )
 
 // Batch collects rows column by column. It is reusable, and for one goroutine at a time.
@@ -33,6 +31,7 @@ type Batch struct {
 	enc       encoder
 	fresh     map[knownKey]struct{} // contents of this batch
 	projects  map[string]uint32
+	arrival   arrival // of what is added next
 	wire      []byte
 }
 
@@ -69,6 +68,19 @@ func (b *Batch) Reset() {
 		t.reset()
 	}
 	clear(b.fresh)
+	b.arrival = arrival{}
+}
+
+// unlessDone takes back what a row had put into the columns before a panic: the columns of a
+// table stay of one length, and the next row is a good one. Contents that were added stay, they are
+// what their hash says.
+func (b *Batch) unlessDone(done *bool) {
+	if *done {
+		return
+	}
+	for _, t := range b.tables() {
+		t.truncate()
+	}
 }
 
 func (b *Batch) projectNumber(name string) uint32 {
@@ -92,34 +104,33 @@ func (b *Batch) hasContent(e *encoder, h content.Hash) bool {
 	return ok || b.s.known.has(key)
 }
 
-// isNew notes the content, and reports whether it must be sent.
+// isNew reports whether the content must be sent.
 func (b *Batch) isNew(key knownKey) bool {
-	if _, ok := b.fresh[key]; ok || b.s.known.has(key) {
-		return false
-	}
-	b.fresh[key] = struct{}{}
-	return true
+	_, ok := b.fresh[key]
+	return !ok && !b.s.known.has(key)
 }
 
 func (b *Batch) addContent(e *encoder, h content.Hash, kind, body string) {
-	if !b.isNew(knownKey{h, e.number, e.day, inContents}) {
+	key := knownKey{h, e.number, e.day, inContents}
+	if !b.isNew(key) {
 		return
 	}
 	c := &b.contents
-	c.rows++
 	c.project.str(e.project)
 	c.day.u16(e.day)
 	c.hash.bytes(h[:])
 	c.kind.str(kind)
 	c.body.str(body)
+	c.rows++
+	b.fresh[key] = struct{}{}
 }
 
 func (b *Batch) addChunk(e *encoder, h content.Hash, body string, children []content.Hash) {
-	if !b.isNew(knownKey{h, e.number, e.day, inChunks}) {
+	key := knownKey{h, e.number, e.day, inChunks}
+	if !b.isNew(key) {
 		return
 	}
 	c := &b.chunks
-	c.rows++
 	c.project.str(e.project)
 	c.day.u16(e.day)
 	c.hash.bytes(h[:])
@@ -128,24 +139,30 @@ func (b *Batch) addChunk(e *encoder, h content.Hash, body string, children []con
 		c.children.elem.bytes(children[i][:])
 	}
 	c.children.end(len(children))
+	c.rows++
+	b.fresh[key] = struct{}{}
 }
 
 // AddSpan adds a span. What it needs is copied: s and the memory that it aliases may be reused.
+// After a panic the batch is as it was before the call.
 func (b *Batch) AddSpan(s *genai.Span) {
+	done := false
+	defer b.unlessDone(&done)
 	c, e := &b.spans, &b.enc
-	start, clamped := clamp(s.Start)
-	if clamped {
-		b.s.metrics.clampedTimes.Inc()
-	}
+	start, moved := b.place(s.Start)
+	// What the columns cannot say of the times is said in detail, and stays in the raw form.
+	asSent := !moved && (s.End.IsZero() || s.End.Equal(time.Unix(0, clampNano(s.End))))
 	e.start(b, s.Project, dayOf(start))
 	e.detail(s)
-	if clamped || s.End.Sub(s.Start) != time.Duration(clampNano(s.End)-start) {
-		e.time(fStart, s.Start)
-		e.time(fEnd, s.End)
+	if moved {
+		e.group(fWarning, string(warnMoved.Code), warnMoved.Field, warnMoved.Text)
 	}
-	c.rows++
-	c.core(s, start)
-	c.genAI(s)
+	if !asSent {
+		e.put(fStart, wireNano(s.Start))
+		e.put(fEnd, wireNano(s.End))
+	}
+	c.core(s, start, duration(s, start, moved))
+	c.genAI(s, moved)
 	b.attributes(s.Attributes)
 	c.inputMessages.u32(uint32(len(s.Input)))   //nolint:gosec // bounded by the request's size
 	c.outputMessages.u32(uint32(len(s.Output))) //nolint:gosec // bounded by the request's size
@@ -166,6 +183,8 @@ func (b *Batch) AddSpan(s *genai.Span) {
 		c.refs.elem.bytes(e.refs[i][:])
 	}
 	c.refs.end(len(e.refs))
+	c.rows++
+	done = true
 }
 
 func (e *encoder) unreadBytes(b []byte) content.Hash {
@@ -174,23 +193,6 @@ func (e *encoder) unreadBytes(b []byte) content.Hash {
 	}
 	return e.unread(unsafe.String(&b[0], len(b)))
 }
-
-func clampNano(t time.Time) int64 {
-	switch s := t.Unix(); {
-	case s < 0:
-		return 0
-	case s >= maxTime/int64(time.Second):
-		return maxTime
-	}
-	return t.UnixNano()
-}
-
-func clamp(t time.Time) (nanos int64, clamped bool) {
-	n := clampNano(t)
-	return n, !time.Unix(0, n).Equal(t)
-}
-
-func dayOf(nanos int64) uint16 { return uint16(nanos / int64(24*time.Hour)) } //nolint:gosec // clamped to 2095
 
 func (b *Batch) attributes(list []genai.Attribute) {
 	c, e := &b.spans, &b.enc
@@ -229,36 +231,37 @@ func mappable(a *genai.Attribute) bool {
 	return a.Value.Type != genai.TypeDouble || !math.IsNaN(a.Value.Double())
 }
 
-// AddFragment adds what a GenAI log record tells of a span: f is the partial span.
+// AddFragment adds what a GenAI log record tells of a span: f is the partial span. The record's own
+// time stays in its raw form. After a panic the batch is as it was before the call.
 func (b *Batch) AddFragment(f *genai.Span, l *Log) {
+	done := false
+	defer b.unlessDone(&done)
 	c, e := &b.fragments, &b.enc
-	nanos, clamped := clamp(l.Time)
-	if clamped {
-		b.s.metrics.clampedTimes.Inc()
-	}
+	nanos, _ := b.place(l.Time)
 	e.start(b, l.Project, dayOf(nanos))
 	e.fragment(f)
-	c.rows++
 	c.event.add(e, l, nanos)
 	c.detail.bytes(e.buf)
 	c.refs.end(e.appendRefs(&c.refs.elem))
+	c.rows++
+	done = true
 }
 
-// AddLog adds a log record that is not GenAI or belongs to no trace.
+// AddLog adds a log record that is not GenAI or belongs to no trace, as AddFragment does.
 func (b *Batch) AddLog(l *Log) {
+	done := false
+	defer b.unlessDone(&done)
 	c, e := &b.logs, &b.enc
-	nanos, clamped := clamp(l.Time)
-	if clamped {
-		b.s.metrics.clampedTimes.Inc()
-	}
+	nanos, _ := b.place(l.Time)
 	e.start(b, l.Project, dayOf(nanos))
-	c.rows++
 	c.event.add(e, l, nanos)
 	c.severity.u8(l.Severity)
 	c.service.str(l.Service.Name)
 	c.scopeName.str(l.Scope.Name)
 	c.body.str(preview(l.Body, maxPreview))
 	c.refs.end(e.appendRefs(&c.refs.elem))
+	c.rows++
+	done = true
 }
 
 func (e *encoder) appendRefs(c *hashCol) int {

@@ -15,6 +15,8 @@ type column interface {
 	prefix(dst []byte) []byte
 	data(dst []byte) []byte
 	reset()
+	// truncate keeps the first rows, at whatever value of a row it is called. It may be slow.
+	truncate(rows int)
 }
 
 // fixedCol holds numbers and fixed strings, little endian.
@@ -34,6 +36,18 @@ func (c *fixedCol) u32(v uint32)             { c.buf = binary.LittleEndian.Appen
 func (c *fixedCol) u64(v uint64)             { c.buf = binary.LittleEndian.AppendUint64(c.buf, v) }
 func (c *fixedCol) i64(v int64)              { c.u64(uint64(v)) } //nolint:gosec // two's complement is the format
 func (c *fixedCol) bytes(v []byte)           { c.buf = append(c.buf, v...) }
+func (c *fixedCol) int64(row int) int64      { return int64(binary.LittleEndian.Uint64(c.buf[8*row:])) } //nolint:gosec // two's complement
+
+func (c *fixedCol) cut(size int) { c.buf = c.buf[:size] }
+
+// offsetAt cuts offsets of an array behind the first rows, and is how many elements these have.
+func (c *fixedCol) offsetAt(rows int) uint64 {
+	c.cut(8 * rows)
+	if rows == 0 {
+		return 0
+	}
+	return binary.LittleEndian.Uint64(c.buf[8*(rows-1):])
+}
 
 // stringCol holds strings: length and bytes.
 type stringCol struct{ buf []byte }
@@ -51,6 +65,15 @@ func (c *stringCol) str(s string) {
 func (c *stringCol) bytes(b []byte) {
 	c.buf = binary.AppendUvarint(c.buf, uint64(len(b)))
 	c.buf = append(c.buf, b...)
+}
+
+func (c *stringCol) truncate(rows int) {
+	at := 0
+	for range rows {
+		size, n := binary.Uvarint(c.buf[at:])
+		at += n + int(size) //nolint:gosec // a length that was written here
+	}
+	c.buf = c.buf[:at]
 }
 
 // lowCol is LowCardinality(String): a dictionary and indexes into it.
@@ -87,6 +110,24 @@ func (c *lowCol) str(s string) {
 	}
 	c.last, c.lkey = s, k
 	c.keys = append(c.keys, k)
+}
+
+// truncate leaves names in the dictionary that no row may have: they cost their bytes.
+func (c *lowCol) truncate(rows int) {
+	c.keys = c.keys[:rows]
+	if rows == 0 {
+		c.last = ""
+	}
+}
+
+// value of a row, found the slow way.
+func (c *lowCol) value(row int) string {
+	for s, k := range c.seen {
+		if k == c.keys[row] {
+			return s
+		}
+	}
+	return ""
 }
 
 func (c *lowCol) reset() {
@@ -145,6 +186,12 @@ func (c *mapCol) reset() {
 	c.values.reset()
 }
 
+func (c *mapCol) truncate(rows int) {
+	c.n = c.offsets.offsetAt(rows)
+	c.keys.truncate(int(c.n))   //nolint:gosec // a length
+	c.values.truncate(int(c.n)) //nolint:gosec // a length
+}
+
 func (c *mapCol) put(k, v string) { c.keys.str(k); c.values.str(v); c.n++ }
 func (c *mapCol) end()            { c.offsets.u64(c.n) }
 
@@ -172,6 +219,13 @@ func (t *table) reset() {
 	t.rows = 0
 	for _, c := range t.columns {
 		c.reset()
+	}
+}
+
+// truncate takes back what was added to some columns after the last whole row.
+func (t *table) truncate() {
+	for _, c := range t.columns {
+		c.truncate(t.rows)
 	}
 }
 

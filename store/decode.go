@@ -325,9 +325,9 @@ func (d *decoder) detail(s *genai.Span, msg []byte, types *[]byte) error {
 		case fAttributeTypes:
 			*types = f.body
 		case fStart:
-			s.Start = time.Unix(0, f.n).UTC()
+			s.Start = sentTime(f.n)
 		case fEnd:
-			s.End = time.Unix(0, f.n).UTC()
+			s.End = sentTime(f.n)
 		case fFinishReason:
 			s.FinishReasons = append(s.FinishReasons, genai.FinishReason(f.body))
 		case fTag:

@@ -8,7 +8,7 @@ type metrics struct {
 	insertErrors  prometheus.Counter
 	insertSeconds prometheus.Histogram
 	cutAttributes prometheus.Counter
-	clampedTimes  prometheus.Counter
+	movedTimes    prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -30,13 +30,13 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "tiltmeter_store_unfilterable_attributes_total",
 			Help: "Attributes that are stored and shown but cannot be filtered by: too long or too many on a span.",
 		}),
-		clampedTimes: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "tiltmeter_store_clamped_times_total",
-			Help: "Spans and log records whose time lies outside of 1970 to 2095; the raw form keeps it.",
+		movedTimes: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "tiltmeter_store_moved_times_total",
+			Help: "Spans and log records that are stored under the time of their arrival: their own is zero, older than what is kept, or in the future.",
 		}),
 	}
 	if r != nil {
-		r.MustRegister(m.rows, m.bytes, m.insertErrors, m.insertSeconds, m.cutAttributes, m.clampedTimes)
+		r.MustRegister(m.rows, m.bytes, m.insertErrors, m.insertSeconds, m.cutAttributes, m.movedTimes)
 	}
 	return m
 }

@@ -5,14 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net"
-	"net/http"
 	"regexp"
 	"strings"
-	"sync/atomic"
-	"syscall"
+	"sync"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -34,10 +30,14 @@ type Store struct {
 	params  schema.Params
 	limits  limits
 
-	migrated atomic.Bool
+	migrated chan struct{} // closed by the first Migrate that succeeds
+	closing  sync.Once
 }
 
-var databaseName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,62}$`)
+var (
+	databaseName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,62}$`)
+	clusterName  = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,63}$`)
+)
 
 // Open makes a store and brings its schema up to date: New and Migrate in one.
 func Open(ctx context.Context, o Options) (*Store, error) {
@@ -51,15 +51,15 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	return s, nil
 }
 
-// New makes a store and speaks to nobody yet. Until Migrate has succeeded every other method fails
-// or finds nothing.
+// New makes a store and speaks to nobody yet. Until Migrate has succeeded, Insert fails with
+// ErrNotMigrated, and every other method fails or finds nothing.
 func New(o Options) (*Store, error) {
 	if o.ClickHouse == nil {
 		return nil, errors.New("open store: no ClickHouse options")
 	}
 	opts := *o.ClickHouse
 	if opts.Protocol != clickhouse.HTTP {
-		return nil, errors.New("open store: only ClickHouse's HTTP interface is spoken: use a DSN such as http://user:password@host:8123/tiltmeter")
+		return nil, fmt.Errorf("open store: only ClickHouse's HTTP interface is spoken: use a DSN such as %s", ExampleDSN)
 	}
 	database := cmp.Or(opts.Auth.Database, DefaultDatabase)
 	if database == "default" {
@@ -68,10 +68,17 @@ func New(o Options) (*Store, error) {
 	if !databaseName.MatchString(database) {
 		return nil, fmt.Errorf("open store: database %q: want letters, digits and underscores", database)
 	}
+	if o.Cluster != "" && !clusterName.MatchString(o.Cluster) {
+		return nil, fmt.Errorf("open store: cluster %q: want letters, digits, '_', '.' and '-'", o.Cluster)
+	}
+	days := cmp.Or(o.TTLDays, DefaultTTLDays)
+	if days < 1 || days > MaxTTLDays {
+		return nil, fmt.Errorf("open store: a retention of %d days: want 1 to %d", days, MaxTTLDays)
+	}
 	opts.Auth.Database = database
 	s := &Store{
-		limits: defaultLimits, log: o.Logger, known: newKnown(cmp.Or(o.KnownContents, DefaultKnownContents)), options: opts,
-		params: schema.Params{TTLDays: cmp.Or(o.TTLDays, DefaultTTLDays), Cluster: o.Cluster},
+		limits: defaultLimits, log: o.Logger, known: newKnown(cmp.Or(o.KnownContents, DefaultKnownContents)), options: opts, migrated: make(chan struct{}),
+		params: schema.Params{TTLDays: days, Cluster: o.Cluster, Fsync: o.Fsync, Exclusive: o.Exclusive},
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -86,7 +93,12 @@ func New(o Options) (*Store, error) {
 	return s, nil
 }
 
-// Migrate makes the database and brings its schema up to date. It MAY be repeated after an error.
+// TTLDays is for how many days from their start spans are kept.
+func (s *Store) TTLDays() int { return s.params.TTLDays }
+
+// Migrate makes the database, brings its schema up to date and its retention to the options'. When
+// ctx ends, the statement that is running is finished first. After an error that is no refusal
+// (see Refused) it SHOULD be repeated.
 func (s *Store) Migrate(ctx context.Context) error {
 	if err := createDatabase(ctx, s.options, s.options.Auth.Database, s.params.OnCluster()); err != nil {
 		return err
@@ -94,21 +106,19 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if err := schema.Apply(ctx, s.conn, s.params, s.log); err != nil {
 		return err
 	}
-	s.migrated.Store(true)
+	s.closing.Do(func() { close(s.migrated) })
 	return nil
 }
 
-// Unreachable reports whether an error says that ClickHouse was not there to answer, so that the
-// same call may succeed later. What ClickHouse itself answered is never that.
-func Unreachable(err error) bool {
-	if err == nil {
-		return false
-	}
-	if _, ok := errors.AsType[*clickhouse.Exception](err); ok {
-		return false
-	}
-	_, network := errors.AsType[net.Error](err)
-	return network || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNREFUSED)
+// Migrated is closed when Migrate has succeeded.
+func (s *Store) Migrated() <-chan struct{} { return s.migrated }
+
+// Refused reports whether Migrate has found a database that this binary must not touch. Everything
+// else that can go wrong (nobody answers, a proxy or ClickHouse itself says no) may be over at the
+// next attempt.
+func Refused(err error) bool {
+	_, ok := errors.AsType[*schema.RefusedError](err)
+	return ok
 }
 
 func createDatabase(ctx context.Context, opts clickhouse.Options, database, onCluster string) (err error) {
@@ -124,10 +134,14 @@ func createDatabase(ctx context.Context, opts clickhouse.Options, database, onCl
 	return nil
 }
 
-// ParseDSN reads http://user:password@host:8123/database?setting=value.
+// ExampleDSN is what ParseDSN reads.
+const ExampleDSN = "http://user:password@host:8123/database"
+
+// ParseDSN reads a DSN like ExampleDSN; several hosts are separated by commas, settings
+// follow as ?name=value.
 func ParseDSN(dsn string) (*clickhouse.Options, error) {
 	if !strings.HasPrefix(dsn, "http://") && !strings.HasPrefix(dsn, "https://") {
-		return nil, errors.New("read ClickHouse DSN: want http:// or https:// (ClickHouse's HTTP interface, port 8123 or 8443)")
+		return nil, fmt.Errorf("read ClickHouse DSN: want one like %s, or with https:// (ClickHouse's HTTP interface, port 8123 or 8443)", ExampleDSN)
 	}
 	o, err := clickhouse.ParseDSN(dsn)
 	if err != nil {
@@ -147,38 +161,12 @@ func (s *Store) Ping(ctx context.Context) error {
 	if err := s.conn.Ping(ctx); err != nil {
 		return fmt.Errorf("ping ClickHouse: %w", err)
 	}
-	if !s.migrated.Load() {
-		return errors.New("the schema is not up to date yet")
+	select {
+	case <-s.migrated:
+		return nil
+	default:
+		return ErrNotMigrated
 	}
-	return nil
-}
-
-// poster sends blocks to the same place, in the same way, as the driver sends queries.
-type poster struct {
-	client *http.Client
-	base   string
-	auth   clickhouse.Auth
-	header map[string]string
-}
-
-func newPoster(o *clickhouse.Options) *poster {
-	tr := &http.Transport{
-		TLSClientConfig:     o.TLS,
-		MaxIdleConnsPerHost: 4,
-		IdleConnTimeout:     o.ConnMaxLifetime,
-		Proxy:               http.ProxyFromEnvironment,
-	}
-	p := &poster{client: &http.Client{Transport: tr}, auth: o.Auth, header: o.HttpHeaders}
-	scheme := "http"
-	if o.TLS != nil {
-		scheme = "https"
-	}
-	p.base = scheme + "://" + o.Addr[0] + "/" + strings.TrimPrefix(o.HttpUrlPath, "/")
-	if o.DialContext != nil {
-		tr.Proxy = nil
-		tr.DialContext = dialer(o.DialContext)
-	}
-	return p
 }
 
 // Drop deletes the database with everything in it. The store is of no use afterwards.

@@ -22,8 +22,12 @@ import (
 // DefaultTTLDays is how long data is kept when nothing else is set, in days from a span's start.
 const DefaultTTLDays = 30
 
-// MaxTTLDays bounds how long data is kept: the engine's expiry dates end in 2106.
+// MaxTTLDays bounds how long data is kept. The engine's expiry dates end in 2106 and begin anew in
+// 1970: with a retention of 36,500 days it would delete everything at once.
 const MaxTTLDays = 3650
+
+// ErrNotMigrated says that the schema is not there yet: Migrate has not succeeded so far.
+var ErrNotMigrated = errors.New("the schema is not up to date yet")
 
 // ErrNotFound says that nothing is stored under the ids that were asked for.
 var ErrNotFound = errors.New("not found")
@@ -34,8 +38,15 @@ type Options struct {
 	// Native blocks over the same interface, dialled the same way. Auth.Database is the
 	// database; it is made when it does not exist ("" means "tiltmeter").
 	ClickHouse *clickhouse.Options
-	TTLDays    int    // days from a span's start until its data is dropped; 0 means DefaultTTLDays
-	Cluster    string // name of the ClickHouse cluster for ON CLUSTER; "" is a single server
+	TTLDays    int // days from a span's start until its data is dropped, at most MaxTTLDays; 0 means DefaultTTLDays
+	// Cluster is the name of a ClickHouse cluster of one shard: the database and its tables are made
+	// on every server of it, replicated. "" is a single server.
+	Cluster string
+	// Fsync makes tables that are made now survive power loss. The embedded engine has this in its
+	// own configuration.
+	Fsync bool
+	// Exclusive says that nobody else can reach the database, as with the embedded engine.
+	Exclusive  bool
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer // nil: metrics are counted and not exported
 

@@ -30,6 +30,17 @@ func (*costCol) typeName() string  { return "Decimal(38, 12)" }
 func (*idCol) typeName() string    { return "FixedString(8)" }
 func (*hashCol) typeName() string  { return "FixedString(16)" }
 
+func (c *u8Col) truncate(rows int)    { c.cut(1 * rows) }
+func (c *u16Col) truncate(rows int)   { c.cut(2 * rows) }
+func (c *u32Col) truncate(rows int)   { c.cut(4 * rows) }
+func (c *u64Col) truncate(rows int)   { c.cut(8 * rows) }
+func (c *int64Col) truncate(rows int) { c.cut(8 * rows) }
+func (c *timeCol) truncate(rows int)  { c.cut(8 * rows) }
+func (c *dayCol) truncate(rows int)   { c.cut(2 * rows) }
+func (c *costCol) truncate(rows int)  { c.cut(16 * rows) }
+func (c *idCol) truncate(rows int)    { c.cut(8 * rows) }
+func (c *hashCol) truncate(rows int)  { c.cut(hashBytes * rows) }
+
 func (c *hashCol) hash(h content.Hash) { c.bytes(h[:]) }
 
 type hashesCol struct {
@@ -44,6 +55,12 @@ func (c *hashesCol) prefix(dst []byte) []byte { return dst }
 func (c *hashesCol) data(dst []byte) []byte   { return c.elem.data(c.offsets.data(dst)) }
 func (c *hashesCol) reset()                   { c.offsets.reset(); c.n = 0; c.elem.reset() }
 func (c *hashesCol) end(n int)                { c.n += uint64(n); c.offsets.u64(c.n) } //nolint:gosec // a length
+func (c *hashesCol) truncate(rows int) {
+	c.n = c.offsets.offsetAt(rows)
+	c.elem.buf = c.elem.buf[:hashBytes*c.n]
+}
+
+const hashBytes = 16
 
 type namesCol struct {
 	offsets fixedCol
@@ -57,6 +74,10 @@ func (c *namesCol) prefix(dst []byte) []byte { return c.elem.prefix(dst) }
 func (c *namesCol) data(dst []byte) []byte   { return c.elem.data(c.offsets.data(dst)) }
 func (c *namesCol) reset()                   { c.offsets.reset(); c.n = 0; c.elem.reset() }
 func (c *namesCol) end(n int)                { c.n += uint64(n); c.offsets.u64(c.n) } //nolint:gosec // a length
+func (c *namesCol) truncate(rows int) {
+	c.n = c.offsets.offsetAt(rows)
+	c.elem.truncate(int(c.n)) //nolint:gosec // a length
+}
 
 type contentColumns struct {
 	table
@@ -187,7 +208,7 @@ func (c *spanColumns) init() {
 	}
 }
 
-func (c *spanColumns) core(s *genai.Span, start int64) {
+func (c *spanColumns) core(s *genai.Span, start, duration int64) {
 	c.project.str(s.Project)
 	c.traceID.bytes(s.TraceID[:])
 	c.spanID.bytes(s.SpanID[:])
@@ -195,7 +216,7 @@ func (c *spanColumns) core(s *genai.Span, start int64) {
 	c.name.str(s.Name)
 	c.kind.u8(uint8(s.Kind))
 	c.start.i64(start)
-	c.duration.i64(clampNano(s.End) - start)
+	c.duration.i64(duration)
 	c.status.u8(uint8(s.StatusCode))
 	if s.Failed() {
 		c.outcome.u8(1)
@@ -214,7 +235,7 @@ func (c *spanColumns) core(s *genai.Span, start int64) {
 	c.dialectVersion.str(s.DialectVersion)
 }
 
-func (c *spanColumns) genAI(s *genai.Span) {
+func (c *spanColumns) genAI(s *genai.Span, moved bool) {
 	c.operation.str(string(s.Operation))
 	c.provider.str(s.Provider)
 	c.framework.str(s.Framework)
@@ -247,7 +268,12 @@ func (c *spanColumns) genAI(s *genai.Span) {
 	for i := range s.Warnings {
 		c.warnings.elem.str(string(s.Warnings[i].Code))
 	}
-	c.warnings.end(len(s.Warnings))
+	n := len(s.Warnings)
+	if moved {
+		c.warnings.elem.str(string(warnMoved.Code))
+		n++
+	}
+	c.warnings.end(n)
 }
 
 func (c *spanColumns) money(m genai.Cost) {

@@ -135,7 +135,8 @@ func (e *Engine) command() (*exec.Cmd, *stderrPipe, error) {
 		return nil, nil, fmt.Errorf("make the child's stderr: %w", err)
 	}
 	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), childEnv+"="+string(encoded), "MALLOC_CONF="+mallocConf)
+	// Hours and days are UTC's, wherever the machine stands; this engine takes the zone from here alone.
+	cmd.Env = append(os.Environ(), childEnv+"="+string(encoded), "MALLOC_CONF="+mallocConf, "TZ=UTC")
 	cmd.Stderr = child
 	cmd.SysProcAttr = childAttributes()
 	return cmd, &stderrPipe{ours: ours, child: child}, nil
