@@ -154,11 +154,13 @@ func (a *app) stores() bool {
 	return a.s.has("write") || a.s.has("api") || a.s.has("analyze") || a.s.has("alert")
 }
 
-func (a *app) startEngine(ctx context.Context) (err error) {
+// startEngine takes the data folder and does not wait for the engine: what senders have comes in
+// meanwhile.
+func (a *app) startEngine(context.Context) (err error) {
 	if a.s.clickhouseDSN != "" || !a.stores() {
 		return nil
 	}
-	a.engine, err = engine.Start(ctx, engine.Config{
+	a.engine, err = engine.Launch(engine.Config{
 		DataDir: a.s.dataDir, LibraryPath: a.s.engineLibrary, MemoryBytes: int64(a.s.engineMemory),
 		DisableFsync: !a.s.fsync, Logger: a.log, Registerer: a.reg,
 	})
@@ -249,45 +251,63 @@ func (a *app) watch(failed <-chan error) {
 	})
 }
 
-// startStore opens the store. The embedded engine must take the schema now; a ClickHouse of the
-// user's own may be away, and ingest must not wait for it.
-func (a *app) startStore(ctx context.Context) (err error) {
+// startStore makes the store and leaves the rest to the background: whatever keeps ClickHouse from
+// answering, ingest does not wait for it.
+func (a *app) startStore(context.Context) (err error) {
 	if !a.stores() {
 		return nil
 	}
-	options := store.Options{TTLDays: int(a.s.retention / (24 * time.Hour)), Logger: a.log, Registerer: a.reg}
+	options := store.Options{TTLDays: int(a.s.retention / (24 * time.Hour)), Cluster: a.s.clickhouseCluster, Logger: a.log, Registerer: a.reg}
 	if a.engine != nil {
-		options.ClickHouse = a.engine.ClickHouse()
+		options.ClickHouse, options.Exclusive = a.engine.ClickHouse(), true
 	} else if options.ClickHouse, err = store.ParseDSN(a.s.clickhouseDSN); err != nil {
 		return fmt.Errorf("--clickhouse-dsn: %w", err)
+	} else {
+		options.Fsync = a.s.fsync
 	}
 	if a.store, err = store.New(options); err != nil {
 		return err
 	}
 	a.onStop(func(context.Context) error { return a.store.Close() })
-	if a.engine != nil {
-		return a.store.Migrate(ctx)
-	}
-	a.run(a.migrateWhenThere)
+	a.run(a.migrate)
 	return nil
 }
 
-// migrateWhenThere brings the schema up to date as soon as ClickHouse answers.
-func (a *app) migrateWhenThere(ctx context.Context) error {
-	for said := false; ; said = true {
+// Back-off between attempts to bring the schema up to date.
+const (
+	firstMigrateRetry = 100 * time.Millisecond
+	lastMigrateRetry  = 5 * time.Second
+)
+
+// migrate brings the schema up to date as soon as it can be. Only a database that this binary
+// must not touch ends the server.
+func (a *app) migrate(ctx context.Context) error {
+	said := ""
+	for delay := firstMigrateRetry; ; delay = min(2*delay, lastMigrateRetry) {
 		err := a.store.Migrate(ctx)
-		if err == nil || !store.Unreachable(err) {
+		if err == nil || store.Refused(err) {
 			return err
 		}
-		if !said {
-			a.log.Warn("waiting for ClickHouse; ingest goes on", "error", err)
+		if text := err.Error(); text != said && ctx.Err() == nil {
+			a.log.Warn("the schema cannot be brought up to date yet; ingest goes on", "error", err)
+			said = text
 		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(time.Second):
+		case <-time.After(delay):
 		}
 	}
+}
+
+// storeReady says whether the store answers, without waiting for an engine that does not.
+func (a *app) storeReady(ctx context.Context) error {
+	if a.engine != nil {
+		if err := a.engine.Ready(); err != nil {
+			return err
+		}
+	}
+	return a.store.Ping(ctx)
 }
 
 func (a *app) startWriter(context.Context) (err error) {
@@ -305,7 +325,14 @@ func (a *app) startWriter(context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	a.run(a.writer.Run)
+	a.run(func(ctx context.Context) error {
+		select {
+		case <-a.store.Migrated(): // rows of this binary go into tables that it has seen
+			return a.writer.Run(ctx)
+		case <-ctx.Done():
+			return nil
+		}
+	})
 	return nil
 }
 
@@ -368,7 +395,7 @@ func (a *app) parts() []api.Part {
 		parts = append(parts, api.Part{Name: "engine", Check: func(context.Context) error { return a.engine.Ready() }})
 	}
 	if a.store != nil {
-		parts = append(parts, api.Part{Name: "store", Check: a.store.Ping})
+		parts = append(parts, api.Part{Name: "store", Check: a.storeReady})
 	}
 	if a.writer != nil {
 		parts = append(parts, api.Part{Name: "writer", Check: func(context.Context) error { return a.writer.Ready() }})
@@ -397,14 +424,11 @@ func (a *app) startProfiles(ctx context.Context) error {
 	return a.serveHTTP(ctx, a.s.pprofAddr, mux, nil)
 }
 
-// announce prints where things are.
+// announce prints where things are: where to send at once, where to look when there is something to see.
 func (a *app) announce(out io.Writer) {
 	scheme := "http"
 	if a.s.tlsCert != "" {
 		scheme = "https"
-	}
-	if a.api != nil {
-		fmt.Fprintf(out, "Tiltmeter is ready: %s://%s\n", scheme, a.api.Addr())
 	}
 	if a.otlp != nil {
 		fmt.Fprintf(out, "Send OTLP to %s (gRPC) or %s://%s (HTTP)\n", a.otlp.GRPCAddr(), scheme, a.otlp.HTTPAddr())
@@ -412,4 +436,34 @@ func (a *app) announce(out io.Writer) {
 	if a.required {
 		fmt.Fprintln(out, "Others can reach this server: every request needs a key (tiltmeter keys).")
 	}
+	if a.api == nil {
+		return
+	}
+	a.run(func(ctx context.Context) error {
+		tick := time.NewTicker(readyPoll)
+		defer tick.Stop()
+		for !a.ready(ctx) {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-tick.C:
+			}
+		}
+		fmt.Fprintf(out, "Tiltmeter is ready: %s://%s\n", scheme, a.api.Addr())
+		return nil
+	})
+}
+
+// readyPoll is the time between two looks at whether the server is ready.
+const readyPoll = 50 * time.Millisecond
+
+func (a *app) ready(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	for _, p := range a.parts() {
+		if p.Check(ctx) != nil {
+			return false
+		}
+	}
+	return true
 }

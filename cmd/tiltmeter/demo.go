@@ -51,7 +51,7 @@ func (a *app) startDemo(context.Context) error {
 	return nil
 }
 
-// newDemoKey is a secret of this process, by which the receivers know its own demo; ” without one.
+// newDemoKey is a secret of this process, by which the receivers know its own demo; empty without one.
 func newDemoKey(s serveSettings) string {
 	if !s.demo {
 		return ""

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/tiltmeter/tiltmeter/api/auth"
+	"github.com/tiltmeter/tiltmeter/store"
 )
 
 // roles a process can take on; a single binary takes all of them.
@@ -31,11 +32,12 @@ type serveSettings struct {
 	tlsCert, tlsKey                      string
 	allowedHosts, allowedOrigins         []string
 
-	clickhouseDSN string
-	engineMemory  size
-	engineLibrary string
-	fsync         bool
-	retention     time.Duration
+	clickhouseDSN     string
+	clickhouseCluster string
+	engineMemory      size
+	engineLibrary     string
+	fsync             bool
+	retention         time.Duration
 
 	natsURL         string
 	natsCreds       string
@@ -83,10 +85,11 @@ func (s *serveSettings) flags(fs *pflag.FlagSet) {
 
 	fs.StringSliceVar(&s.allowedOrigins, "allowed-origins", nil, "web origins whose pages may send OTLP to this server; * for all")
 
-	fs.StringVar(&s.clickhouseDSN, "clickhouse-dsn", "", "ClickHouse to store in, clickhouse://user:password@host:9000/database; empty: the embedded engine")
+	fs.StringVar(&s.clickhouseDSN, "clickhouse-dsn", "", "ClickHouse to store in, "+store.ExampleDSN+"; empty: the embedded engine")
+	fs.StringVar(&s.clickhouseCluster, "clickhouse-cluster", "", "name of the cluster of --clickhouse-dsn whose servers (replicas of one shard) all get the tables")
 	fs.Var(&s.engineMemory, "engine-memory", "memory cap of the embedded engine (0: a third of the machine, at most 4GiB)")
 	fs.StringVar(&s.engineLibrary, "engine-library", "", "path of libchdb (default: beside the binary, or where `make engine` puts it)")
-	fs.BoolVar(&s.fsync, "fsync", true, "make the embedded engine survive power loss, not only crashes")
+	fs.BoolVar(&s.fsync, "fsync", true, "make the embedded engine, and new tables of --clickhouse-dsn, survive power loss and not only crashes")
 	fs.DurationVar(&s.retention, "retention", 30*24*time.Hour, "how long spans are kept, in whole days")
 
 	fs.StringVar(&s.natsURL, "nats-url", "", "NATS server with JetStream for the log; empty: embedded")
@@ -147,6 +150,12 @@ func (s *serveSettings) validate() error {
 	}
 	if s.retention < 24*time.Hour {
 		bad("retention", "%s is less than a day; data is dropped by whole days", s.retention)
+	}
+	if s.retention > store.MaxTTLDays*24*time.Hour {
+		bad("retention", "%s is more than %d days, up to which the engine can count", s.retention, store.MaxTTLDays)
+	}
+	if s.clickhouseCluster != "" && s.clickhouseDSN == "" {
+		bad("clickhouse-cluster", "needs --clickhouse-dsn: the embedded engine is a single server")
 	}
 	if s.maxInFlight < s.maxRequest {
 		bad("max-in-flight", "%s is less than --max-request %s: no such request could ever be let in", s.maxInFlight.String(), s.maxRequest.String())

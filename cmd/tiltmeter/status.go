@@ -41,7 +41,7 @@ func (v *ingestView) Status(ctx context.Context, project string) (api.IngestStat
 		RejectedSpans:        c.by("tiltmeter_ingest_rejected_spans_total", "reason"),
 		StartedAt:            v.app.started,
 	}
-	if err = v.app.store.Ping(ctx); err == nil {
+	if err = v.app.storeReady(ctx); err == nil {
 		st.StoredSpans, st.StoredLogRecords, err = v.app.store.Stored(ctx, project)
 	}
 	if st.EngineReady = err == nil; err != nil {

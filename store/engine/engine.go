@@ -102,11 +102,28 @@ const (
 	stateClosed
 )
 
-// Start takes the lock of the data folder, starts the child and returns when
-// it answers. The context bounds the start alone. The error says what to do:
-// an *InUseError names the owner of the folder, a *LibraryError the command
-// that fetches the library.
+// Start is Launch, and returns when the engine answers. The context bounds the
+// start alone.
 func Start(ctx context.Context, cfg Config) (*Engine, error) {
+	e, err := Launch(cfg)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, e.cfg.StartTimeout)
+	defer cancel()
+	if err := e.wait(ctx); err != nil {
+		stopped, cancelStop := context.WithTimeout(context.WithoutCancel(ctx), e.cfg.StopTimeout)
+		defer cancelStop()
+		return nil, errors.Join(fmt.Errorf("start engine in %q: %w", e.cfg.DataDir, err), e.halt(stopped), e.release())
+	}
+	return e, nil
+}
+
+// Launch takes the lock of the data folder and starts the child, and does not
+// wait for it: Ready says when it answers, and Dial waits until then. The error
+// says what to do: an *InUseError names the owner of the folder, a
+// *LibraryError the command that fetches the library.
+func Launch(cfg Config) (*Engine, error) {
 	cfg = cfg.withDefaults()
 	if cfg.DataDir == "" {
 		return nil, errors.New("start engine: Config.DataDir is empty; name the data folder")
@@ -132,14 +149,14 @@ func Start(ctx context.Context, cfg Config) (*Engine, error) {
 		stop: make(chan struct{}), done: make(chan struct{}),
 		changed: make(chan struct{}), lastErr: errors.New("engine is starting"),
 	}
-	if err := e.begin(ctx); err != nil {
+	if err := e.begin(); err != nil {
 		return nil, errors.Join(err, e.release())
 	}
 	return e, nil
 }
 
-// begin starts the supervisor and waits for the first answer.
-func (e *Engine) begin(ctx context.Context) error {
+// begin starts the supervisor.
+func (e *Engine) begin() error {
 	var err error
 	if e.socket, e.tempDir, err = socketPath(e.cfg.DataDir); err != nil {
 		return err
@@ -148,13 +165,6 @@ func (e *Engine) begin(ctx context.Context) error {
 		return err
 	}
 	go e.supervise()
-	ctx, cancel := context.WithTimeout(ctx, e.cfg.StartTimeout)
-	defer cancel()
-	if err := e.wait(ctx); err != nil {
-		stopped, cancelStop := context.WithTimeout(context.WithoutCancel(ctx), e.cfg.StopTimeout)
-		defer cancelStop()
-		return errors.Join(fmt.Errorf("start engine in %q: %w", e.cfg.DataDir, err), e.halt(stopped))
-	}
 	return nil
 }
 
