@@ -51,6 +51,26 @@ func (b *Batch) tables() []*table {
 	return []*table{&b.chunks.table, &b.contents.table, &b.fragments.table, &b.logs.table, &b.spans.table}
 }
 
+// The tables of a batch whose rows are counted one by one.
+const (
+	TableFragments = "fragments"
+	TableLogs      = "logs"
+	TableSpans     = "spans"
+)
+
+// Tables names the tables of a batch, in the order in which Insert stores them.
+func Tables() []string { return []string{"chunks", "contents", TableFragments, TableLogs, TableSpans} }
+
+// TableRows is the number of rows of one table.
+func (b *Batch) TableRows(table string) int {
+	for _, t := range b.tables() {
+		if t.name == table {
+			return t.rows
+		}
+	}
+	return 0
+}
+
 // Rows is the number of spans, fragments and logs.
 func (b *Batch) Rows() int { return b.spans.rows + b.fragments.rows + b.logs.rows }
 

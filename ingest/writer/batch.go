@@ -5,8 +5,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"google.golang.org/protobuf/encoding/protowire"
-
 	"github.com/tiltmeter/tiltmeter/genai"
 	"github.com/tiltmeter/tiltmeter/ingest/spanlog"
 	"github.com/tiltmeter/tiltmeter/ingest/wire"
@@ -19,12 +17,15 @@ const (
 	reasonMalformed = "malformed" // the payload cannot be walked
 	reasonSignal    = "signal"    // a signal that this version does not know
 	reasonPanic     = "panic"     // a bug of ours, met on this record
+	reasonRefused   = "refused"   // ClickHouse does not take its rows
 )
 
 // batch is the records of one range, as rows.
 type batch struct {
 	w           *Writer
 	first, last uint64
+	days        int       // for which rows are kept: those of the plan
+	received    time.Time // the first of the records
 	rows        *store.Batch
 	bytes       int // of payload
 	records     int
@@ -33,7 +34,9 @@ type batch struct {
 	span        genai.Span // reused from span to span
 }
 
-func (w *Writer) newBatch() *batch { return &batch{w: w, rows: w.store.NewBatch()} }
+func (w *Writer) newBatch() *batch {
+	return &batch{w: w, rows: w.store.NewBatch(), days: w.store.TTLDays()}
+}
 
 // reset empties the batch. The memory of an outsized one is given back.
 func (b *batch) reset() {
@@ -43,7 +46,7 @@ func (b *batch) reset() {
 	} else {
 		rows.Reset()
 	}
-	*b = batch{w: b.w, rows: rows, dead: b.dead[:0], span: b.span}
+	*b = batch{w: b.w, days: b.days, rows: rows, dead: b.dead[:0], span: b.span}
 }
 
 func (b *batch) empty() bool { return b.records == 0 }
@@ -52,6 +55,10 @@ func (b *batch) empty() bool { return b.records == 0 }
 func (w *Writer) add(b *batch, e spanlog.Entry) {
 	b.records++
 	b.bytes += len(e.Payload)
+	if b.received.IsZero() || !e.ReceivedAt.IsZero() && e.ReceivedAt.Before(b.received) {
+		b.received = e.ReceivedAt
+	}
+	b.rows.Came(e.ReceivedAt, b.days)
 	switch {
 	case e.Err != nil:
 		b.kill(e, reasonHeaders, e.Err)
@@ -86,17 +93,18 @@ func (w *Writer) addTraces(b *batch, e spanlog.Entry) {
 	for r := wire.ReadTraces(e.Payload); r.Next(); {
 		if err := b.addSpan(e, r.Resource(), r.Scope(), r.Span()); err != nil {
 			res, scope, i := r.Index()
-			left.add(fmt.Errorf("resource_spans[%d].scope_spans[%d].spans[%d]: %w", res, scope, i, err),
-				r.Resource(), r.Scope(), r.Span().Raw)
+			left.blame(fmt.Errorf("resource_spans[%d].scope_spans[%d].spans[%d]: %w", res, scope, i, err))
+			left.add(res, scope, r.Resource(), r.Scope(), r.Span().Raw)
 		}
 	}
-	w.keep(b, e, left)
+	w.keep(b, e, &left)
 }
 
-// addSpan adds one span. A panic in a dialect is ours; it must cost one record, not the writer.
+// addSpan adds one span. A panic in a dialect or in the store's batch is ours; it must cost one
+// span, not the writer. The batch takes back what it had of it.
 func (b *batch) addSpan(e spanlog.Entry, res *wire.Resource, scope *wire.Scope, s *wire.Span) (err error) {
 	defer recovered(&err)
-	b.w.norm.Span(&b.span, res, scope, s)
+	b.w.span(&b.span, res, scope, s)
 	b.span.Project = e.Project
 	b.rows.AddSpan(&b.span)
 	b.spans++
@@ -105,24 +113,41 @@ func (b *batch) addSpan(e spanlog.Entry, res *wire.Resource, scope *wire.Scope, 
 
 func (w *Writer) addLogs(b *batch, e spanlog.Entry) {
 	var left leftOver
-	for r := wire.ReadLogs(e.Payload); r.Next(); {
-		if err := b.addLog(e, r.Resource(), r.Scope(), r.Record()); err != nil {
+	n := uint64(0)
+	for r := wire.ReadLogs(e.Payload); r.Next(); n++ {
+		if err := b.addLog(e, n, r.Resource(), r.Scope(), r.Record()); err != nil {
 			res, scope, i := r.Index()
-			left.add(fmt.Errorf("resource_logs[%d].scope_logs[%d].log_records[%d]: %w", res, scope, i, err),
-				r.Resource(), r.Scope(), r.Record().Raw)
+			left.blame(fmt.Errorf("resource_logs[%d].scope_logs[%d].log_records[%d]: %w", res, scope, i, err))
+			left.add(res, scope, r.Resource(), r.Scope(), r.Record().Raw)
 		}
 	}
-	w.keep(b, e, left)
+	w.keep(b, e, &left)
 }
 
-// addLog adds one log record: as a fragment of its span when a dialect can read it, else as it is.
-func (b *batch) addLog(e spanlog.Entry, res *wire.Resource, scope *wire.Scope, r *wire.LogRecord) (err error) {
+// withoutFragments is the request without the records that addLog makes fragments of.
+func (b *batch) withoutFragments(e spanlog.Entry) []byte {
+	var left leftOver
+	for r := wire.ReadLogs(e.Payload); r.Next(); {
+		before := b.rows.TableRows(store.TableFragments)
+		err := b.addLog(e, 0, r.Resource(), r.Scope(), r.Record())
+		if err != nil || b.rows.TableRows(store.TableFragments) == before {
+			res, scope, _ := r.Index()
+			left.add(res, scope, r.Resource(), r.Scope(), r.Record().Raw)
+		}
+	}
+	b.logs = 0
+	return left.request()
+}
+
+// addLog adds the n-th log record of an entry: as a fragment of its span when a dialect can read it,
+// else as it is.
+func (b *batch) addLog(e spanlog.Entry, n uint64, res *wire.Resource, scope *wire.Scope, r *wire.LogRecord) (err error) {
 	defer recovered(&err)
 	genAI := b.w.norm.Log(&b.span, res, scope, r)
 	b.span.Project = e.Project
 	l := store.Log{
 		Project: e.Project, TraceID: r.TraceID, SpanID: r.SpanID,
-		Time: logTime(e, r), Seq: e.Seq<<seqBits | uint64(b.logs)&(1<<seqBits-1),
+		Time: logTime(e, r), Seq: e.Seq<<seqBits | n&(1<<seqBits-1),
 		EventName: string(r.EventName), Severity: uint8(min(max(r.SeverityNumber, 0), 255)), //nolint:gosec // clamped
 		Service: b.span.Service, Scope: b.span.Scope, Raw: r.Raw,
 	}
@@ -137,7 +162,7 @@ func (b *batch) addLog(e spanlog.Entry, res *wire.Resource, scope *wire.Scope, r
 	return nil
 }
 
-// seqBits of a log's arrival number count the records of one range; the bits above them are the
+// seqBits of a log's arrival number count the records of one request; the bits above them are the
 // position of the request in the log.
 const seqBits = 20
 
@@ -157,35 +182,19 @@ func recovered(err *error) {
 	}
 }
 
-// leftOver is a request of its own that holds the items of a record which made a dialect panic.
-type leftOver struct {
-	payload []byte
-	first   error
-}
-
-// add appends an item with the resource and scope around it. Traces and logs number these fields alike.
-func (l *leftOver) add(err error, res *wire.Resource, scope *wire.Scope, item []byte) {
+// blame keeps the first error.
+func (l *leftOver) blame(err error) {
 	if l.first == nil {
 		l.first = err
 	}
-	inner := field(field(field(nil, 1, scope.Raw), 2, item), 3, scope.SchemaURL)
-	l.payload = field(l.payload, 1, field(field(field(nil, 1, res.Raw), 2, inner), 3, res.SchemaURL))
-}
-
-// field appends a length-delimited protobuf field; an empty one is left out.
-func field(dst []byte, num protowire.Number, b []byte) []byte {
-	if len(b) == 0 {
-		return dst
-	}
-	return protowire.AppendBytes(protowire.AppendTag(dst, num, protowire.BytesType), b)
 }
 
 // keep logs the bug with its stack and puts the items that met it away; the record's other items are rows.
-func (w *Writer) keep(b *batch, e spanlog.Entry, left leftOver) {
+func (w *Writer) keep(b *batch, e spanlog.Entry, left *leftOver) {
 	if left.first == nil {
 		return
 	}
 	w.logger.Error("a record made a dialect panic; what could not be read is a dead letter", "seq", e.Seq, "error", left.first)
-	e.Payload = left.payload
+	e.Payload = left.request()
 	b.kill(e, reasonPanic, left.first)
 }

@@ -25,7 +25,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		records: counter("committed_records_total", "Records of the log that are done: stored, or put with the dead letters."),
 		retries: counter("retries_total", "Attempts that failed and were made again."),
 		dead: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Namespace: "tiltmeter", Subsystem: "writer", Name: "dead_letters_total", Help: "Records that could not be read, by reason.",
+			Namespace: "tiltmeter", Subsystem: "writer", Name: "dead_letters_total", Help: "Records that could not be read, or that ClickHouse does not take, by reason.",
 		}, []string{"reason"}),
 		rows: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: "tiltmeter", Subsystem: "writer", Name: "batch_rows", Help: "Rows of a batch.",
@@ -47,14 +47,18 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	return m, nil
 }
 
-func (m *metrics) stored(b *batch, took time.Duration) {
+// stored counts what is done with: rows and dead letters.
+func (m *metrics) stored(b *batch) {
 	m.spans.Add(float64(b.spans))
 	m.logs.Add(float64(b.logs))
 	m.records.Add(float64(b.records))
 	for _, d := range b.dead {
 		m.dead.WithLabelValues(d.Reason).Inc()
 	}
-	m.rows.Observe(float64(b.rows.Rows()))
-	m.seconds.Observe(took.Seconds())
 	m.totals.add(b)
+}
+
+func (m *metrics) inserted(rows int, took time.Duration) {
+	m.rows.Observe(float64(rows))
+	m.seconds.Observe(took.Seconds())
 }

@@ -3,7 +3,8 @@
 // It reads the log in ranges, walks and normalises what the receivers walked before, and inserts
 // one batch a range. The range and a token are written down before the insert, so that a process
 // that is killed at any instruction repeats that same range under that same token, which the store
-// drops if it had it. What cannot be read goes to the dead letters with its reason; nothing else waits for it.
+// drops if it had it. What cannot be read, and what ClickHouse refuses for good, goes to the dead
+// letters with its reason; nothing else waits for it.
 //
 // It knows the log, the dialects and the store's batch; no SQL and no receiver.
 package writer
@@ -19,8 +20,10 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/tiltmeter/tiltmeter/genai"
 	"github.com/tiltmeter/tiltmeter/ingest/dialect"
 	"github.com/tiltmeter/tiltmeter/ingest/spanlog"
+	"github.com/tiltmeter/tiltmeter/ingest/wire"
 	"github.com/tiltmeter/tiltmeter/store"
 )
 
@@ -59,11 +62,14 @@ type Options struct {
 	Registerer prometheus.Registerer // nil: metrics are counted and not exported
 }
 
-// Store is what the writer needs of the store. Insert is as [store.Store.Insert] promises:
-// repeated with the same rows and token it changes nothing.
+// Store is what the writer needs of the store. The inserts are as [store.Store.Insert] promises:
+// repeated with the same rows and token they change nothing.
 type Store interface {
 	NewBatch() *store.Batch
+	TTLDays() int
 	Insert(ctx context.Context, b *store.Batch, token string) error
+	InsertTable(ctx context.Context, b *store.Batch, table, token string) error
+	Untouched(ctx context.Context, b *store.Batch, table, token string, received time.Time) (bool, error)
 }
 
 // Writer moves records from the log to the store. One process at a time works under ReaderName.
@@ -71,13 +77,14 @@ type Writer struct {
 	log    spanlog.Log
 	store  Store
 	norm   *dialect.Normalizer
+	span   func(*genai.Span, *wire.Resource, *wire.Scope, *wire.Span) // norm's; tests put a fault there
 	opts   Options
 	logger *slog.Logger
 	m      *metrics
 
 	// mu guards everything below.
 	mu      sync.Mutex
-	failing error // why the last attempt to insert failed; nil when it did not
+	failing map[string]error // why the last attempt at something failed, by what it was
 }
 
 // New makes a writer; Run starts it.
@@ -98,14 +105,22 @@ func New(log spanlog.Log, st Store, norm *dialect.Normalizer, opts Options) (*Wr
 	if err != nil {
 		return nil, err
 	}
-	return &Writer{log: log, store: st, norm: norm, opts: opts, logger: opts.Logger, m: m}, nil
+	return &Writer{
+		log: log, store: st, norm: norm, span: norm.Span, opts: opts, logger: opts.Logger, m: m, failing: map[string]error{},
+	}, nil
 }
 
 // Ready is nil while batches go in, else why the last attempt failed.
 func (w *Writer) Ready() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.failing
+	if err := w.failing[doStore]; err != nil {
+		return err
+	}
+	for _, err := range w.failing {
+		return err
+	}
+	return nil
 }
 
 // Run works until ctx is done, then returns nil; what was read and not yet inserted is read again
@@ -151,18 +166,28 @@ func (w *Writer) repeatPending(ctx context.Context, r spanlog.Reader) error {
 		return err
 	}
 	w.logger.Info("repeating the range that was under way", "first", in.First, "last", in.Last, "token", in.Token)
-	b := w.newBatch()
-	if err := w.retry(ctx, "read the pending range", func() error {
-		b.reset()
-		return r.Range(ctx, in.First, in.Last, func(e spanlog.Entry) error {
-			w.add(b, e)
-			return nil
-		})
-	}); err != nil {
+	p, err := readPlan(in)
+	if err != nil {
 		return err
 	}
+	b := w.newBatch()
+	if p.Days == 0 {
+		p.Days = b.days
+	}
+	b.days = p.Days
+	if p.Split == nil {
+		if err := w.retry(ctx, "read the pending range", func() error {
+			b.reset()
+			return r.Range(ctx, in.First, in.Last, func(e spanlog.Entry) error {
+				w.add(b, e)
+				return nil
+			})
+		}); err != nil {
+			return err
+		}
+	}
 	b.first, b.last = in.First, in.Last
-	return w.insert(ctx, r, b, *in)
+	return w.insert(ctx, r, b, *in, p)
 }
 
 // pump reads ahead by one batch while the one before it is inserted.
@@ -184,10 +209,11 @@ func (w *Writer) pump(ctx context.Context, r spanlog.Reader) error {
 	defer cancel(nil)
 	for b := range full {
 		in := spanlog.Intent{First: b.first, Last: b.last, Token: rand.Text(), Attempt: 1}
-		if err := w.retry(ctx, "note the range", func() error { return r.Begin(ctx, in) }); err != nil {
+		p := plan{Days: b.days}
+		if err := w.retry(ctx, "note the range", func() error { return p.begin(ctx, r, &in) }); err != nil {
 			return err
 		}
-		if err := w.insert(ctx, r, b, in); err != nil {
+		if err := w.insert(ctx, r, b, in, p); err != nil {
 			return err
 		}
 		b.reset()
@@ -255,25 +281,42 @@ func (w *Writer) fetch(ctx, wait context.Context, r spanlog.Reader, next uint64,
 	return entries, err
 }
 
-// insert stores a batch under the intent's token, puts away what could not be read, and commits.
-func (w *Writer) insert(ctx context.Context, r spanlog.Reader, b *batch, in spanlog.Intent) error {
-	began := time.Now()
-	if b.rows.Rows() > 0 {
-		if err := w.retry(ctx, "store a batch", func() error { return w.store.Insert(ctx, b.rows, in.Token) }); err != nil {
+// insert stores a batch under the intent's token, puts away what could not be read, and commits. A
+// batch that ClickHouse refuses is stored in parts, without what is refused in it.
+func (w *Writer) insert(ctx context.Context, r spanlog.Reader, b *batch, in spanlog.Intent, p plan) error {
+	began, rows := time.Now(), b.rows.Rows()
+	if p.Split == nil && rows > 0 {
+		refused, err := w.attempt(ctx, b, in.Token, maxRefusals, always, func() error { return w.store.Insert(ctx, b.rows, in.Token) })
+		if err != nil {
 			return err
+		}
+		if refused != nil {
+			w.logger.Warn("ClickHouse refuses a batch; storing it in parts", "first", in.First, "last", in.Last, "error", refused)
+			p.Split = &split{Table: refused.Table, From: in.First, Size: max(1, (in.Last-in.First+1)/growth)}
+			if err := w.retry(ctx, "note a part of the range", func() error { return p.begin(ctx, r, &in) }); err != nil {
+				return err
+			}
 		}
 	}
-	for _, d := range b.dead {
-		if err := w.retry(ctx, "keep a dead letter", func() error { return w.log.DeadLetters().Put(ctx, d) }); err != nil {
+	if p.Split != nil {
+		if err := w.divide(ctx, r, b, in, p); err != nil {
 			return err
 		}
+	} else {
+		if err := w.putAway(ctx, b.dead); err != nil {
+			return err
+		}
+		w.m.stored(b)
 	}
 	if err := w.retry(ctx, "commit the range", func() error { return r.Commit(ctx, in) }); err != nil {
 		return err
 	}
-	w.m.stored(b, time.Since(began))
+	w.m.inserted(rows, time.Since(began))
 	return nil
 }
+
+// doStore is what retry is told of the inserts: what /readyz shows first.
+const doStore = "store a batch"
 
 // retry repeats do with back-off until it succeeds, the context ends, or the error is one that
 // no waiting can mend. The spans stay in the log meanwhile, so patience costs nothing but lag.
@@ -299,14 +342,17 @@ func final(err error) bool {
 		errors.Is(err, spanlog.ErrPending) || errors.Is(err, spanlog.ErrInvalid)
 }
 
-// report remembers why the writer waits and says so once, not at every attempt.
+// report remembers why the writer waits and says so once, not at every attempt. Reading the log goes
+// well while an insert does not: neither speaks for the other.
 func (w *Writer) report(what string, err error) {
 	w.mu.Lock()
-	was := w.failing
+	was := w.failing[what]
 	if err != nil {
 		err = fmt.Errorf("%s: %w", what, err)
+		w.failing[what] = err
+	} else {
+		delete(w.failing, what)
 	}
-	w.failing = err
 	w.mu.Unlock()
 	switch {
 	case err != nil && was == nil:

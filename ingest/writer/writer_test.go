@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -22,8 +23,8 @@ import (
 
 func TestMain(m *testing.M) { storetest.Main(m) }
 
-// waitFor bounds every wait of these tests.
-const waitFor = time.Minute
+// waitFor bounds every wait of these tests, on a machine that does other things besides.
+const waitFor = 3 * time.Minute
 
 func openLog(t *testing.T, dir string) spanlog.Log {
 	t.Helper()
@@ -84,12 +85,20 @@ func run(t *testing.T, l spanlog.Log, st Store, o Options) (w *Writer, stop func
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
+	return w, stopping(t, cancel, func() error { return w.Run(ctx) })
+}
+
+// stopping runs f, and ends it when the test has not: nothing is dropped under a running insert.
+func stopping(t *testing.T, cancel func(), f func() error) (stop func() error) {
+	t.Helper()
 	done := make(chan error, 1)
-	go func() { done <- w.Run(ctx) }()
-	return w, func() error {
+	go func() { done <- f() }()
+	stop = sync.OnceValue(func() error {
 		cancel()
 		return <-done
-	}
+	})
+	t.Cleanup(func() { _ = stop() })
+	return stop
 }
 
 func await(t *testing.T, what string, cond func() bool) {
