@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -75,7 +76,8 @@ func (s *Store) fetch(ctx context.Context, at place, p *pieces) error {
 		}
 	}
 	for len(level) > 0 {
-		if err := s.readNodes(ctx, at, nodes, slices.Collect(maps.Keys(level))); err != nil {
+		want := slices.SortedFunc(maps.Keys(level), func(a, b content.Hash) int { return bytes.Compare(a[:], b[:]) })
+		if err := s.readNodes(ctx, at, nodes, want); err != nil {
 			return err
 		}
 		below := map[content.Hash]int{}

@@ -34,6 +34,9 @@ func (s *Store) query(ctx context.Context, method, sql string, ps params) (drive
 	if bounded, _ := ctx.Value(boundSets{}).(bool); bounded {
 		settings["max_rows_in_set"], settings["set_overflow_mode"] = s.limits.set, "throw"
 	}
+	if s.asked != nil {
+		s.asked(method, sql, ps)
+	}
 	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(settings))
 	args := make([]any, len(ps))
 	for i, p := range ps {

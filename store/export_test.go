@@ -14,3 +14,14 @@ func InsertedColumns(s *Store) map[string]map[string]string {
 
 // Limit lowers how many log records, names of contents, and names in a set one answer looks at.
 func Limit(s *Store, fragments, hits, set int) { s.limits = limits{fragments, hits, set} }
+
+// Asked has every statement that s asks of the engine told to f, its parameters in their order.
+func Asked(s *Store, f func(method, sql string, names, values []string)) {
+	s.asked = func(method, sql string, ps params) {
+		var names, values []string
+		for _, p := range ps {
+			names, values = append(names, p.name), append(values, p.value)
+		}
+		f(method, sql, names, values)
+	}
+}

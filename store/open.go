@@ -29,6 +29,7 @@ type Store struct {
 	options clickhouse.Options
 	params  schema.Params
 	limits  limits
+	asked   func(method, sql string, ps params) // in tests: what is asked of the engine
 
 	migrated chan struct{} // closed by the first Migrate that succeeds
 	closing  sync.Once

@@ -133,18 +133,13 @@ func (s *Store) holding(ctx context.Context, project, words string, from, to int
 	logFrom, logUntil := max(0, from-int64(logSlack)), min(maxTime, untilOf(to)+int64(logSlack))
 	days := params{{"first", dayString(dayOf(logFrom))}, {"last", dayString(dayOf(logUntil))}, {"words", strings.Join(list, " ")}}
 	h.params = params{nanoParam("log_from", logFrom), nanoParam("log_until", logUntil)}
-	names, more, err := s.nameHits(ctx, project, days)
-	switch {
-	case err != nil:
+	names, more, err := s.nameHits(ctx, project, days, someContentHits)
+	if err != nil {
 		return h, fmt.Errorf("search contents for %q: %w", words, err)
+	}
+	switch {
 	case more:
-		level := contentHits
-		h.hits = level
-		for range maxClimb {
-			level = fmt.Sprintf(nodesAbove, level)
-			h.hits += "\nUNION ALL " + level
-		}
-		h.params, h.many = append(h.params, days...), true
+		return h, s.manyHits(ctx, project, days, &h)
 	case len(names) == 0:
 		h.nothing = true
 	default:
@@ -157,6 +152,27 @@ func (s *Store) holding(ctx context.Context, project, words string, from, to int
 	return h, nil
 }
 
+// manyHits has the engine find the contents by itself. The nodes above them are far fewer as a rule,
+// and named: each level that is not costs the engine all levels below it once more.
+func (s *Store) manyHits(ctx context.Context, project string, days params, h *holding) error {
+	h.params, h.many, h.hits = append(h.params, days...), true, contentHits
+	nodes, more, err := s.nameHits(bounding(ctx, true), project, days, fmt.Sprintf(someNodesAbove, contentHits))
+	switch {
+	case err != nil:
+		return fmt.Errorf("search lists: %w", tooBroad(err))
+	case more:
+		level := contentHits
+		for range maxClimb {
+			level = fmt.Sprintf(nodesAbove, level)
+			h.hits += "\nUNION ALL" + level
+		}
+	case len(nodes) > 0:
+		h.hits += "\nUNION ALL " + namedHits
+		h.params = append(h.params, param{"hits", hashNames(nodes)})
+	}
+	return nil
+}
+
 // traces is the condition that a trace holds the words: on a span that matches the filter, when there is one.
 func (h holding) traces(filter, spansOf string) string {
 	if h.refs != "" {
@@ -165,11 +181,10 @@ func (h holding) traces(filter, spansOf string) string {
 	return fmt.Sprintf(holdingTraces, "", filter, spansOf, "\n  WHERE arrayExists(x -> x IN ("+h.hits+"), refs)")
 }
 
-// nameHits finds the contents that hold the words, and the list nodes above them; more says that
-// there are too many to name.
-func (s *Store) nameHits(ctx context.Context, project string, days params) (all []content.Hash, more bool, err error) {
+// nameHits finds what a statement names, and the list nodes above it; more says that there are too many to name.
+func (s *Store) nameHits(ctx context.Context, project string, days params, statement string) (all []content.Hash, more bool, err error) {
 	ps := append(slices.Clone(days), param{"project", project}, param{"limit", strconv.Itoa(s.limits.hits + 1)})
-	level, err := s.hashQuery(ctx, "contentHits", someContentHits, ps)
+	level, err := s.hashQuery(ctx, "contentHits", statement, ps)
 	for range maxClimb {
 		all = append(all, level...)
 		if err != nil || len(level) == 0 || len(all) > s.limits.hits {

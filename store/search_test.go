@@ -89,6 +89,10 @@ func TestAWordInMoreContentsThanAreNamed(t *testing.T) {
 	if err != nil || len(buckets) != 1 || buckets[0].Traces != common+1 {
 		t.Errorf("histogram: %+v, %v", buckets, err)
 	}
+	store.Limit(s, 0, 0, 10*common) // not even the nodes of lists can be named
+	if hits := searchAll(t, s, q); len(hits) != 1 || hits[0].TraceID != rare.TraceID {
+		t.Errorf("through nodes without names: %+v", hits)
+	}
 	store.Limit(s, 0, named, common/2)
 	_, searchErr := s.SearchContents(context.Background(), q)
 	_, listErr := s.ListTraces(context.Background(), tq)

@@ -1,0 +1,106 @@
+package store_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tiltmeter/tiltmeter/genai"
+	"github.com/tiltmeter/tiltmeter/store"
+	"github.com/tiltmeter/tiltmeter/store/storetest"
+)
+
+var updateSQL = flag.Bool("update-sql", false, "write the golden statements anew")
+
+// TestStatements holds every statement that the read methods send, with its parameters, against a
+// golden file: a change of one is seen in review, and the file can be pasted into a client.
+func TestStatements(t *testing.T) {
+	t.Parallel()
+	s := storetest.Store(t)
+	ctx := context.Background()
+	sp := chat(1, 1, base)
+	for i := range 20 {
+		sp.Input = append(sp.Input, say(genai.RoleUser, fmt.Sprint("step ", i)))
+	}
+	sp.Input = append(sp.Input, say(genai.RoleUser, "the larder of a list"))
+	silent := quiet(2, 1, base)
+	b := s.NewBatch()
+	b.AddSpan(sp)
+	b.AddSpan(silent)
+	tell(b, silent, "where is the marmalade", "in the larder")
+	if err := s.Insert(ctx, b, "a"); err != nil {
+		t.Fatal(err)
+	}
+	q := store.TraceQuery{Project: "default", From: base.Add(-time.Hour), To: base.Add(time.Hour / 2)}
+	filtered := q
+	filtered.Filter = mustFilter(t, "service = shop", "service = till", "tokens.input > 5", "tag != x", "attr.http.route ~ buy", "trace_id = "+sp.TraceID.String())
+	worded := q
+	worded.Words = "larder"
+	search := store.SearchQuery{Project: "default", Words: "larder", From: q.From, To: q.To}
+	searchFiltered := search
+	searchFiltered.Filter = mustFilter(t, "service = shop")
+	for name, ask := range map[string]func() error{
+		"ListTraces":          func() error { _, err := s.ListTraces(ctx, q); return err },
+		"ListTraces_filtered": func() error { _, err := s.ListTraces(ctx, filtered); return err },
+		"ListTraces_words":    func() error { _, err := s.ListTraces(ctx, worded); return err },
+		"ListTraces_many":     func() error { store.Limit(s, 10, 0, 100); _, err := s.ListTraces(ctx, worded); return err },
+		"Facets":              func() error { _, err := s.Facets(ctx, filtered, []string{"service", "status", "tag"}, 5); return err },
+		"Histogram":           func() error { _, err := s.Histogram(ctx, filtered, time.Minute); return err },
+		"RecentTraces": func() error {
+			_, err := s.RecentTraces(ctx, "default", store.Arrival{Time: base, TraceID: id(1)}, 5, searchFiltered.Filter)
+			return err
+		},
+		"Trace": func() error { _, err := s.Trace(ctx, "default", silent.TraceID); return err },
+		"Span":  func() error { _, err := s.Span(ctx, "default", sp.TraceID, sp.SpanID); return err },
+		"SpansWithContent": func() error {
+			_, err := s.SpansWithContent(ctx, "default", silent.TraceID, 10, 1<<20)
+			return err
+		},
+		"RawSpan":                 func() error { _, err := s.RawSpan(ctx, "default", sp.TraceID, sp.SpanID); return err },
+		"SearchContents":          func() error { _, err := s.SearchContents(ctx, search); return err },
+		"SearchContents_filtered": func() error { _, err := s.SearchContents(ctx, searchFiltered); return err },
+		"SearchContents_many":     func() error { store.Limit(s, 10, 0, 100); _, err := s.SearchContents(ctx, search); return err },
+		"Projects":                func() error { _, err := s.Projects(ctx); return err },
+		"Counts":                  func() error { _, err := s.Counts(ctx, "default"); return err },
+		"Stored":                  func() error { _, _, err := s.Stored(ctx, "default"); return err },
+		"StorageStats":            func() error { _, err := s.StorageStats(ctx); return err },
+	} {
+		var out strings.Builder
+		store.Limit(s, 10, 10, 100)
+		store.Asked(s, func(method, sql string, names, values []string) {
+			fmt.Fprintf(&out, "-- %s\n", method)
+			for i := range names {
+				fmt.Fprintf(&out, "SET param_%s = '%s';\n", names[i], strings.ReplaceAll(values[i], "'", "\\'"))
+			}
+			fmt.Fprintf(&out, "%s;\n\n", strings.TrimSpace(sql))
+		})
+		if err := ask(); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		path := filepath.Join("testdata", "sql", name+".sql")
+		if *updateSQL {
+			if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, []byte(out.String()), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		want, err := os.ReadFile(path) //nolint:gosec // a golden file
+		if err != nil {
+			t.Fatalf("%v: make it with -update-sql", err)
+		}
+		if diff := cmp.Diff(string(want), out.String()); diff != "" {
+			t.Errorf("%s differs, write it with -update-sql (-want +got):\n%s", path, diff)
+		}
+	}
+}

@@ -1,0 +1,81 @@
+-- ListTraces
+SET param_until = '1772708400123456789';
+SET param_project = 'default';
+SET param_from = '1772618400123456789';
+SET param_to = '1772622000123456789';
+SET param_before = '00000000000000000000000000000000';
+SET param_limit = '51';
+SELECT trace_id, min(start) AS first
+FROM traces
+WHERE project = {project:String}
+  AND hour BETWEEN toStartOfHour(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfHour(fromUnixTimestamp64Nano({to:Int64}))
+GROUP BY trace_id
+HAVING first >= fromUnixTimestamp64Nano({from:Int64})
+   AND (first, trace_id) < (fromUnixTimestamp64Nano({to:Int64}), toFixedString(unhex({before:String}), 16))
+ORDER BY first DESC, trace_id DESC LIMIT {limit:UInt32};
+
+-- summariesOf
+SET param_project = 'default';
+SET param_traces = '01000000000000000000000000000002,01000000000000000000000000000001';
+SELECT min(first), max(last), count() FROM trace_times
+WHERE project = {project:String} AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16));
+
+-- summaries
+SET param_project = 'default';
+SET param_traces = '01000000000000000000000000000002,01000000000000000000000000000001';
+SET param_from = '1772620200123456789';
+SET param_to = '1772620200123456789';
+SELECT trace_id, min(start), max(end), min(root), sum(spans), sum(genai_spans), sum(errors), sum(warnings),
+    arraySort(groupUniqArrayArray(services)), arraySort(groupUniqArrayArray(operations)), arraySort(groupUniqArrayArray(models)),
+    arraySort(groupUniqArrayArray(agents)), arraySort(groupUniqArrayArray(tools)), arraySort(groupUniqArrayArray(prompt_versions)),
+    max(environment), max(conversation), max(user),
+    sum(input_tokens), sum(input_known), sum(output_tokens), sum(output_known), sum(cache_read_tokens), sum(cache_read_known),
+    sum(cache_write_tokens), sum(cache_write_known), sum(reasoning_tokens), sum(reasoning_known),
+    toString(sum(cost)), max(cost_currency), min(input_preview).2, max(output_preview).2
+FROM traces
+WHERE project = {project:String}
+  AND hour BETWEEN toStartOfHour(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfHour(fromUnixTimestamp64Nano({to:Int64}))
+  AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16))
+GROUP BY trace_id;
+
+-- ListTraces
+SET param_until = '1772704800123456789';
+SET param_project = 'default';
+SET param_from = '1772616600123456789';
+SET param_to = '1772618400123456789';
+SET param_before = '00000000000000000000000000000000';
+SET param_limit = '49';
+SELECT trace_id, min(start) AS first
+FROM traces
+WHERE project = {project:String}
+  AND hour BETWEEN toStartOfHour(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfHour(fromUnixTimestamp64Nano({to:Int64}))
+GROUP BY trace_id
+HAVING first >= fromUnixTimestamp64Nano({from:Int64})
+   AND (first, trace_id) < (fromUnixTimestamp64Nano({to:Int64}), toFixedString(unhex({before:String}), 16))
+ORDER BY first DESC, trace_id DESC LIMIT {limit:UInt32};
+
+-- previews
+SET param_project = 'default';
+SET param_traces = '01000000000000000000000000000002';
+SET param_from = '1772616600123456789';
+SET param_to = '1772623801623456789';
+SET param_limit = '2000';
+SELECT trace_id, span_id, time, refs, detail FROM fragments
+WHERE project = {project:String} AND notEmpty(refs)
+  AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
+  AND time BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
+  AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16))
+ORDER BY time, seq LIMIT {limit:UInt32};
+
+-- contentBodies
+SET param_project = 'default';
+SET param_days = '[\'2026-03-04\']';
+SET param_hashes = '19a319e331b24a53119b049737f0513e,80457c8dc0699c26ae3f7085a625fee6,ebdd7b80aa4838dc4585af7f7d47b643';
+SELECT hash, body FROM contents
+WHERE project = {project:String} AND day IN {days:Array(Date)}
+  AND hash IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {hashes:String}))), 16))
+UNION ALL
+SELECT hash, body FROM chunks
+WHERE project = {project:String} AND day IN {days:Array(Date)} AND empty(children)
+  AND hash IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {hashes:String}))), 16));
+

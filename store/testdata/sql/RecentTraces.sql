@@ -1,0 +1,37 @@
+-- RecentTraces
+SET param_f0 = 'shop';
+SET param_project = 'default';
+SET param_since = '1772620200123456789';
+SET param_after = '01000000000000000000000000000001';
+SET param_limit = '5';
+SELECT trace_id, max(inserted_at) AS stored FROM spans
+WHERE project = {project:String} AND inserted_at >= fromUnixTimestamp64Nano({since:Int64})
+  AND service IN ({f0:String})
+GROUP BY trace_id
+HAVING (stored, trace_id) > (fromUnixTimestamp64Nano({since:Int64}), toFixedString(unhex({after:String}), 16))
+ORDER BY stored, trace_id LIMIT {limit:UInt32};
+
+-- summariesOf
+SET param_project = 'default';
+SET param_traces = '01000000000000000000000000000001,01000000000000000000000000000002';
+SELECT min(first), max(last), count() FROM trace_times
+WHERE project = {project:String} AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16));
+
+-- summaries
+SET param_project = 'default';
+SET param_traces = '01000000000000000000000000000001,01000000000000000000000000000002';
+SET param_from = '1772620200123456789';
+SET param_to = '1772620200123456789';
+SELECT trace_id, min(start), max(end), min(root), sum(spans), sum(genai_spans), sum(errors), sum(warnings),
+    arraySort(groupUniqArrayArray(services)), arraySort(groupUniqArrayArray(operations)), arraySort(groupUniqArrayArray(models)),
+    arraySort(groupUniqArrayArray(agents)), arraySort(groupUniqArrayArray(tools)), arraySort(groupUniqArrayArray(prompt_versions)),
+    max(environment), max(conversation), max(user),
+    sum(input_tokens), sum(input_known), sum(output_tokens), sum(output_known), sum(cache_read_tokens), sum(cache_read_known),
+    sum(cache_write_tokens), sum(cache_write_known), sum(reasoning_tokens), sum(reasoning_known),
+    toString(sum(cost)), max(cost_currency), min(input_preview).2, max(output_preview).2
+FROM traces
+WHERE project = {project:String}
+  AND hour BETWEEN toStartOfHour(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfHour(fromUnixTimestamp64Nano({to:Int64}))
+  AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16))
+GROUP BY trace_id;
+

@@ -1,0 +1,60 @@
+-- traceRange
+SET param_project = 'default';
+SET param_trace = '01000000000000000000000000000002';
+SELECT min(first), max(last), count() FROM trace_times
+WHERE project = {project:String} AND trace_id = unhex({trace:String});
+
+-- SpansWithContent
+SET param_project = 'default';
+SET param_trace = '01000000000000000000000000000002';
+SET param_from = '1772620200123456789';
+SET param_to = '1772620200123456789';
+SET param_log_from = '1772616600123456789';
+SET param_log_to = '1772623800123456789';
+SET param_limit = '11';
+SELECT span_id, parent_span_id, name, kind, start, duration_ns, status,
+    service, service_namespace, service_version, service_instance, environment, language,
+    scope_name, scope_version, dialect, dialect_version,
+    operation, provider, framework, request_model, response_model, response_id, finish_reasons,
+    input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, ttft_ns,
+    agent_name, workflow, conversation, user, prompt_name, prompt_version, tool_name, error_type, tags,
+    mapKeys(attributes), mapValues(attributes), input_messages, output_messages, input_preview, output_preview, refs, detail
+FROM spans
+WHERE project = {project:String} AND trace_id = unhex({trace:String})
+  AND toStartOfFiveMinutes(start) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
+  AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
+  AND (notEmpty(refs) AND operation != '' OR span_id IN
+  (
+    SELECT span_id FROM fragments
+    WHERE project = {project:String} AND trace_id = unhex({trace:String}) AND notEmpty(refs)
+      AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_to:Int64}))
+      AND time BETWEEN fromUnixTimestamp64Nano({log_from:Int64}) AND fromUnixTimestamp64Nano({log_to:Int64})
+  ))
+ORDER BY start, span_id LIMIT 1 BY span_id LIMIT {limit:UInt32};
+
+-- fragments
+SET param_project = 'default';
+SET param_trace = '01000000000000000000000000000002';
+SET param_from = '1772616600123456789';
+SET param_to = '1772623800123456789';
+SET param_span = '';
+SET param_limit = '11';
+SELECT span_id, time, refs, detail FROM fragments
+WHERE project = {project:String} AND trace_id = unhex({trace:String})
+  AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
+  AND time BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
+  AND ({span:String} = '' OR span_id = unhex({span:String}))
+ORDER BY time, seq LIMIT {limit:UInt32};
+
+-- contentBodies
+SET param_project = 'default';
+SET param_days = '[\'2026-03-04\']';
+SET param_hashes = '19a319e331b24a53119b049737f0513e,80457c8dc0699c26ae3f7085a625fee6,ebdd7b80aa4838dc4585af7f7d47b643';
+SELECT hash, body FROM contents
+WHERE project = {project:String} AND day IN {days:Array(Date)}
+  AND hash IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {hashes:String}))), 16))
+UNION ALL
+SELECT hash, body FROM chunks
+WHERE project = {project:String} AND day IN {days:Array(Date)} AND empty(children)
+  AND hash IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {hashes:String}))), 16));
+
