@@ -5,7 +5,10 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -89,13 +92,22 @@ func checkTables(t *testing.T, e *engine.Engine, spans int64) {
 }
 
 // duplicates is how many requests the server has recognised as sent before.
-func duplicates(t *testing.T, s *server) int64 {
+func duplicates(t *testing.T, s *server) (n int64) {
 	t.Helper()
-	var status struct {
-		DuplicateRequests int64 `json:"duplicateRequests,string"`
+	code, body := get(s.url() + "/metrics")
+	if code != http.StatusOK {
+		t.Fatalf("/metrics: %d %s", code, body)
 	}
-	getJSON(t, s.url()+"/v1/ingest/status", &status)
-	return status.DuplicateRequests
+	for line := range strings.Lines(body) {
+		if series, value, _ := strings.Cut(strings.TrimSpace(line), " "); strings.HasPrefix(series, "tiltmeter_ingest_duplicate_requests_total") {
+			v, err := strconv.ParseFloat(value, 64)
+			if err != nil {
+				t.Fatalf("%s: %v", line, err)
+			}
+			n += int64(v)
+		}
+	}
+	return n
 }
 
 func TestEverySpanOnceThroughKills(t *testing.T) {

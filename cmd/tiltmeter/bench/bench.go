@@ -148,7 +148,7 @@ func (s *server) load(ctx context.Context, o Options, r *Round) error {
 	if err != nil {
 		return err
 	}
-	mallocs, err := s.allocations(ctx)
+	mallocs, err := s.counter(ctx, allocated)
 	if err != nil {
 		return err
 	}
@@ -178,7 +178,7 @@ func (s *server) load(ctx context.Context, o Options, r *Round) error {
 		return err
 	}
 	r.PeakGoRSS, r.PeakEngineRSS, r.AfterGoRSS, r.AfterEngineRSS = server.peak, engine.peak, server.now, engine.now
-	mallocsAfter, err := s.allocations(ctx)
+	mallocsAfter, err := s.counter(ctx, allocated)
 	if err != nil {
 		return err
 	}

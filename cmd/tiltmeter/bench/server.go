@@ -142,8 +142,14 @@ func (s *server) watchMemory(ctx context.Context) (most int64) {
 	}
 }
 
-// allocations is how many objects the Go process has allocated.
-func (s *server) allocations(ctx context.Context) (n float64, err error) {
+// allocated is the counter of objects that the Go process has allocated, stored that of spans in the store.
+const (
+	allocated = "go_memstats_mallocs_total"
+	stored    = "tiltmeter_writer_stored_spans_total"
+)
+
+// counter reads a counter from the server's metrics.
+func (s *server) counter(ctx context.Context, name string) (float64, error) {
 	body, err := s.get(ctx, "/metrics")
 	if err != nil {
 		return 0, err
@@ -153,10 +159,10 @@ func (s *server) allocations(ctx context.Context) (n float64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	for _, m := range families["go_memstats_mallocs_total"].GetMetric() {
-		n += m.GetCounter().GetValue()
+	if len(families[name].GetMetric()) != 1 {
+		return 0, fmt.Errorf("/metrics has no %s", name)
 	}
-	return n, nil
+	return families[name].GetMetric()[0].GetCounter().GetValue(), nil
 }
 
 // settle waits until all spans are stored and nothing is merged any more. It returns what had been
@@ -165,40 +171,22 @@ func (s *server) settle(ctx context.Context, spans int64) (usage, error) {
 	ctx, cancel := context.WithTimeout(ctx, settleWithin)
 	defer cancel()
 	for {
-		stored, err := s.stored(ctx)
+		n, err := s.counter(ctx, stored)
 		if err != nil {
 			return usage{}, err
 		}
-		if stored >= spans {
+		if int64(n) >= spans {
 			break
 		}
 		select {
 		case <-ctx.Done():
-			return usage{}, fmt.Errorf("%d of %d spans stored: %w", stored, spans, ctx.Err())
+			return usage{}, fmt.Errorf("%.0f of %d spans stored: %w", n, spans, ctx.Err())
 		case <-time.After(askEvery):
 		}
 	}
 	var u usage
 	err := merged(ctx, s.engine, func() (err error) { u, err = s.usage(); return err })
 	return u, err
-}
-
-func (s *server) stored(ctx context.Context) (int64, error) {
-	body, err := s.get(ctx, "/v1/ingest/status")
-	if err != nil {
-		return 0, err
-	}
-	var st struct {
-		Stored string `json:"storedSpans"`
-	}
-	if err := json.Unmarshal(body, &st); err != nil {
-		return 0, err
-	}
-	n, err := strconv.ParseInt(st.Stored, 10, 64)
-	if st.Stored == "" { // 0 is left out
-		return 0, nil
-	}
-	return n, err
 }
 
 // merged returns when the engine's merge threads have done nothing for mergeless. It calls moved at
