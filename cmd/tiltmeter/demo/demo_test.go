@@ -32,6 +32,7 @@ var now = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 type receiver struct {
 	mu          sync.Mutex
 	unavailable int // mu guards everything below
+	reject      bool
 	traces      [][]byte
 	logs        [][]byte
 	arrived     chan struct{} // one for each kept trace request, when set
@@ -59,7 +60,12 @@ func (s traceServer) Export(_ context.Context, r ptraceotlp.ExportRequest) (ptra
 	if s.arrived != nil {
 		s.arrived <- struct{}{}
 	}
-	return ptraceotlp.NewExportResponse(), err
+	res := ptraceotlp.NewExportResponse()
+	if s.reject {
+		res.PartialSuccess().SetRejectedSpans(1)
+		res.PartialSuccess().SetErrorMessage("span 3: no id")
+	}
+	return res, err
 }
 
 func (s logServer) Export(_ context.Context, r plogotlp.ExportRequest) (plogotlp.ExportResponse, error) {
@@ -491,6 +497,17 @@ func TestWaitsForAServerThatStarts(t *testing.T) {
 	}
 	if len(r.traces) == 0 {
 		t.Error("nothing arrived")
+	}
+}
+
+// A rejected span is said, and costs no log record of the same batch.
+func TestARejectedSpan(t *testing.T) {
+	t.Parallel()
+	r, addr := serve(t)
+	r.reject = true
+	err := Run(t.Context(), Options{Endpoint: addr, Days: 0.02, Now: now, Seed: 1})
+	if err == nil || !strings.Contains(err.Error(), "span 3: no id") || len(r.traces) != 1 || len(r.logs) != 1 {
+		t.Errorf("%v after %d requests of traces and %d of logs", err, len(r.traces), len(r.logs))
 	}
 }
 

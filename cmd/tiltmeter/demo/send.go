@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -67,7 +68,7 @@ func dial(o *Options) (*client, error) {
 
 func (c *client) close() { _ = c.conn.Close() } // nothing is in flight
 
-// export sends b and empties it.
+// export sends b and empties it. What the server rejects is an error when all the rest is sent.
 func (c *client) export(ctx context.Context, b *batch) error {
 	if !b.opened {
 		return nil
@@ -76,11 +77,12 @@ func (c *client) export(ctx context.Context, b *batch) error {
 		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+c.key)
 	}
 	spans, records := b.traces.SpanCount(), b.logs.LogRecordCount()
+	var rejected []error
 	if spans > 0 {
 		err := retry(ctx, func(ctx context.Context) error {
 			res, err := ptraceotlp.NewGRPCClient(c.conn).Export(ctx, ptraceotlp.NewExportRequestFromTraces(b.traces))
 			if err == nil && res.PartialSuccess().RejectedSpans() > 0 {
-				return fmt.Errorf("%d spans rejected: %s", res.PartialSuccess().RejectedSpans(), res.PartialSuccess().ErrorMessage())
+				rejected = append(rejected, fmt.Errorf("%d of %d spans rejected: %s", res.PartialSuccess().RejectedSpans(), spans, res.PartialSuccess().ErrorMessage()))
 			}
 			return err
 		})
@@ -92,7 +94,7 @@ func (c *client) export(ctx context.Context, b *batch) error {
 		err := retry(ctx, func(ctx context.Context) error {
 			res, err := plogotlp.NewGRPCClient(c.conn).Export(ctx, plogotlp.NewExportRequestFromLogs(b.logs))
 			if err == nil && res.PartialSuccess().RejectedLogRecords() > 0 {
-				return fmt.Errorf("%d log records rejected: %s", res.PartialSuccess().RejectedLogRecords(), res.PartialSuccess().ErrorMessage())
+				rejected = append(rejected, fmt.Errorf("%d of %d log records rejected: %s", res.PartialSuccess().RejectedLogRecords(), records, res.PartialSuccess().ErrorMessage()))
 			}
 			return err
 		})
@@ -102,7 +104,7 @@ func (c *client) export(ctx context.Context, b *batch) error {
 	}
 	c.traces, c.spans, c.records = c.traces+b.count, c.spans+spans, c.records+records
 	*b = batch{}
-	return nil
+	return errors.Join(rejected...)
 }
 
 // retry repeats what OTLP calls retryable, after the delay that the server asks for.
