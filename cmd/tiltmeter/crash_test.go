@@ -114,7 +114,7 @@ func TestEverySpanOnceThroughKills(t *testing.T) {
 	dir := t.TempDir()
 	s := newServer(t, "--data-dir", dir, "--flush-every", "200ms")
 	s.start()
-	rng := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // moments of a test
+	rng := rand.New(rand.NewPCG(1, 2))
 	const kills = 22
 	done := make(chan struct{})
 	r := load(t, loadgen.Options{
@@ -261,7 +261,7 @@ func TestEverySpanOnceThroughKillsOfTheWriter(t *testing.T) {
 	writer := newServer(t, o.args(t, "write")...)
 	front.start()
 	writer.start()
-	rng := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // moments of a test
+	rng := rand.New(rand.NewPCG(3, 4))
 	const kills = 20
 	done := make(chan struct{})
 	r := load(t, loadgen.Options{

@@ -42,7 +42,7 @@ func (a *app) startDemo(context.Context) error {
 	if a.store != nil {
 		o.Played = a.demoPlayed
 	}
-	a.run(func(ctx context.Context) error {
+	a.run(func(ctx context.Context) error { //nolint:contextcheck // it ends with the app, not with its start
 		if err := demo.Run(ctx, o); err != nil && ctx.Err() == nil {
 			a.log.Error("the demo stopped", "error", err) // the server is not the demo's
 		}

@@ -28,7 +28,7 @@ func alone(o Options, requests *loadgen.Generator, do func([]byte)) float64 {
 	n := max(1, limitSpans/o.Batch)
 	bodies := make([][]byte, n)
 	for i := range bodies {
-		bodies[i] = requests.Request(uint64(i), time.Now()) //nolint:gosec // an index
+		bodies[i] = requests.Request(uint64(i), time.Now())
 	}
 	runtime.GC() // what came before is not this step's garbage
 	began := selfCPU()

@@ -571,7 +571,7 @@ func TestSpeed(t *testing.T) {
 func TestLiveGoesOnWhenTracesAreNotTaken(t *testing.T) {
 	for name, refuse := range map[string]func() error{
 		"rejected": func() error { return errors.New("1 spans rejected") },
-		"away":     func() error { time.Sleep(retryFor); return status.Error(codes.Unavailable, "away") },
+		"away":     func() error { <-time.After(retryFor); return status.Error(codes.Unavailable, "away") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

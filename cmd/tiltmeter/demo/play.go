@@ -61,9 +61,9 @@ func (p *player) session(n int, start time.Time) []played {
 func (p *player) ids(n int) *rand.Rand {
 	var b []byte
 	b = binary.BigEndian.AppendUint64(b, p.seed)
-	b = binary.BigEndian.AppendUint64(b, uint64(p.story.End.UnixNano())) //nolint:gosec // any number will do
-	b = binary.BigEndian.AppendUint64(b, uint64(n))                      //nolint:gosec // never negative
-	return rand.New(rand.NewChaCha8(sha256.Sum256(b)))                   //nolint:gosec // a play, no secret
+	b = binary.BigEndian.AppendUint64(b, uint64(p.story.End.UnixNano()))
+	b = binary.BigEndian.AppendUint64(b, uint64(n))    //nolint:gosec // never negative
+	return rand.New(rand.NewChaCha8(sha256.Sum256(b))) //nolint:gosec // a play, no secret
 }
 
 func (s *session) chance(share float64) bool { return s.rng.Float64() < share }

@@ -77,7 +77,7 @@ func (sc *scene) resource(r pcommon.Resource, service string) {
 	a := r.Attributes()
 	a.PutStr("service.name", service)
 	a.PutStr("service.namespace", "fernhill")
-	a.PutStr("service.version", "2026.11."+string('0'+byte(sc.number%7)))
+	a.PutStr("service.version", "2026.11."+string('0'+byte(sc.number%7))) //nolint:gosec // below 7
 	a.PutStr("deployment.environment.name", sc.environment)
 	a.PutStr("telemetry.sdk.name", "opentelemetry")
 	a.PutStr("telemetry.sdk.language", "python")

@@ -26,12 +26,12 @@ type Generator struct {
 // NewGenerator draws the pool. total is the number of spans of the run, 0 for no end.
 func NewGenerator(seed uint64, batch int, total int64, inFlight int) *Generator {
 	g := &Generator{words: newVocabulary(), ids: idSource{seed}, free: make(chan *payload, inFlight+1)}
-	rng := rand.New(rand.NewPCG(seed, 0x7465_6d70_6c61_7465))
+	rng := rand.New(rand.NewPCG(seed, 0x7465_6d70_6c61_7465)) //nolint:gosec // traffic, no secret
 	for range poolTemplates {
 		g.pool = append(g.pool, buildTemplate(rng, batch))
 	}
 	if rest := int(total % int64(batch)); total > 0 && rest > 0 {
-		g.tail, g.last = buildTemplate(rng, rest), uint64(total/int64(batch))
+		g.tail, g.last = buildTemplate(rng, rest), uint64(total/int64(batch)) //nolint:gosec // never negative
 	}
 	return g
 }

@@ -94,7 +94,7 @@ func backoff(err *sendError, attempt int) time.Duration {
 		return err.delay
 	}
 	d := min(maxBackoff, firstBackoff<<min(attempt-1, 10))
-	return d/2 + time.Duration(rand.Int64N(int64(d)))
+	return d/2 + time.Duration(rand.Int64N(int64(d))) //nolint:gosec // a pause, no secret
 }
 
 // sleep waits for d or until ctx ends.

@@ -123,7 +123,7 @@ func (r *run) due(seq uint64) (time.Time, bool) {
 	if r.o.Rate > 0 {
 		at = r.start.Add(time.Duration(float64(seq) * float64(r.o.Batch) / r.o.Rate * float64(time.Second)))
 	}
-	if r.o.Spans > 0 && seq >= uint64((r.o.Spans+int64(r.o.Batch)-1)/int64(r.o.Batch)) {
+	if r.o.Spans > 0 && seq >= uint64((r.o.Spans+int64(r.o.Batch)-1)/int64(r.o.Batch)) { //nolint:gosec // never negative
 		return at, false
 	}
 	return at, r.o.Duration == 0 || at.Sub(r.start) < r.o.Duration

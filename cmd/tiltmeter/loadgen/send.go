@@ -54,9 +54,10 @@ func parseAnswer(b []byte) (answer, error) {
 		return eachField(inner, func(num protowire.Number, v uint64, text []byte) error {
 			switch num {
 			case 1:
-				a.rejected = int64(v)
+				a.rejected = int64(v) //nolint:gosec // as OTLP defines it
 			case 2:
 				a.message = string(text)
+			default: // of a later version
 			}
 			return nil
 		})

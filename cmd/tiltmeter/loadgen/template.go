@@ -117,7 +117,7 @@ func (c *chunk) attrStr(field protowire.Number, key, s string) {
 
 func (c *chunk) attrInt(field protowire.Number, key string, n int) { //nolint:unparam // as its siblings
 	var v chunk
-	v.varint(3, uint64(n))
+	v.varint(3, uint64(n)) //nolint:gosec // protobuf's int64 is a varint of its two's complement
 	c.attr(field, key, &v)
 }
 
@@ -211,7 +211,7 @@ func (t *template) write(b []byte, v *vocabulary, ids idSource, seq uint64, base
 			id := ids.span(seq, p.n)
 			copy(dst, id[:])
 		case patchTime:
-			binary.LittleEndian.PutUint64(dst, uint64(baseNanos+p.delta))
+			binary.LittleEndian.PutUint64(dst, uint64(baseNanos+p.delta)) //nolint:gosec // after 1970
 		}
 	}
 	for _, c := range t.copies {
@@ -225,13 +225,13 @@ type idSource struct{ seed uint64 }
 
 func (s idSource) trace(seq uint64, n int) (id [16]byte) {
 	binary.BigEndian.PutUint64(id[:8], s.prefix())
-	binary.BigEndian.PutUint64(id[8:], mix(s.seed^mix(seq*maxBatch+uint64(n)+1)))
+	binary.BigEndian.PutUint64(id[8:], mix(s.seed^mix(seq*maxBatch+uint64(n)+1))) //nolint:gosec // an index
 	return id
 }
 
 func (s idSource) span(seq uint64, n int) (id [8]byte) {
-	v := mix(s.seed + mix(seq*maxBatch+uint64(n)+1))
-	if v == 0 { // the all-zero id is invalid; one place in 2^64 gives up its uniqueness
+	v := mix(s.seed + mix(seq*maxBatch+uint64(n)+1)) //nolint:gosec // an index
+	if v == 0 {                                      // the all-zero id is invalid; one place in 2^64 gives up its uniqueness
 		v = 1
 	}
 	binary.BigEndian.PutUint64(id[:], v)

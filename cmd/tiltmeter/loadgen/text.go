@@ -38,7 +38,7 @@ func newVocabulary() *vocabulary {
 		var cell [cellBytes]byte
 		copy(cell[:], word+" ")
 		v.cells = append(v.cells, cell)
-		v.length = append(v.length, uint8(len(word)+1))
+		v.length = append(v.length, uint8(len(word)+1)) //nolint:gosec // words.txt holds short words
 		v.digits = append(v.digits, strings.Contains(word, "#"))
 		v.exact[len(word)] = append(v.exact[len(word)], rank)
 		w := 1 / (float64(rank) + zipfOffset)
@@ -52,7 +52,7 @@ func newVocabulary() *vocabulary {
 		}
 	}
 	for i := 0; len(v.draw) < drawTable; i++ {
-		v.draw = append(v.draw, uint16(i%len(v.cells)))
+		v.draw = append(v.draw, uint16(i%len(v.cells))) //nolint:gosec // an index of a table that is shorter
 	}
 	return v
 }
@@ -119,7 +119,7 @@ func (v *vocabulary) fill(dst []byte, rng *rand.PCG) {
 // finish writes the end of a text: drawn words while there is room, then one that fits exactly.
 func (v *vocabulary) finish(rest []byte, rng *rand.PCG) {
 	for len(rest) > longestExact {
-		w := v.draw[uint16(rng.Uint64())]
+		w := v.draw[uint16(rng.Uint64())] //nolint:gosec // its low bits are the draw
 		n := copy(rest, v.cells[w][:v.length[w]])
 		fillDigits(rest[:n], rng)
 		rest = rest[n:]
