@@ -245,8 +245,8 @@ func TestGRPCTimeout(t *testing.T) {
 	}
 }
 
-// nested returns attributes of depth lists or objects within each other around a text of size bytes.
-func nested(depth, size int) []byte {
+// nestedJSON returns attributes of depth lists or objects within each other around a text of size bytes.
+func nestedJSON(depth, size int) []byte {
 	return oneSpan(ids + `,"attributes":{"a":` + strings.Repeat(`[`, depth) + `"` + strings.Repeat("x", size) + `"` +
 		strings.Repeat(`]`, depth) + `}`)
 }
@@ -258,7 +258,7 @@ func TestNestedJSONIsMovedOnce(t *testing.T) {
 	t.Parallel()
 	for _, depth := range []int{0, 1, 20, 45, 400} {
 		for _, size := range []int{0, 1, 100, 126, 127, 128, 16_300, 1 << 20} {
-			b := nested(depth, size)
+			b := nestedJSON(depth, size)
 			out, err := toProto(b, traces)
 			if err != nil {
 				t.Fatal(err)
