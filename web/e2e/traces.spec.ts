@@ -349,7 +349,7 @@ describe("when there is nothing to show", () => {
       expect(await page.evaluate(() => document.cookie)).toBe("");
       // A key that reads may look at ingest; what it may not do is said in its place.
       await page.keyboard.press("i");
-      await page.getByText("needs a key with the scope “admin”").waitFor();
+      await page.getByText("needs an admin key").waitFor();
       await page.getByRole("term").filter({ hasText: "Received" }).waitFor();
       await page.keyboard.press("t");
       await page.waitForSelector(rows);

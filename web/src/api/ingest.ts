@@ -6,10 +6,12 @@ import { ApiError } from "./error";
 /** The page is a gauge: it looks again every two seconds while it is in front. */
 const refreshMs = 2_000;
 
-export function ingestStatusQuery() {
+const inProject = (project: string | undefined) => ({ query: project ? { project } : {} });
+
+export function ingestStatusQuery(project: string | undefined) {
   return queryOptions({
-    queryKey: ["ingest", "status"],
-    queryFn: async ({ signal }) => must(await client.GET("/v1/ingest/status", { signal })),
+    queryKey: ["ingest", "status", project ?? ""],
+    queryFn: async ({ signal }) => must(await client.GET("/v1/ingest/status", { params: inProject(project), signal })),
     refetchInterval: refreshMs,
   });
 }
@@ -17,7 +19,7 @@ export function ingestStatusQuery() {
 export function storageStatusQuery(project: string | undefined) {
   return queryOptions({
     queryKey: ["ingest", "storage", project ?? ""],
-    queryFn: async ({ signal }) => must(await client.GET("/v1/storage", { params: { query: project ? { project } : {} }, signal })),
+    queryFn: async ({ signal }) => must(await client.GET("/v1/storage", { params: inProject(project), signal })),
     refetchInterval: 5 * refreshMs,
   });
 }

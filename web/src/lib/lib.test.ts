@@ -227,21 +227,26 @@ describe("markdown", () => {
     ["- a\n\n"],
     ["   "],
     ["a  "],
-  ])("text of %j alone takes time in proportion", (piece) => {
-    const spent = (chars: number, prefix: string) => {
-      const source = prefix + piece.repeat(chars / piece.length) + "x`";
-      let least = Number.POSITIVE_INFINITY;
-      for (let i = 0; i < 4; i++) {
-        const before = process.cpuUsage();
-        parseMarkdown(source);
-        const { user, system } = process.cpuUsage(before);
-        least = Math.min(least, user + system);
+  ])(
+    "text of %j alone takes time in proportion",
+    (piece) => {
+      const spent = (chars: number, prefix: string) => {
+        const source = prefix + piece.repeat(chars / piece.length) + "x`";
+        let least = Number.POSITIVE_INFINITY;
+        for (let i = 0; i < 3; i++) {
+          const before = process.cpuUsage();
+          parseMarkdown(source);
+          const { user, system } = process.cpuUsage(before);
+          least = Math.min(least, user + system);
+        }
+        return least;
+      };
+      for (const prefix of ["", "# ", "~~~", "a|b\n|"]) {
+        const small = Math.max(spent(20_000, prefix), 1000);
+        expect(spent(160_000, prefix) / small).toBeLessThan(30);
       }
-      return least;
-    };
-    for (const prefix of ["", "# ", "~~~", "a|b\n|"]) {
-      const small = Math.max(spent(20_000, prefix), 1000);
-      expect(spent(160_000, prefix) / small).toBeLessThan(30);
-    }
-  });
+      // The clock of the wall is not what is tested: a busy machine may take its time.
+    },
+    60_000,
+  );
 });

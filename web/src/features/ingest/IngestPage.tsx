@@ -13,8 +13,9 @@ import css from "./IngestPage.module.css";
 
 /** What came in, what became of it, and what could not be read. */
 export function IngestPage() {
-  const status = useQuery(ingestStatusQuery());
-  const storage = useQuery(storageStatusQuery(useSearch({ strict: false }).project));
+  const { project } = useSearch({ strict: false });
+  const status = useQuery(ingestStatusQuery(project));
+  const storage = useQuery(storageStatusQuery(project));
   if (status.isPending) return <Skeleton lines={10} label="Loading the ingest status" />;
   if (status.isError && !status.data)
     return <ErrorState title="The ingest status could not be read" error={status.error as ApiError} onRetry={() => void status.refetch()} />;
@@ -159,9 +160,12 @@ function Stored({ storage }: { storage: WireStorageStatus }) {
         <li>
           <span>Log records</span> <b>{formatCount(count(storage.logRecords))}</b>
         </li>
-        <li>
-          <span>On disk, all projects</span> <b>{formatBytes(bytes)}</b>
-        </li>
+        {/* Not said to a key of one project. */}
+        {bytes > 0 ? (
+          <li>
+            <span>On disk, all projects</span> <b>{formatBytes(bytes)}</b>
+          </li>
+        ) : null}
       </ul>
     </section>
   );
@@ -210,7 +214,7 @@ function DeadLetters({ count: total }: { count: number }) {
       </p>
       {replay.isError ? <ErrorState title="The replay failed" error={replay.error as ApiError} /> : null}
       {letters.error instanceof ApiError && letters.error.isForbidden ? (
-        <p className={css.more}>To list and replay them needs a key with the scope “admin”.</p>
+        <p className={css.more}>To list and replay them needs an admin key.</p>
       ) : letters.isError && letters.data === undefined ? (
         <ErrorState title="The dead letters could not be listed" error={letters.error as ApiError} onRetry={() => void letters.refetch()} />
       ) : letters.isError ? (
