@@ -268,6 +268,7 @@ describe("the live tail", () => {
   test("the cursor stays on its trace while others come in", async () => {
     await withPage(`${fixture}/traces?tail=on`, {}, async ({ page }) => {
       await page.getByText("Live: new traces come in on top.").waitFor();
+      await page.waitForSelector(rows);
       await page.keyboard.press("j");
       const under = page.locator(`${rows}[aria-selected=true] a`);
       const read = await under.getAttribute("href");

@@ -35,7 +35,7 @@ export function KeyForm({ refusal }: { refusal: string }) {
       <p className={css.text}>
         Whoever runs the server makes one with <code>tiltmeter keys create --scope read</code>. This browser keeps a session, not the key.
       </p>
-      <p className={css.small}>The server said: {refusal}</p>
+      {login.error ? null : <p className={css.small}>The server said: {refusal}</p>}
     </form>
   );
 }
