@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-// The browser tests: one Chromium, one server, one file after the other.
+// The browser tests: one Chromium, the fixtures and the real server, one file after the other.
 export default defineConfig({
   test: {
     include: ["e2e/**/*.spec.ts"],
