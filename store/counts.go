@@ -18,8 +18,10 @@ type limits struct {
 
 var defaultLimits = limits{fragments: maxFragments, hits: maxHits, set: maxSet}
 
-type param struct{ name, value string }
-type params []param
+type (
+	param  struct{ name, value string }
+	params []param
+)
 
 // boundSets is the context key of statements whose sets must not exceed limits.set.
 type boundSets struct{}

@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -161,7 +162,7 @@ func TestResentHistoriesShareTheirMemory(t *testing.T) {
 	b := s.NewBatch()
 	var history []genai.Message
 	for i := range steps {
-		history = append(history, say(genai.RoleUser, fmt.Sprintf("step %d: %s", i, words(fmt.Sprint(i), 500))))
+		history = append(history, say(genai.RoleUser, fmt.Sprintf("step %d: %s", i, words(strconv.Itoa(i), 500))))
 		sp := quiet(1, i, base.Add(time.Duration(i)*time.Second))
 		sp.Input = history
 		b.AddSpan(sp)

@@ -3,9 +3,9 @@ package store_test
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"math"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -44,7 +44,7 @@ func (w *wireSpan) sub(num protowire.Number, body []byte) []byte {
 func (w *wireSpan) value(depth int) []byte {
 	switch w.r.IntN(6) {
 	case 0:
-		return w.sub(1, []byte(words(fmt.Sprint(w.r.Uint64()), 100+w.r.IntN(3000))))
+		return w.sub(1, []byte(words(strconv.FormatUint(w.r.Uint64(), 10), 100+w.r.IntN(3000))))
 	case 1:
 		return w.sub(7, bytes.Repeat([]byte{0xff, byte(w.r.IntN(256))}, w.r.IntN(2000)))
 	case 2:

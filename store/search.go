@@ -279,8 +279,11 @@ func (s *Store) spansThatHold(ctx context.Context, project string, batch []Trace
 	if filter != "" {
 		join = "INNER"
 	}
-	ps := slices.Concat(h.params, fp, params{{"project", project}, {"traces", traceNames(ids)},
-		nanoParam("from", clampNano(first)), nanoParam("to", clampNano(last))})
+	ps := slices.Concat(h.params, fp, params{
+		{"project", project},
+		{"traces", traceNames(ids)},
+		nanoParam("from", clampNano(first)), nanoParam("to", clampNano(last)),
+	})
 	err = s.each(bounding(ctx, h.many), "SearchContents", fmt.Sprintf(searchSpans, h.hits, namedTraces, join, filter), ps, func(r driver.Rows) error {
 		var hit SearchHit
 		var trace, span string
@@ -316,8 +319,13 @@ func (s *Store) snippets(ctx context.Context, q SearchQuery, page []SearchHit, r
 	holds := map[content.Hash]bool{}
 	bodies := &pieces{asked: map[content.Hash]bool{}}
 	for part := range slices.Chunk(slices.Concat(below...), hashesPerQuery) {
-		ps := params{{"project", q.Project}, {"first", dayString(slices.Min(at.days))}, {"last", dayString(slices.Max(at.days))},
-			{"words", strings.Join(list, " ")}, {"hits", hashNames(part)}}
+		ps := params{
+			{"project", q.Project},
+			{"first", dayString(slices.Min(at.days))},
+			{"last", dayString(slices.Max(at.days))},
+			{"words", strings.Join(list, " ")},
+			{"hits", hashNames(part)},
+		}
 		hits, err := s.hashQuery(ctx, "snippets", hitsAmong, ps)
 		if err != nil {
 			return fmt.Errorf("read snippets: %w", err)

@@ -413,6 +413,29 @@ func (s *Store) whole(ctx context.Context, rows []spanRow, frags []fragmentRow, 
 	return spans, cut, err
 }
 
+// fragmentsOf reads log records of several traces, and where their contents are.
+func (s *Store) fragmentsOf(ctx context.Context, project string, ids []genai.TraceID, tr traceRange) (frags []fragmentRow, at place, err error) {
+	at.project = project
+	ps := params{{"project", project}, {"traces", traceNames(ids)}, nanoParam("from", tr.from), nanoParam("to", tr.to), {"limit", strconv.Itoa(maxPreviewLogs)}}
+	err = s.each(ctx, "previews", fragmentsOfTraces, ps, func(r driver.Rows) error {
+		var f fragmentRow
+		var trace, span string
+		var when time.Time
+		var refs []string
+		err := r.Scan(&trace, &span, &when, &refs, &f.detail)
+		copy(f.trace[:], trace)
+		copy(f.span[:], span)
+		f.refs, f.day = hashes(refs), dayOf(when.UnixNano())
+		at.add(f.day)
+		frags = append(frags, f)
+		return err
+	})
+	if err != nil {
+		return nil, at, fmt.Errorf("read previews: %w", err)
+	}
+	return frags, at, nil
+}
+
 // maxPreviewLogs bounds the log records that the previews of one page are read from.
 const maxPreviewLogs = 2000
 
@@ -433,28 +456,9 @@ func (s *Store) previews(ctx context.Context, project string, list []TraceSummar
 	if len(ids) == 0 {
 		return nil
 	}
-	tr = tr.logs()
-	at := place{project: project}
-	var frags []fragmentRow
-	ps := params{{"project", project}, {"traces", traceNames(ids)}, nanoParam("from", tr.from), nanoParam("to", tr.to), {"limit", strconv.Itoa(maxPreviewLogs)}}
-	err := s.each(ctx, "previews", fragmentsOfTraces, ps, func(r driver.Rows) error {
-		var f fragmentRow
-		var trace, span string
-		var when time.Time
-		var refs []string
-		err := r.Scan(&trace, &span, &when, &refs, &f.detail)
-		copy(f.trace[:], trace)
-		copy(f.span[:], span)
-		f.refs, f.day = hashes(refs), dayOf(when.UnixNano())
-		at.add(f.day)
-		frags = append(frags, f)
+	frags, at, err := s.fragmentsOf(ctx, project, ids, tr.logs())
+	if err != nil || len(frags) == 0 {
 		return err
-	})
-	if err != nil {
-		return fmt.Errorf("read previews: %w", err)
-	}
-	if len(frags) == 0 {
-		return nil
 	}
 	var spans []genai.Span // by their first record
 	err = s.resolve(ctx, at, listBudget, func(p *pieces) error {

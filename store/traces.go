@@ -327,8 +327,12 @@ func (s *Store) RecentTraces(ctx context.Context, project string, after Arrival,
 		cond = "\n  AND " + strings.Join(w.sql, " AND ")
 	}
 	limit = pageSize(limit)
-	ps := append(w.params, param{"project", project}, nanoParam("since", clampNano(after.Time)),
-		param{"after", after.TraceID.String()}, param{"limit", strconv.Itoa(limit)})
+	ps := slices.Concat(w.params, params{
+		{"project", project},
+		nanoParam("since", clampNano(after.Time)),
+		{"after", after.TraceID.String()},
+		{"limit", strconv.Itoa(limit)},
+	})
 	var ids []genai.TraceID
 	var stored []time.Time
 	err = s.each(ctx, "RecentTraces", fmt.Sprintf(recentTraces, cond), ps, func(r driver.Rows) error {
@@ -368,7 +372,7 @@ func (s *Store) Histogram(ctx context.Context, q TraceQuery, step time.Duration)
 	if err != nil || m.nothing {
 		return nil, err
 	}
-	ps := append(m.params, param{"project", q.Project}, nanoParam("from", from), nanoParam("to", to), nanoParam("step", int64(step)))
+	ps := slices.Concat(m.params, params{param{"project", q.Project}, nanoParam("from", from), nanoParam("to", to), nanoParam("step", int64(step))})
 	err = s.each(bounding(ctx, m.many), "Histogram", fmt.Sprintf(traceHistogram, m.sql), ps, func(r driver.Rows) error {
 		var bucket int64
 		var n, failed uint64
@@ -414,7 +418,7 @@ func (s *Store) facet(ctx context.Context, q TraceQuery, f *field, limit int) (F
 	if err != nil || m.nothing {
 		return out, err
 	}
-	ps := append(m.params, param{"project", q.Project}, nanoParam("from", from), nanoParam("to", to), param{"limit", strconv.Itoa(limit + 1)})
+	ps := slices.Concat(m.params, params{param{"project", q.Project}, nanoParam("from", from), nanoParam("to", to), param{"limit", strconv.Itoa(limit + 1)}})
 	err = s.each(bounding(ctx, m.many), "Facets", fmt.Sprintf(facet, f.facetExpr(), m.sql), ps, func(r driver.Rows) error {
 		var v FacetValue
 		var n uint64
