@@ -92,6 +92,18 @@ func (a *answers) Trace(_ context.Context, _ string, _ genai.TraceID) (*store.Tr
 	return a.detail, a.err
 }
 
+func (a *answers) TraceTree(context.Context, string, genai.TraceID) (list []genai.Span, err error) {
+	if a.err == nil && a.detail == nil {
+		return nil, store.ErrNotFound
+	}
+	if a.detail != nil {
+		for i := range a.detail.Spans {
+			list = append(list, a.detail.Spans[i].Span)
+		}
+	}
+	return list, a.err
+}
+
 func (a *answers) Span(_ context.Context, _ string, _ genai.TraceID, _ genai.SpanID) (*store.SpanDetail, error) {
 	if a.err == nil && a.span == nil {
 		return nil, store.ErrNotFound

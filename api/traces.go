@@ -22,6 +22,7 @@ type Store interface {
 	Facets(ctx context.Context, q store.TraceQuery, fields []string, limit int) ([]store.Facet, error)
 	Histogram(ctx context.Context, q store.TraceQuery, step time.Duration) ([]store.HistogramBucket, error)
 	Trace(ctx context.Context, project string, id genai.TraceID) (*store.TraceDetail, error)
+	TraceTree(ctx context.Context, project string, id genai.TraceID) ([]genai.Span, error)
 	Span(ctx context.Context, project string, trace genai.TraceID, id genai.SpanID) (*store.SpanDetail, error)
 	SpansWithContent(ctx context.Context, project string, trace genai.TraceID, limit int, budget int64) (store.ContentSpans, error)
 	RawSpan(ctx context.Context, project string, trace genai.TraceID, id genai.SpanID) (*store.RawSpan, error)
@@ -296,27 +297,21 @@ func (s *traceService) GetConversation(ctx context.Context, r *pb.GetConversatio
 		return nil, missing(err, "trace", id.String(), project)
 	}
 	// The tree needs the spans between, which carry no content: agents, chains, workflows.
-	detail, err := s.store.Trace(ctx, project, id)
+	tree, err := s.store.TraceTree(ctx, project, id)
 	if err != nil {
 		return nil, missing(err, "trace", id.String(), project)
 	}
-	c := readConversation(withOutlines(found.Spans, detail.Spans), focus)
+	c := readConversation(withTree(found.Spans, tree), focus)
 	return conversationProto(c, found.Truncated), nil
 }
 
-// withOutlines adds the spans of the trace that carry no content.
-func withOutlines(spans []genai.Span, outlines []store.SpanOutline) []genai.Span {
+// withTree adds the spans of the trace that carry no content.
+func withTree(spans, tree []genai.Span) []genai.Span {
 	have := make(map[genai.SpanID]bool, len(spans))
 	for i := range spans {
 		have[spans[i].SpanID] = true
 	}
-	all := slices.Clone(spans)
-	for i := range outlines {
-		if !have[outlines[i].SpanID] {
-			all = append(all, outlines[i].Span)
-		}
-	}
-	return all
+	return append(slices.Clone(spans), slices.DeleteFunc(tree, func(s genai.Span) bool { return have[s.SpanID] })...)
 }
 
 func conversationProto(c conversation, truncated bool) *pb.GetConversationResponse {

@@ -117,6 +117,34 @@ func TestSpanComesBackWhole(t *testing.T) {
 	}
 }
 
+func TestTraceTree(t *testing.T) {
+	t.Parallel()
+	s := storetest.Store(t)
+	named, unnamed, call := chat(1, 1, base), chat(1, 2, base.Add(time.Second)), chat(1, 3, base.Add(2*time.Second))
+	named.Operation, named.Agent = genai.OpInvokeAgent, genai.Agent{ID: "a1", Name: "boss"}
+	unnamed.Operation, unnamed.Agent, unnamed.ParentSpanID = genai.OpInvokeAgent, genai.Agent{ID: "a2"}, sid(1)
+	call.ParentSpanID = sid(2)
+	insert(t, s, "a", call, unnamed, named)
+	got, err := s.TraceTree(context.Background(), "default", id(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []genai.Span
+	for i, sp := range []*genai.Span{named, unnamed, call} {
+		w := genai.Span{Project: "default", TraceID: sp.TraceID, SpanID: sp.SpanID, ParentSpanID: sp.ParentSpanID, Start: sp.Start, End: sp.End, Operation: sp.Operation, Agent: sp.Agent}
+		if i == 0 {
+			w.Agent.ID = "" // the name is enough
+		}
+		want = append(want, w)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("tree (-want +got):\n%s", diff)
+	}
+	if _, err := s.TraceTree(context.Background(), "default", id(77)); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("unknown trace: %v", err)
+	}
+}
+
 func field(num protowire.Number, b []byte) []byte {
 	return protowire.AppendBytes(protowire.AppendTag(nil, num, protowire.BytesType), b)
 }

@@ -46,6 +46,11 @@ WHERE project = {project:String} AND trace_id = unhex({trace:String})
 const spansByTrace = `SELECT ` + spanColumnList + spanWhere + `
 ORDER BY start, span_id LIMIT 1 BY span_id LIMIT {limit:UInt32}`
 
+// The identifier of an agent without a name is in detail.
+const treeByTrace = `SELECT span_id, parent_span_id, start, duration_ns, operation, agent_name,
+    if(operation = 'invoke_agent' AND agent_name = '', detail, '') AS told` + spanWhere + `
+ORDER BY start, span_id LIMIT 1 BY span_id LIMIT {limit:UInt32}`
+
 const spanByID = `SELECT ` + spanColumnList + spanWhere + `
   AND span_id = unhex({span:String}) LIMIT 1`
 
@@ -228,6 +233,39 @@ func (s *Store) Trace(ctx context.Context, project string, id genai.TraceID) (*T
 		out.Summary = summaries[0]
 	}
 	return out, nil
+}
+
+// TraceTree returns the spans of a trace, by start, with what says where each stands: its parent, times,
+// operation and agent. At most MaxTraceSpans are returned.
+func (s *Store) TraceTree(ctx context.Context, project string, id genai.TraceID) (list []genai.Span, err error) {
+	tr, err := s.traceRange(ctx, project, id)
+	if err != nil {
+		return nil, err
+	}
+	err = s.each(ctx, "TraceTree", treeByTrace, append(tr.params(project, id), param{"limit", strconv.Itoa(MaxTraceSpans)}), func(r driver.Rows) error {
+		one := genai.Span{Project: project, TraceID: id}
+		var span, parent, op, detail string
+		var duration int64
+		if err := r.Scan(&span, &parent, &one.Start, &duration, &op, &one.Agent.Name, &detail); err != nil {
+			return err
+		}
+		copy(one.SpanID[:], span)
+		copy(one.ParentSpanID[:], parent)
+		one.Operation, one.Start = genai.Operation(op), one.Start.UTC()
+		one.End = one.Start.Add(time.Duration(duration))
+		var d decoder
+		d.fields([]byte(detail), func(f fieldOf) {
+			if f.num == fAgent {
+				one.Agent.ID, _, _ = d.group(f.body)
+			}
+		})
+		list = append(list, one)
+		return d.err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the tree of trace %s: %w", id, err)
+	}
+	return list, nil
 }
 
 // outlineLogs adds to the outlines what only the spans' log records tell.

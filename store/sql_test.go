@@ -57,8 +57,9 @@ func TestStatements(t *testing.T) {
 			_, err := s.RecentTraces(ctx, "default", store.Arrival{Time: base, TraceID: id(1)}, 5, searchFiltered.Filter)
 			return err
 		},
-		"Trace": func() error { _, err := s.Trace(ctx, "default", silent.TraceID); return err },
-		"Span":  func() error { _, err := s.Span(ctx, "default", sp.TraceID, sp.SpanID); return err },
+		"Trace":     func() error { _, err := s.Trace(ctx, "default", silent.TraceID); return err },
+		"TraceTree": func() error { _, err := s.TraceTree(ctx, "default", sp.TraceID); return err },
+		"Span":      func() error { _, err := s.Span(ctx, "default", sp.TraceID, sp.SpanID); return err },
 		"SpansWithContent": func() error {
 			_, err := s.SpansWithContent(ctx, "default", silent.TraceID, 10, 1<<20)
 			return err
