@@ -24,8 +24,8 @@ const (
 	idleFor      = 5 * time.Second        // how long the idle server is looked at
 	pollEvery    = 200 * time.Millisecond // of /proc
 	askEvery     = time.Second            // of the server: an answer costs it some 10 ms
-	// mergeless is how long no merge thread must have run. The engine looks for parts to merge at
-	// least every second while there is something to do.
+	// mergeless is how long no merge thread must have run: longer than the engine pauses between
+	// merges that are due. Young parts it leaves for later, for minutes or hours; those are not waited for.
 	mergeless = 3 * time.Second
 )
 
@@ -165,7 +165,7 @@ func (s *server) counter(ctx context.Context, name string) (float64, error) {
 	return families[name].GetMetric()[0].GetCounter().GetValue(), nil
 }
 
-// settle waits until all spans are stored and nothing is merged any more. It returns what had been
+// settle waits until all spans are stored and no merge is due any more. It returns what had been
 // used when the last merge was seen at work: an idle server's use is not the spans'.
 func (s *server) settle(ctx context.Context, spans int64) (usage, error) {
 	ctx, cancel := context.WithTimeout(ctx, settleWithin)
