@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -17,8 +18,10 @@ func agentSpans(traces, steps int) []*genai.Span {
 		var history []genai.Message
 		for step := range steps {
 			m := fmt.Sprintf(`{"role":"user","parts":[{"type":"text","content":%q}]}`, words(fmt.Sprint(trace, step), 400))
-			history = append(history, genai.Message{Role: genai.RoleUser, Encoded: genai.JSON(m),
-				Parts: []genai.Part{{Type: genai.PartText, Content: m}}})
+			history = append(history, genai.Message{
+				Role: genai.RoleUser, Encoded: genai.JSON(m),
+				Parts: []genai.Part{{Type: genai.PartText, Content: m}},
+			})
 			s := chat(trace, trace*steps+step, base.Add(time.Duration(trace*steps+step)*time.Second))
 			s.Input = history
 			s.Raw = field(9, attr("gen_ai.request.model", "gpt-5"))
@@ -51,7 +54,7 @@ func BenchmarkInsert(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		if err := s.Insert(context.Background(), batch, fmt.Sprint(i)); err != nil {
+		if err := s.Insert(context.Background(), batch, strconv.Itoa(i)); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -51,6 +51,7 @@ func BenchmarkOrderKey(b *testing.B) {
 }
 
 func orderKey(b *testing.B, key, lookup string) {
+	b.Helper()
 	ctx := context.Background()
 	s, database := storetest.NamedStore(b)
 	conn := inside(b, database)
@@ -115,7 +116,7 @@ func keySpan(i int, day time.Time) *genai.Span {
 	group, in := i/(10*perTrace), i%(10*perTrace)
 	trace := group*10 + in%10
 	r := rand.New(rand.NewPCG(uint64(trace), 1)) //nolint:gosec // reproducible
-	s := chat(0, i, day.Add(time.Duration(i) * (24 * time.Hour / keySpans)))
+	s := chat(0, i, day.Add(time.Duration(i)*(24*time.Hour/keySpans)))
 	for j := range 8 {
 		s.TraceID[j], s.TraceID[8+j] = byte(r.Uint64()), byte(r.Uint64())
 	}
@@ -124,7 +125,7 @@ func keySpan(i int, day time.Time) *genai.Span {
 	s.RequestModel = fmt.Sprint("model-", trace%5)
 	s.Name = fmt.Sprint("chat ", s.RequestModel, " ", in%13)
 	s.Conversation = fmt.Sprint("conversation-", trace/3)
-	s.Input[0].Parts[0].Content = words(fmt.Sprint(i), 200)
+	s.Input[0].Parts[0].Content = words(strconv.Itoa(i), 200)
 	if i%17 == 0 {
 		s.StatusCode = genai.StatusError
 	}

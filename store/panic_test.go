@@ -60,7 +60,7 @@ func TestPanicLeavesTheBatchWhole(t *testing.T) {
 			// The dictionary of a LowCardinality column may keep the name of a bad row.
 			if l, ok := c.column.(*lowCol); ok {
 				for row := range want.rows {
-					if g := got.columns[j].column.(*lowCol).value(row); g != l.value(row) { //nolint:errcheck // the same table
+					if g := got.columns[j].column.(*lowCol).value(row); g != l.value(row) {
 						t.Errorf("%s.%s of row %d is %q, want %q", want.name, c.name, row, g, l.value(row))
 					}
 				}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -84,9 +85,7 @@ func newPoster(o *clickhouse.Options) *poster {
 // answer of ClickHouse, whatever it says, is the answer.
 func (p *poster) insert(ctx context.Context, t *table, token string, block []byte) error {
 	q := url.Values{"query": {t.insertSQL()}, "database": {p.auth.Database}, "log_comment": {"Insert"}}
-	for name, v := range p.settings {
-		q[name] = v
-	}
+	maps.Copy(q, p.settings)
 	q.Set("insert_deduplication_token", token)
 	var errs []error
 	first := p.good.Load()
@@ -117,8 +116,7 @@ func (p *poster) send(ctx context.Context, address string, t *table, block []byt
 	}
 	resp, err := p.client.Do(req)
 	if err != nil {
-		var u *url.Error
-		if errors.As(err, &u) {
+		if u, ok := errors.AsType[*url.Error](err); ok {
 			err = u.Err // the URL holds column names by the hundred
 		}
 		return fmt.Errorf("insert %d rows into %s at %s: %w", t.rows, t.name, req.URL.Host, err)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"net/http"
 	"strings"
@@ -104,13 +105,13 @@ type rowKey struct {
 // none: they are stored under their hash, as often as one likes.
 func (b *Batch) sample(table string) (sql string, rows []rowKey) {
 	switch table {
-	case b.spans.table.name:
+	case TableSpans:
 		c := &b.spans
 		return fmt.Sprintf(storedRows, table, "start"), firstOfDays(c.rows, &c.project, &c.traceID, &c.spanID, &c.start)
-	case b.fragments.table.name:
+	case TableFragments:
 		c := &b.fragments
 		return fmt.Sprintf(storedRows, table, "time"), firstOfDays(c.rows, &c.event.project, &c.event.traceID, &c.event.spanID, &c.event.time)
-	case b.logs.table.name:
+	case TableLogs:
 		c := &b.logs
 		return fmt.Sprintf(storedRows, table, "time"), firstOfDays(c.rows, &c.event.project, &c.event.traceID, &c.event.spanID, &c.event.time)
 	}
@@ -123,7 +124,7 @@ func firstOfDays(rows int, project *lowCol, trace *hashCol, span *idCol, at *tim
 		nanos := at.int64(i)
 		if day := dayOf(nanos); !seen[day] {
 			seen[day] = true
-			list = append(list, rowKey{project.value(i), fmt.Sprintf("%x", trace.buf[16*i:16*i+16]), fmt.Sprintf("%x", span.buf[8*i:8*i+8]), nanos})
+			list = append(list, rowKey{project.value(i), hex.EncodeToString(trace.buf[16*i : 16*i+16]), hex.EncodeToString(span.buf[8*i : 8*i+8]), nanos})
 		}
 	}
 	return list

@@ -8,7 +8,6 @@ import (
 // The types of the columns; their zero values are ready.
 type (
 	u8Col    struct{ fixedCol }
-	u16Col   struct{ fixedCol }
 	u32Col   struct{ fixedCol }
 	u64Col   struct{ fixedCol }
 	int64Col struct{ fixedCol }
@@ -20,7 +19,6 @@ type (
 )
 
 func (*u8Col) typeName() string    { return "UInt8" }
-func (*u16Col) typeName() string   { return "UInt16" }
 func (*u32Col) typeName() string   { return "UInt32" }
 func (*u64Col) typeName() string   { return "UInt64" }
 func (*int64Col) typeName() string { return "Int64" }
@@ -31,7 +29,6 @@ func (*idCol) typeName() string    { return "FixedString(8)" }
 func (*hashCol) typeName() string  { return "FixedString(16)" }
 
 func (c *u8Col) truncate(rows int)    { c.cut(1 * rows) }
-func (c *u16Col) truncate(rows int)   { c.cut(2 * rows) }
 func (c *u32Col) truncate(rows int)   { c.cut(4 * rows) }
 func (c *u64Col) truncate(rows int)   { c.cut(8 * rows) }
 func (c *int64Col) truncate(rows int) { c.cut(8 * rows) }
@@ -118,8 +115,15 @@ type eventColumns struct {
 
 func (c *eventColumns) columns() []namedColumn {
 	return []namedColumn{
-		{"project", &c.project}, {"trace_id", &c.traceID}, {"span_id", &c.spanID}, {"time", &c.time}, {"seq", &c.seq},
-		{"event_name", &c.eventName}, {"resource", &c.resource}, {"scope", &c.scope}, {"raw", &c.raw},
+		{"project", &c.project},
+		{"trace_id", &c.traceID},
+		{"span_id", &c.spanID},
+		{"time", &c.time},
+		{"seq", &c.seq},
+		{"event_name", &c.eventName},
+		{"resource", &c.resource},
+		{"scope", &c.scope},
+		{"raw", &c.raw},
 	}
 }
 
@@ -186,25 +190,61 @@ type spanColumns struct {
 func (c *spanColumns) init() {
 	c.table.name = "spans"
 	c.columns = []namedColumn{
-		{"project", &c.project}, {"trace_id", &c.traceID}, {"span_id", &c.spanID}, {"parent_span_id", &c.parent},
-		{"name", &c.name}, {"kind", &c.kind}, {"start", &c.start}, {"duration_ns", &c.duration},
-		{"status", &c.status}, {"outcome", &c.outcome},
-		{"service", &c.service}, {"service_namespace", &c.namespace}, {"service_version", &c.version},
-		{"service_instance", &c.instance}, {"environment", &c.environment}, {"language", &c.language},
-		{"scope_name", &c.scopeName}, {"scope_version", &c.scopeVersion},
-		{"dialect", &c.dialect}, {"dialect_version", &c.dialectVersion},
-		{"operation", &c.operation}, {"provider", &c.provider}, {"framework", &c.framework},
-		{"request_model", &c.requestModel}, {"response_model", &c.responseModel}, {"response_id", &c.responseID},
+		{"project", &c.project},
+		{"trace_id", &c.traceID},
+		{"span_id", &c.spanID},
+		{"parent_span_id", &c.parent},
+		{"name", &c.name},
+		{"kind", &c.kind},
+		{"start", &c.start},
+		{"duration_ns", &c.duration},
+		{"status", &c.status},
+		{"outcome", &c.outcome},
+		{"service", &c.service},
+		{"service_namespace", &c.namespace},
+		{"service_version", &c.version},
+		{"service_instance", &c.instance},
+		{"environment", &c.environment},
+		{"language", &c.language},
+		{"scope_name", &c.scopeName},
+		{"scope_version", &c.scopeVersion},
+		{"dialect", &c.dialect},
+		{"dialect_version", &c.dialectVersion},
+		{"operation", &c.operation},
+		{"provider", &c.provider},
+		{"framework", &c.framework},
+		{"request_model", &c.requestModel},
+		{"response_model", &c.responseModel},
+		{"response_id", &c.responseID},
 		{"finish_reasons", &c.finish},
-		{"input_tokens", &c.input}, {"output_tokens", &c.output}, {"cache_read_tokens", &c.cacheRead},
-		{"cache_write_tokens", &c.cacheWrite}, {"reasoning_tokens", &c.reasoning},
-		{"cost", &c.cost}, {"cost_currency", &c.currency}, {"ttft_ns", &c.ttft},
-		{"agent_name", &c.agent}, {"workflow", &c.workflow}, {"conversation", &c.conversation}, {"user", &c.user},
-		{"prompt_name", &c.promptName}, {"prompt_version", &c.promptVersion}, {"tool_name", &c.tool},
-		{"error_type", &c.errorType}, {"tags", &c.tags}, {"warnings", &c.warnings}, {"attributes", &c.attributes},
-		{"input_messages", &c.inputMessages}, {"output_messages", &c.outputMessages},
-		{"input_preview", &c.inputPreview}, {"output_preview", &c.outputPreview},
-		{"refs", &c.refs}, {"detail", &c.detail}, {"resource", &c.resource}, {"scope", &c.scope}, {"raw", &c.raw},
+		{"input_tokens", &c.input},
+		{"output_tokens", &c.output},
+		{"cache_read_tokens", &c.cacheRead},
+		{"cache_write_tokens", &c.cacheWrite},
+		{"reasoning_tokens", &c.reasoning},
+		{"cost", &c.cost},
+		{"cost_currency", &c.currency},
+		{"ttft_ns", &c.ttft},
+		{"agent_name", &c.agent},
+		{"workflow", &c.workflow},
+		{"conversation", &c.conversation},
+		{"user", &c.user},
+		{"prompt_name", &c.promptName},
+		{"prompt_version", &c.promptVersion},
+		{"tool_name", &c.tool},
+		{"error_type", &c.errorType},
+		{"tags", &c.tags},
+		{"warnings", &c.warnings},
+		{"attributes", &c.attributes},
+		{"input_messages", &c.inputMessages},
+		{"output_messages", &c.outputMessages},
+		{"input_preview", &c.inputPreview},
+		{"output_preview", &c.outputPreview},
+		{"refs", &c.refs},
+		{"detail", &c.detail},
+		{"resource", &c.resource},
+		{"scope", &c.scope},
+		{"raw", &c.raw},
 	}
 }
 

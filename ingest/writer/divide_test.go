@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -208,7 +209,7 @@ func (s *faulty) InsertTable(ctx context.Context, b *store.Batch, table, token s
 func TestDividedRangeThroughKills(t *testing.T) {
 	t.Parallel()
 	for i, n := range []int64{1, 2, 4, 7, 13, 22} {
-		t.Run(fmt.Sprint(n), func(t *testing.T) {
+		t.Run(strconv.FormatInt(n, 10), func(t *testing.T) {
 			t.Parallel()
 			l := openLog(t, t.TempDir())
 			st, database := storetest.NamedStore(t)
