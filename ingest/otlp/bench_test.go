@@ -39,7 +39,7 @@ func BenchmarkExport(b *testing.B) {
 			b.SetBytes(int64(len(body)))
 			b.ReportAllocs()
 			for b.Loop() {
-				resp, err := r.client.Post("http://"+r.HTTPAddr().String()+"/v1/traces", "application/x-protobuf", bytes.NewReader(body)) //nolint:noctx // a benchmark
+				resp, err := r.client.Post("http://"+r.HTTPAddr().String()+"/v1/traces", "application/x-protobuf", bytes.NewReader(body))
 				if err != nil || resp.StatusCode != http.StatusOK {
 					b.Fatal(err)
 				}

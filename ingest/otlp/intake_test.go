@@ -120,10 +120,13 @@ func TestIntakeWeighsWhatItHolds(t *testing.T) {
 
 func checkWeight(t *testing.T, in *intake) {
 	t.Helper()
-	held := int64(0)
+	held, of := int64(0), in.body[:cap(in.body)]
 	for _, b := range in.held {
-		held += int64(cap(*b))
+		if held += int64(cap(*b)); len(of) > 0 && &(*b)[:1][0] == &of[0] {
+			of = nil
+		}
 	}
+	held += int64(len(of)) // the body outgrew its buffer
 	if held > in.share.held {
 		t.Errorf("%d bytes are held and %d weighed", held, in.share.held)
 	}
@@ -203,7 +206,7 @@ func TestGRPCFraming(t *testing.T) {
 			}
 		})
 	}
-	resp, err := http.Post("http://"+r.GRPCAddr().String()+"/v1/traces", "application/json", strings.NewReader("{}")) //nolint:noctx // a test
+	resp, err := http.Post("http://"+r.GRPCAddr().String()+"/v1/traces", "application/json", strings.NewReader("{}"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -23,7 +24,7 @@ import (
 // grow is asked before memory is taken, for all of it so far. Errors are a *refusal when grow said
 // no or what b becomes is over limit: a list of small numbers grows more than fourfold.
 func jsonToProto(b, dst []byte, s signal, limit int, grow func(bytes int64) bool) ([]byte, error) {
-	c := converter{scanner: scanner{b: b}, out: dst[:0], granted: cap(dst), limit: limit, grow: grow}
+	c := converter{scanner: scanner{b: b}, out: dst[:0], dst: cap(dst), granted: cap(dst), limit: limit, grow: grow}
 	c.account()
 	if c.peek() != '{' {
 		return dst, errors.New("read JSON: expected an object")
@@ -46,6 +47,7 @@ func jsonToProto(b, dst []byte, s signal, limit int, grow func(bytes int64) bool
 type converter struct {
 	scanner
 	out     []byte
+	dst     int // how large out was when it came; its owner holds it when it is outgrown
 	granted int // how much of out may be used
 	limit   int
 	grow    func(bytes int64) bool
@@ -84,7 +86,11 @@ func (c *converter) room(n int) {
 // account asks for what is held: out, the lengths, and a buffer for strings with escapes, which
 // are never longer than the whole.
 func (c *converter) account() {
-	if !c.grow(int64(c.granted) + lengthBytes*int64(cap(c.lengths)) + int64(len(c.b))) {
+	outgrown := 0
+	if c.granted > c.dst {
+		outgrown = c.dst
+	}
+	if !c.grow(int64(c.granted+outgrown) + lengthBytes*int64(cap(c.lengths)) + int64(len(c.b))) {
 		c.refuse(&refusal{situation: busy})
 	}
 }
@@ -181,8 +187,7 @@ func (c *converter) insertLengths() {
 	end := len(c.out)
 	c.out = c.out[:end+c.missing]
 	to := len(c.out)
-	for i := len(c.lengths) - 1; i >= 0; i-- {
-		l := c.lengths[i]
+	for _, l := range slices.Backward(c.lengths) {
 		behind := c.out[l.at+1 : end]
 		to -= len(behind)
 		copy(c.out[to:], behind)

@@ -103,7 +103,7 @@ func (l *log) publishError(outer, healthy context.Context, err error) error {
 		return err
 	case errors.Is(err, nats.ErrMaxPayload), errors.As(err, &api) && api.ErrorCode == messageTooLarge:
 		// The server's limit was lowered since the log was opened; no waiting mends that.
-		return fmt.Errorf("append record: %w for the server: %v", ErrTooLarge, err)
+		return fmt.Errorf("append record: %w for the server: %w", ErrTooLarge, err)
 	case errors.As(err, &api) && isFull(api):
 		return retryable(ErrFull, retryFull, "append record: the log has reached its limit of bytes; its readers are behind")
 	case outer.Err() != nil:

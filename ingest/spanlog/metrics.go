@@ -52,7 +52,8 @@ func newMetrics() *metrics {
 func (m *metrics) collectors(l *log) []prometheus.Collector {
 	return []prometheus.Collector{
 		m.records, m.bytes, m.duplicates, m.refused, m.seconds, m.deadLetters, m.recoveries,
-		m.trimmed, m.earlyTrims, m.resets, statusCollector{l},
+		m.trimmed, m.earlyTrims, m.resets,
+		statusCollector{l},
 	}
 }
 
