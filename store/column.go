@@ -76,6 +76,19 @@ func (c *stringCol) truncate(rows int) {
 	c.buf = c.buf[:at]
 }
 
+// value is the string of a row, found by walking.
+func (c *stringCol) value(row int) []byte {
+	at := 0
+	for {
+		size, n := binary.Uvarint(c.buf[at:])
+		if end := at + n + int(size); row > 0 { //nolint:gosec // a length that was written here
+			at, row = end, row-1
+		} else {
+			return c.buf[at+n : end]
+		}
+	}
+}
+
 // lowCol is LowCardinality(String): a dictionary and indexes into it.
 type lowCol struct {
 	dict stringCol

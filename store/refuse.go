@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"net/http"
@@ -62,11 +63,12 @@ const skew = 10 * time.Minute
 
 const running = `SELECT count() FROM system.processes WHERE Settings['insert_deduplication_token'] = {token:String}`
 
-// storedRows finds a row that was inserted since, wherever times are the order key.
+// storedRows finds a row that was inserted since, wherever times are the order key. Its raw form tells
+// it from others of the same time: log records may have neither ids nor a time of their own.
 const storedRows = `SELECT count() FROM %[1]s
 WHERE project = {project:String} AND toStartOfFiveMinutes(%[2]s) = toStartOfFiveMinutes(fromUnixTimestamp64Nano({at:Int64}))
   AND trace_id = unhex({trace:String}) AND span_id = unhex({span:String}) AND %[2]s = fromUnixTimestamp64Nano({at:Int64})
-  AND inserted_at >= fromUnixTimestamp64Nano({since:Int64})`
+  AND inserted_at >= fromUnixTimestamp64Nano({since:Int64}) AND SHA256(raw) = unhex({raw:String})`
 
 // Untouched reports whether nothing of the batch's rows of a table was stored by an insert under token
 // that has ended in an error: only then may they go in under other tokens. The engine stores the rows
@@ -80,7 +82,7 @@ func (s *Store) Untouched(ctx context.Context, b *Batch, table, token string, re
 	}
 	sql, rows := b.sample(table)
 	for _, r := range rows {
-		ps := params{{"project", r.project}, {"trace", r.trace}, {"span", r.span}, nanoParam("at", r.at), nanoParam("since", received.Add(-skew).UnixNano())}
+		ps := params{{"project", r.project}, {"trace", r.trace}, {"span", r.span}, {"raw", r.raw}, nanoParam("at", r.at), nanoParam("since", received.Add(-skew).UnixNano())}
 		if err := s.each(ctx, "Untouched", sql, ps, count); err != nil || n > 0 {
 			return false, wrapCheck(table, err)
 		}
@@ -98,6 +100,7 @@ func wrapCheck(table string, err error) error {
 // rowKey is where a row is stored.
 type rowKey struct {
 	project, trace, span string
+	raw                  string // SHA-256 of the raw form, hexadecimal
 	at                   int64
 }
 
@@ -107,24 +110,28 @@ func (b *Batch) sample(table string) (sql string, rows []rowKey) {
 	switch table {
 	case TableSpans:
 		c := &b.spans
-		return fmt.Sprintf(storedRows, table, "start"), firstOfDays(c.rows, &c.project, &c.traceID, &c.spanID, &c.start)
+		return fmt.Sprintf(storedRows, table, "start"), firstOfDays(c.rows, &c.project, &c.traceID, &c.spanID, &c.raw, &c.start)
 	case TableFragments:
 		c := &b.fragments
-		return fmt.Sprintf(storedRows, table, "time"), firstOfDays(c.rows, &c.event.project, &c.event.traceID, &c.event.spanID, &c.event.time)
+		return fmt.Sprintf(storedRows, table, "time"), firstOfDays(c.rows, &c.event.project, &c.event.traceID, &c.event.spanID, &c.event.raw, &c.event.time)
 	case TableLogs:
 		c := &b.logs
-		return fmt.Sprintf(storedRows, table, "time"), firstOfDays(c.rows, &c.event.project, &c.event.traceID, &c.event.spanID, &c.event.time)
+		return fmt.Sprintf(storedRows, table, "time"), firstOfDays(c.rows, &c.event.project, &c.event.traceID, &c.event.spanID, &c.event.raw, &c.event.time)
 	}
 	return "", nil
 }
 
-func firstOfDays(rows int, project *lowCol, trace *hashCol, span *idCol, at *timeCol) (list []rowKey) {
+func firstOfDays(rows int, project *lowCol, trace *hashCol, span *idCol, raw *stringCol, at *timeCol) (list []rowKey) {
 	seen := map[uint16]bool{}
 	for i := range rows {
 		nanos := at.int64(i)
 		if day := dayOf(nanos); !seen[day] {
 			seen[day] = true
-			list = append(list, rowKey{project.value(i), hex.EncodeToString(trace.buf[16*i : 16*i+16]), hex.EncodeToString(span.buf[8*i : 8*i+8]), nanos})
+			sum := sha256.Sum256(raw.value(i))
+			list = append(list, rowKey{
+				project: project.value(i), trace: hex.EncodeToString(trace.buf[16*i : 16*i+16]), span: hex.EncodeToString(span.buf[8*i : 8*i+8]),
+				raw: hex.EncodeToString(sum[:]), at: nanos,
+			})
 		}
 	}
 	return list

@@ -37,8 +37,12 @@ func TestIngestIsUpBeforeTheEngine(t *testing.T) {
 	s := newServer(t, "--data-dir", t.TempDir(), "--engine-library", library)
 	s.launch()
 	sendUntilTaken(t, s)
-	code, body := get(s.url() + "/readyz")
-	if code != http.StatusServiceUnavailable || !strings.Contains(body, "engine is") {
+	var code int
+	var body string
+	if !eventually(startWithin, func() bool { // its port is the last to be opened
+		code, body = get(s.url() + "/readyz")
+		return code != 0
+	}) || code != http.StatusServiceUnavailable || !strings.Contains(body, "engine is") {
 		t.Errorf("/readyz: %d %s", code, body)
 	}
 	if strings.Contains(s.logged(), "Tiltmeter is ready") {

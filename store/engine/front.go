@@ -258,7 +258,10 @@ func (f *front) insert(ctx context.Context, conn *pooled, req *request, body io.
 		}
 		switch {
 		case errors.Is(readErr, io.EOF) && ctx.Err() == nil:
-			return true, stream.done()
+			// The library can keep a refused insert among the running ones, with its locks, until the
+			// connection ends: DROP TABLE would wait for it for ever.
+			err := stream.done()
+			return err == nil, err
 		case readErr != nil:
 			stream.cancel()
 			return false, tooLargeOr(readErr)

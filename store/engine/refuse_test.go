@@ -13,7 +13,8 @@ import (
 	"github.com/tiltmeter/tiltmeter/store/storetest"
 )
 
-// TestRefusedInsertsEnd: an insert whose rows are refused is answered, every time, whatever else runs.
+// TestRefusedInsertsEnd: an insert whose rows are refused is answered, every time, whatever else runs, and
+// leaves nothing behind that runs or holds the table.
 func TestRefusedInsertsEnd(t *testing.T) {
 	t.Parallel()
 	e := storetest.Engine(t)
@@ -44,6 +45,10 @@ func TestRefusedInsertsEnd(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	if n := scan[uint64](t, conn, "SELECT count() FROM system.processes WHERE query LIKE 'INSERT INTO refusing%'"); n != 0 {
+		t.Errorf("%d refused inserts still run", n)
+	}
+	exec(t, conn, "DROP TABLE refusing SYNC")
 }
 
 func dialer(e interface {

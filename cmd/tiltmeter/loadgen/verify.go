@@ -31,6 +31,7 @@ const (
 	maxProblems    = 20      // problems told in words; all are counted
 	maxRESTBytes   = 64 << 20
 	restTimeout    = 30 * time.Second
+	baselineWithin = 15 * time.Second // a server that is just starting again is waited for
 )
 
 // Verification compares what the server stored with what it acknowledged. Only this run's own traces
@@ -80,11 +81,16 @@ func newVerifier(ctx context.Context, o *Options, ids idSource, roots *x509.Cert
 		},
 		from: time.Now().Add(-2 * traceLength),
 	}
-	var err error
-	if v.before, err = v.surplus(ctx); err != nil {
-		return nil, fmt.Errorf("verify: count what is stored before the run: %w", err)
+	deadline := time.Now().Add(baselineWithin)
+	for {
+		var err error
+		if v.before, err = v.surplus(ctx); err == nil {
+			return v, nil
+		}
+		if time.Now().After(deadline) || sleep(ctx, pollEvery) != nil {
+			return nil, fmt.Errorf("verify: count what is stored before the run: %w", err)
+		}
 	}
-	return v, nil
 }
 
 // note remembers a request's traces.

@@ -15,7 +15,7 @@ SET param_limit = '51';
 SELECT trace_id, min(start) AS first
 FROM traces
 WHERE project = {project:String}
-  AND hour BETWEEN toStartOfHour(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfHour(fromUnixTimestamp64Nano({to:Int64}))
+  AND hour BETWEEN toStartOfHour(fromUnixTimestamp64Nano({from:Int64}, 'UTC')) AND toStartOfHour(fromUnixTimestamp64Nano({to:Int64}, 'UTC'))
   AND trace_id IN (SELECT trace_id FROM spans WHERE project = {project:String}
     AND start >= fromUnixTimestamp64Nano({from:Int64}) AND start < fromUnixTimestamp64Nano({until:Int64}) AND service IN ({f0:String}, {f1:String}) AND (input_tokens >= 0 AND input_tokens > {f2:Int64}) AND NOT has(tags, {f3:String}) AND positionCaseInsensitiveUTF8(attributes[{f4:String}], {f5:String}) > 0 AND trace_id IN (unhex({f6:String})))
 GROUP BY trace_id
@@ -43,7 +43,7 @@ SELECT trace_id, min(start), max(end), min(root), sum(spans), sum(genai_spans), 
     toString(sum(cost)), max(cost_currency), min(input_preview).2, max(output_preview).2
 FROM traces
 WHERE project = {project:String}
-  AND hour BETWEEN toStartOfHour(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfHour(fromUnixTimestamp64Nano({to:Int64}))
+  AND hour BETWEEN toStartOfHour(fromUnixTimestamp64Nano({from:Int64}, 'UTC')) AND toStartOfHour(fromUnixTimestamp64Nano({to:Int64}, 'UTC'))
   AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16))
 GROUP BY trace_id;
 
@@ -64,7 +64,7 @@ SET param_limit = '50';
 SELECT trace_id, min(start) AS first
 FROM traces
 WHERE project = {project:String}
-  AND hour BETWEEN toStartOfHour(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfHour(fromUnixTimestamp64Nano({to:Int64}))
+  AND hour BETWEEN toStartOfHour(fromUnixTimestamp64Nano({from:Int64}, 'UTC')) AND toStartOfHour(fromUnixTimestamp64Nano({to:Int64}, 'UTC'))
   AND trace_id IN (SELECT trace_id FROM spans WHERE project = {project:String}
     AND start >= fromUnixTimestamp64Nano({from:Int64}) AND start < fromUnixTimestamp64Nano({until:Int64}) AND service IN ({f0:String}, {f1:String}) AND (input_tokens >= 0 AND input_tokens > {f2:Int64}) AND NOT has(tags, {f3:String}) AND positionCaseInsensitiveUTF8(attributes[{f4:String}], {f5:String}) > 0 AND trace_id IN (unhex({f6:String})))
 GROUP BY trace_id

@@ -36,7 +36,7 @@ SET param_limit = '51';
 SELECT trace_id, min(start) AS first
 FROM traces
 WHERE project = {project:String}
-  AND hour BETWEEN toStartOfHour(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfHour(fromUnixTimestamp64Nano({to:Int64}))
+  AND hour BETWEEN toStartOfHour(fromUnixTimestamp64Nano({from:Int64}, 'UTC')) AND toStartOfHour(fromUnixTimestamp64Nano({to:Int64}, 'UTC'))
   AND trace_id IN (SELECT trace_id FROM
   (
     SELECT trace_id, refs FROM spans WHERE project = {project:String}
@@ -114,7 +114,7 @@ SELECT trace_id, min(start), max(end), min(root), sum(spans), sum(genai_spans), 
     toString(sum(cost)), max(cost_currency), min(input_preview).2, max(output_preview).2
 FROM traces
 WHERE project = {project:String}
-  AND hour BETWEEN toStartOfHour(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfHour(fromUnixTimestamp64Nano({to:Int64}))
+  AND hour BETWEEN toStartOfHour(fromUnixTimestamp64Nano({from:Int64}, 'UTC')) AND toStartOfHour(fromUnixTimestamp64Nano({to:Int64}, 'UTC'))
   AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16))
 GROUP BY trace_id;
 
@@ -156,7 +156,7 @@ SET param_limit = '49';
 SELECT trace_id, min(start) AS first
 FROM traces
 WHERE project = {project:String}
-  AND hour BETWEEN toStartOfHour(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfHour(fromUnixTimestamp64Nano({to:Int64}))
+  AND hour BETWEEN toStartOfHour(fromUnixTimestamp64Nano({from:Int64}, 'UTC')) AND toStartOfHour(fromUnixTimestamp64Nano({to:Int64}, 'UTC'))
   AND trace_id IN (SELECT trace_id FROM
   (
     SELECT trace_id, refs FROM spans WHERE project = {project:String}

@@ -63,7 +63,7 @@ SELECT trace_id, min(start), max(end), min(root), sum(spans), sum(genai_spans), 
     toString(sum(cost)), max(cost_currency), min(input_preview).2, max(output_preview).2
 FROM traces
 WHERE project = {project:String}
-  AND hour BETWEEN toStartOfHour(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfHour(fromUnixTimestamp64Nano({to:Int64}))
+  AND hour BETWEEN toStartOfHour(fromUnixTimestamp64Nano({from:Int64}, 'UTC')) AND toStartOfHour(fromUnixTimestamp64Nano({to:Int64}, 'UTC'))
   AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16))
 GROUP BY trace_id;
 
