@@ -196,8 +196,8 @@ func (b *Batch) AddSpan(s *genai.Span) {
 	}
 	e.raw = content.Cut(e.raw[:0], s.Raw, content.SpanShape, skip, e.putRaw)
 	c.raw.bytes(e.raw)
-	c.resource.hash(e.unreadBytes(s.Service.Raw))
-	c.scope.hash(e.unreadBytes(s.Scope.Raw))
+	c.resource.hash(e.shared(&e.lastResource, s.Service.Raw))
+	c.scope.hash(e.shared(&e.lastScope, s.Scope.Raw))
 	c.detail.bytes(e.buf)
 	for i := range e.refs {
 		c.refs.elem.bytes(e.refs[i][:])
@@ -205,6 +205,25 @@ func (b *Batch) AddSpan(s *genai.Span) {
 	c.refs.end(len(e.refs))
 	c.rows++
 	done = true
+}
+
+// hashed is a piece of memory that spans share, with its hash. It keeps the memory alive, so no other piece
+// can come to lie where it is.
+type hashed struct {
+	raw  []byte
+	hash content.Hash
+}
+
+// shared is unreadBytes for what many spans in a row have in common: it hashes the same memory once.
+func (e *encoder) shared(last *hashed, b []byte) content.Hash {
+	if len(b) == 0 || len(b) != len(last.raw) || &b[0] != &last.raw[0] {
+		*last = hashed{b, e.unreadBytes(b)}
+		return last.hash
+	}
+	if !e.b.hasContent(e, last.hash) { // of another project or day
+		e.unreadBytes(b)
+	}
+	return last.hash
 }
 
 func (e *encoder) unreadBytes(b []byte) content.Hash {

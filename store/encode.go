@@ -70,6 +70,8 @@ type encoder struct {
 	head    []byte
 	memo    []memo
 	lists   content.ListBuilder
+
+	lastResource, lastScope hashed
 }
 
 // memo remembers a text by its place in memory: the raw span holds the same bytes as the canonical

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -71,8 +72,9 @@ func TestTimesThatCannotBe(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			project := fmt.Sprint("p", i)
 			sp := chat(i, i, c.start)
-			sp.Project, sp.End, sp.Raw = project, c.end, wireTimes(c.start, c.end)
-			sp.Raw = append(sp.Raw, field(9, attr("k", words("long", 5000)))...)
+			sp.Project, sp.End = project, c.end
+			sp.Raw = append(field(1, sp.TraceID[:]), field(2, sp.SpanID[:])...)
+			sp.Raw = append(append(sp.Raw, wireTimes(c.start, c.end)...), field(9, attr("k", words("long", 5000)))...)
 			b := s.NewBatch()
 			b.Came(now, s.TTLDays())
 			b.AddSpan(sp)
@@ -106,8 +108,8 @@ func TestTimesThatCannotBe(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if start, end := lastFixed(raw.Span, 7), lastFixed(raw.Span, 8); start != lastFixed(sp.Raw, 7) || end != lastFixed(sp.Raw, 8) {
-				t.Errorf("raw times %d and %d, sent %d and %d", start, end, lastFixed(sp.Raw, 7), lastFixed(sp.Raw, 8))
+			if !bytes.Equal(raw.Span, sp.Raw) {
+				t.Errorf("raw %x, sent %x", raw.Span, sp.Raw)
 			}
 			listed := now
 			if !c.moved {
@@ -125,17 +127,6 @@ func TestTimesThatCannotBe(t *testing.T) {
 			}
 		})
 	}
-}
-
-func lastFixed(b []byte, want protowire.Number) (v uint64) {
-	for len(b) > 0 {
-		num, typ, n := protowire.ConsumeTag(b)
-		if num == want {
-			v, _ = protowire.ConsumeFixed64(b[n:])
-		}
-		b = b[n+max(0, protowire.ConsumeFieldValue(num, typ, b[n:])):]
-	}
-	return v
 }
 
 // TestPartitionsOfAnInsert: no request, whatever its clocks say, makes more parts than there are days.

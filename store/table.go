@@ -134,8 +134,8 @@ func (c *eventColumns) add(e *encoder, l *Log, nanos int64) {
 	c.time.i64(nanos)
 	c.seq.u64(l.Seq)
 	c.eventName.str(l.EventName)
-	c.resource.hash(e.unreadBytes(l.Service.Raw))
-	c.scope.hash(e.unreadBytes(l.Scope.Raw))
+	c.resource.hash(e.shared(&e.lastResource, l.Service.Raw))
+	c.scope.hash(e.shared(&e.lastScope, l.Scope.Raw))
 	e.raw = content.Cut(e.raw[:0], l.Raw, content.LogRecordShape, 0, e.putRaw)
 	c.raw.bytes(e.raw)
 }

@@ -240,3 +240,50 @@ func TestLogBodies(t *testing.T) {
 		t.Error("an ordinary record was read as a fragment")
 	}
 }
+
+// TestResourceIsReadOnce: spans under one resource do not have it read, or compared, again; a request may
+// have 50,000 of them under 8 MiB.
+func TestResourceIsReadOnce(t *testing.T) {
+	t.Parallel()
+	named := func(name string) []byte {
+		td := ptrace.NewTraces()
+		rs := td.ResourceSpans().AppendEmpty()
+		rs.Resource().Attributes().PutStr("service.name", name)
+		rs.ScopeSpans().AppendEmpty().Spans().AppendEmpty().SetTraceID(pcommon.TraceID{1})
+		rs.ScopeSpans().At(0).Spans().At(0).SetSpanID(pcommon.SpanID{1})
+		b, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	n := dialect.New(dialect.Options{})
+	read := func(b []byte, id uint64) (name string, readerID uint64) {
+		var s genai.Span
+		r := wire.ReadTraces(b)
+		if !r.Next() {
+			t.Fatal("the span was refused")
+		}
+		res := *r.Resource()
+		readerID = res.ID
+		if id != 0 {
+			res.ID = id
+		}
+		n.Span(&s, &res, r.Scope(), r.Span())
+		return s.Service.Name, readerID
+	}
+	var name, again string
+	var id uint64
+	for range 20 { // the pool of readings may forget one now and then
+		name, id = read(named("a"), 0)
+		if again, _ = read(named("b"), id); again == "a" {
+			break
+		}
+	}
+	if name != "a" || again != "a" {
+		t.Errorf("got %q and %q: the second was read although its id is known", name, again)
+	}
+	if other, second := read(named("b"), 0); other != "b" || second == id {
+		t.Errorf("got %q under id %d, want b under another than %d", other, second, id)
+	}
+}

@@ -42,8 +42,10 @@ type reading struct {
 
 	service  genai.Service // of resRaw
 	resRaw   []byte
+	resID    uint64      // of the resource that was read last: it is that of service
 	scope    genai.Scope // of scopeRaw
 	scopeRaw []byte
+	scopeID  uint64
 }
 
 type heldAttribute struct {
@@ -90,6 +92,10 @@ func (r *reading) end() {
 // for thousands of spans, and senders repeat it for ever. The cache compares the bytes and
 // owns its copy, so that it neither trusts addresses nor keeps a request alive.
 func (r *reading) readResource(res *wire.Resource) genai.Service {
+	if res.ID != 0 && res.ID == r.resID {
+		return r.service
+	}
+	r.resID = res.ID
 	if r.resRaw != nil && bytes.Equal(r.resRaw, res.Raw) {
 		return r.service
 	}
@@ -127,6 +133,10 @@ func (r *reading) readResource(res *wire.Resource) genai.Service {
 }
 
 func (r *reading) readScope(sc *wire.Scope) genai.Scope {
+	if sc.ID != 0 && sc.ID == r.scopeID {
+		return r.scope
+	}
+	r.scopeID = sc.ID
 	if r.scopeRaw != nil && bytes.Equal(r.scopeRaw, sc.Raw) {
 		return r.scope
 	}

@@ -1,7 +1,15 @@
 package wire
 
+import "sync/atomic"
+
+// lastID is the newest ID of a resource or scope.
+var lastID atomic.Uint64
+
 // Resource is what a group of spans or log records has in common: who sent them.
 type Resource struct {
+	// ID tells this resource from every other that this process has read, so that who remembers what
+	// it made of one need not compare the bytes for every span.
+	ID uint64
 	// Raw is the encoded Resource message.
 	Raw []byte
 	// SchemaURL is the schema of the resource, from the group around it.
@@ -60,6 +68,8 @@ func checkEntityRef(b []byte) bool {
 
 // Scope is the instrumentation library that made a group of spans or log records.
 type Scope struct {
+	// ID is as that of Resource.
+	ID uint64
 	// Raw is the encoded InstrumentationScope message.
 	Raw []byte
 	// Name and Version name the library.

@@ -144,7 +144,7 @@ func (w *walker) enterResource(b []byte) {
 	var res pieces
 	var schema []byte
 	var f fault
-	w.resource = Resource{}
+	w.resource = Resource{ID: lastID.Add(1)}
 	w.scopeField = deprecatedScopes
 	for i := 0; i < len(b); {
 		num, wt, _, lo, end := field(b, i)
@@ -187,7 +187,7 @@ func (w *walker) enterScope(b []byte) {
 	var sc pieces
 	var schema []byte
 	var f fault
-	w.scope = Scope{}
+	w.scope = Scope{ID: lastID.Add(1)}
 	for i := 0; i < len(b); {
 		num, wt, _, lo, end := field(b, i)
 		if end < 0 || (num <= 3 && wt != wireLen) {
