@@ -145,8 +145,10 @@ func (a *answers) RecentTraces(_ context.Context, _ string, after store.Arrival,
 	return page, a.err
 }
 
-func (a *answers) Projects(context.Context) ([]store.Project, error)          { return a.projects, a.err }
-func (a *answers) Counts(context.Context, string) (store.Counts, error)       { return a.counts, a.err }
+func (a *answers) Projects(context.Context) ([]store.Project, error) { return a.projects, a.err }
+
+func (a *answers) Counts(context.Context, string) (store.Counts, error) { return a.counts, a.err }
+
 func (a *answers) StorageStats(context.Context) ([]store.StorageStats, error) { return a.stats, a.err }
 
 func (a *answers) arrive(t ...store.TraceSummary) {
@@ -165,6 +167,7 @@ type intake struct {
 }
 
 func (i *intake) Status(context.Context, string) (api.IngestStatus, error) { return i.status, i.err }
+
 func (i *intake) DeadLetters(_ context.Context, _ string, limit int) ([]api.DeadLetter, bool, error) {
 	return i.letters[:min(limit, len(i.letters))], i.more, i.err
 }

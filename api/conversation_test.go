@@ -138,7 +138,8 @@ func TestConversation(t *testing.T) {
 		"an answer without reasoning is the same answer": {
 			spans: []genai.Span{
 				with(sp(1, 0, chat, 0, 1), in(user("a")), out(genai.Message{Role: genai.RoleAssistant, Parts: []genai.Part{
-					{Type: genai.PartReasoning, Content: "hm"}, {Type: genai.PartText, Content: "b"}}})),
+					{Type: genai.PartReasoning, Content: "hm"}, {Type: genai.PartText, Content: "b"},
+				}})),
 				with(sp(2, 0, chat, 2, 3), in(user("a"), assistant("b"), user("c")), out(assistant("d"))),
 			},
 			want:    []string{"1 user: a", "1 assistant: b", "2 user: c", "2 assistant: d"},
@@ -242,15 +243,19 @@ func TestConversation(t *testing.T) {
 				with(sp(3, 0, chat, 3, 4), system("s"),
 					in(user("a"), assistant("b"), user("c"), assistant("d"), user("e"), calls("x"), result("x", "1")), out(assistant("f"))),
 			},
-			want: []string{"1 system: s", "before 1 user: a", "before 1 assistant: b", "before 1 user: c", "before 1 assistant: d",
-				"1 user: e", "1 assistant: call x", "2 tool: x=1", "3 assistant: f"},
+			want: []string{
+				"1 system: s", "before 1 user: a", "before 1 assistant: b", "before 1 user: c", "before 1 assistant: d",
+				"1 user: e", "1 assistant: call x", "2 tool: x=1", "3 assistant: f",
+			},
 			threads: []byte{3},
 		},
 		"instructions at the head of the input are of this trace, later ones are not": {
 			spans: []genai.Span{with(sp(1, 0, chat, 0, 1),
 				in(say(genai.RoleSystem, "s"), user("a"), assistant("b"), say(genai.RoleSystem, "t"), user("c"), assistant("d"), user("e")), out(assistant("f")))},
-			want: []string{"1 system: s", "before 1 user: a", "before 1 assistant: b", "before 1 system: t", "before 1 user: c",
-				"before 1 assistant: d", "1 user: e", "1 assistant: f"},
+			want: []string{
+				"1 system: s", "before 1 user: a", "before 1 assistant: b", "before 1 system: t", "before 1 user: c",
+				"before 1 assistant: d", "1 user: e", "1 assistant: f",
+			},
 			threads: []byte{1},
 		},
 		"the same words said again are not history": {
@@ -276,8 +281,10 @@ func TestConversation(t *testing.T) {
 				with(sp(3, 0, invoke, 4, 9), agent("two")),
 				with(sp(4, 3, chat, 5, 6), in(user("a"), assistant("b"), user("c"), calls("x"), result("x", "1")), out(assistant("d"))),
 			},
-			want: []string{"before 4 user: a @two", "before 4 assistant: b @two", "4 user: c @two", "4 assistant: call x @two",
-				"4 tool: x=1 @two", "4 assistant: d @two"},
+			want: []string{
+				"before 4 user: a @two", "before 4 assistant: b @two", "4 user: c @two", "4 assistant: call x @two",
+				"4 tool: x=1 @two", "4 assistant: d @two",
+			},
 			threads: []byte{4, 2},
 		},
 		"a guard that looks at the new message first": {

@@ -86,7 +86,7 @@ func outlineProto(o *store.SpanOutline) *pb.Span {
 	return s
 }
 
-func clamp32(n int) int32 { return int32(min(max(n, 0), math.MaxInt32)) } //nolint:gosec // bounded
+func clamp32(n int) int32 { return int32(min(max(n, 0), math.MaxInt32)) }
 
 func spanProto(s *genai.Span) *pb.Span {
 	p := &pb.Span{

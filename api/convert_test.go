@@ -56,7 +56,7 @@ func (m *marker) fill(path string, v reflect.Value) {
 		v.SetInt(int64(40_000 + m.n))
 		m.want[path] = strconv.Itoa(40_000 + m.n)
 	case reflect.Uint32:
-		v.SetUint(uint64(40_000 + m.n)) //nolint:gosec // small
+		v.SetUint(uint64(40_000 + m.n))
 		m.want[path] = strconv.Itoa(40_000 + m.n)
 	case reflect.Float64, reflect.Float32:
 		v.SetFloat(float64(m.n) + 0.25)
@@ -65,7 +65,7 @@ func (m *marker) fill(path string, v reflect.Value) {
 		v.SetBool(true)
 	case reflect.Array: // an id
 		for i := range v.Len() {
-			v.Index(i).SetUint(uint64(m.n % 256)) //nolint:gosec // a byte
+			v.Index(i).SetUint(uint64(m.n % 256))
 		}
 		m.want[path] = hex.EncodeToString([]byte(strings.Repeat(string([]byte{byte(m.n)}), v.Len())))
 	case reflect.Pointer:

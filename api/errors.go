@@ -79,8 +79,7 @@ func invalidFilter(err error) error {
 		all = joined.Unwrap()
 	}
 	for _, one := range all {
-		var fe *store.FilterError
-		if errors.As(one, &fe) {
+		if fe, ok := errors.AsType[*store.FilterError](one); ok {
 			f.fields = append(f.fields, violation{fmt.Sprintf("filter[%d]", fe.Index), fe.Why})
 		}
 	}

@@ -86,7 +86,7 @@ func writeStatus(_ context.Context, _ *runtime.ServeMux, m runtime.Marshaler, w 
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(code)
-	_, _ = w.Write(body) // the client is gone when this fails
+	_, _ = w.Write(body) //nolint:gosec // JSON, marked as such; the client is gone when this fails
 }
 
 // refuse writes an error of a handler that is not behind the gateway, in the same form.

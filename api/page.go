@@ -87,7 +87,7 @@ func encodeToken(q query, w window, at store.Cursor) string {
 	b := append(make([]byte, 0, tokenBytes), tokenVersion)
 	b = append(b, fp[:]...)
 	for _, t := range []time.Time{w.from, w.to, at.Start} {
-		b = binary.BigEndian.AppendUint64(b, uint64(t.UnixNano())) //nolint:gosec // two's complement, read back by decodeToken
+		b = binary.BigEndian.AppendUint64(b, uint64(t.UnixNano()))
 	}
 	b = append(b, at.TraceID[:]...)
 	return base64.RawURLEncoding.EncodeToString(b)

@@ -85,7 +85,7 @@ type tailItem struct {
 // id is where to resume behind this item.
 func (i *tailItem) id() string {
 	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], uint64(i.trace.InsertedAt.UnixNano())) //nolint:gosec // two's complement, read back by parseTailID
+	binary.BigEndian.PutUint64(b[:], uint64(i.trace.InsertedAt.UnixNano()))
 	return hex.EncodeToString(b[:])
 }
 

@@ -219,7 +219,7 @@ func histogramStep(span time.Duration, buckets int) time.Duration {
 		}
 	}
 	day := histogramSteps[len(histogramSteps)-1]
-	return (least + day - 1) / day * day
+	return (least + day - 1).Truncate(day)
 }
 
 // traceOf reads the project and trace id of a request.

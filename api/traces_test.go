@@ -56,10 +56,14 @@ func fullSpan() *genai.Span {
 			{Key: "a", Value: genai.String("text")}, {Key: "b", Value: genai.Int(5)}, {Key: "b", Value: genai.Bool(true)},
 		},
 		Events: []genai.Event{{Name: "e", Time: noon, Attributes: []genai.Attribute{
-			{Key: "big", Value: genai.Int(1 << 60)}, {Key: "small", Value: genai.Int(-3)}, {Key: "nan", Value: genai.Double(math.NaN())},
+			{Key: "big", Value: genai.Int(1 << 60)},
+			{Key: "small", Value: genai.Int(-3)},
+			{Key: "nan", Value: genai.Double(math.NaN())},
 			{Key: "list", Value: genai.Value{Type: genai.TypeArray, Text: `[1,"x",null]`}},
-			{Key: "cut", Value: genai.Value{Type: genai.TypeMap, Text: `{"a":`}}, {Key: "none", Value: genai.Value{}},
-			{Key: "bytes", Value: genai.Bytes([]byte{1, 2})}, {Key: "\xff", Value: genai.String("\xff")},
+			{Key: "cut", Value: genai.Value{Type: genai.TypeMap, Text: `{"a":`}},
+			{Key: "none", Value: genai.Value{}},
+			{Key: "bytes", Value: genai.Bytes([]byte{1, 2})},
+			{Key: "\xff", Value: genai.String("\xff")},
 		}, Body: genai.Value{Type: genai.TypeMap, Text: `{"k":{"l":1.5}}`}}},
 		Links:    []genai.Link{{TraceID: theID, SpanID: theSpan, TraceState: "s"}},
 		Dialect:  "otelgenai",
@@ -67,16 +71,21 @@ func fullSpan() *genai.Span {
 		Operation: genai.OpChat, Provider: "openai", Framework: "langchain", RequestModel: "gpt-4o", ResponseModel: "gpt-4o-1", ResponseID: "r1",
 		Request: genai.Request{Temperature: &temperature, MaxTokens: &maxTokens, Stream: &stream, StopSequences: []string{"END"}, OutputType: "text"},
 		System:  []genai.Part{{Type: genai.PartText, Content: "be kind"}},
-		Input: []genai.Message{{Role: genai.RoleUser, Parts: []genai.Part{{Type: genai.PartURI, Modality: "image", MIMEType: "image/png", URI: "https://x/y.png"}}},
-			{Role: genai.RoleTool, Parts: []genai.Part{{Type: genai.PartToolCallResponse, ID: "c1", Response: `{"n":1}`}}}},
+		Input: []genai.Message{
+			{Role: genai.RoleUser, Parts: []genai.Part{{Type: genai.PartURI, Modality: "image", MIMEType: "image/png", URI: "https://x/y.png"}}},
+			{Role: genai.RoleTool, Parts: []genai.Part{{Type: genai.PartToolCallResponse, ID: "c1", Response: `{"n":1}`}}},
+		},
 		Output: []genai.Message{{Role: genai.RoleAssistant, FinishReason: genai.FinishStop, Parts: []genai.Part{
-			{Type: genai.PartReasoning, Content: "hm"}, {Type: genai.PartToolCall, ID: "c2", Name: "t", Arguments: `{"a":1}`}}}},
+			{Type: genai.PartReasoning, Content: "hm"}, {Type: genai.PartToolCall, ID: "c2", Name: "t", Arguments: `{"a":1}`},
+		}}},
 		Tools:     []genai.ToolDefinition{{Type: "function", Name: "t", Description: "does", Parameters: `{"type":"object"}`}},
 		Retrieval: genai.Retrieval{DataSource: "kb", Query: "q", TopK: 3, Documents: []genai.Document{{ID: "d", HasScore: true, Content: "text", Metadata: `{}`}, {ID: "e"}}},
 		Tool:      genai.ToolExecution{Name: "t", CallID: "c2", Arguments: `{"a":1}`, Result: `2`},
 		Embedding: genai.Embedding{Dimensions: 2, Items: []genai.EmbeddingItem{{Text: "x", Vector: []float32{0.5, -1}}}},
-		Usage: genai.Usage{Input: genai.Count(10), Output: genai.Count(0), CacheRead: genai.Count(4),
-			Reported: []genai.ReportedCount{{Key: "gen_ai.usage.input_tokens", N: 6}}},
+		Usage: genai.Usage{
+			Input: genai.Count(10), Output: genai.Count(0), CacheRead: genai.Count(4),
+			Reported: []genai.ReportedCount{{Key: "gen_ai.usage.input_tokens", N: 6}},
+		},
 		Cost: genai.Cost{Amount: "0", Currency: "USD", Source: "reported"}, FinishReasons: []genai.FinishReason{genai.FinishStop},
 		TimeToFirstToken: 250 * time.Millisecond, Agent: genai.Agent{ID: "a", Name: "boss", Description: "d", Version: "v"},
 		Workflow: "w", Conversation: "c", User: "u", Tags: []string{"t1"},
@@ -162,13 +171,17 @@ func TestRESTAnswers(t *testing.T) {
 		{Span: plainSpan()}, {Span: genai.Span{TraceID: theID, SpanID: theSpan, Operation: genai.OpChat}, InputMessages: 2, OutputMessages: 1, InputPreview: "hi"},
 	}}
 	r.store.span, r.store.contents, r.store.raw = full, []genai.Span{*full}, rawBytes(t)
-	r.store.search = store.SearchPage{Hits: []store.SearchHit{{TraceID: theID, SpanID: theSpan, Start: noon, SpanName: "chat", Service: "support",
-		Role: "user", Snippet: "where is my order", Highlights: []store.Highlight{{Start: 9, End: 11}}}}}
+	r.store.search = store.SearchPage{Hits: []store.SearchHit{{
+		TraceID: theID, SpanID: theSpan, Start: noon, SpanName: "chat", Service: "support",
+		Role: "user", Snippet: "where is my order", Highlights: []store.Highlight{{Start: 9, End: 11}},
+	}}}
 	r.store.projects = []store.Project{{Name: "default", FirstSeen: noon, LastSeen: noon, Spans: 5}}
 	r.store.counts = store.Counts{Spans: 10, Traces: 3, Logs: 1, Fragments: 2}
 	r.store.stats = []store.StorageStats{{Table: "a", BytesOnDisk: 100}, {Table: "b", BytesOnDisk: 50}}
-	r.ingest.status = api.IngestStatus{ReceivedSpans: 12, StoredSpans: 10, DuplicateRequests: 1, RejectedSpans: map[string]int64{"b": 1, "a": 2},
-		LogPending: 3, LogLag: 1500 * time.Millisecond, StartedAt: noon, EngineReady: true}
+	r.ingest.status = api.IngestStatus{
+		ReceivedSpans: 12, StoredSpans: 10, DuplicateRequests: 1, RejectedSpans: map[string]int64{"b": 1, "a": 2},
+		LogPending: 3, LogLag: 1500 * time.Millisecond, StartedAt: noon, EngineReady: true,
+	}
 	r.ingest.letters = []api.DeadLetter{{ID: "7", Project: "default", Signal: "traces", Reason: "undecodable", Error: "at byte 3", ReceivedAt: noon, FailedAt: noon, SizeBytes: 99}}
 	r.ingest.more = true
 	window := "startTime=2026-03-01T00:00:00Z&endTime=2026-03-02T00:00:00Z"
@@ -270,12 +283,16 @@ func TestHealthAndReflection(t *testing.T) {
 		public string
 		full   string
 	}{
-		{nil, grpc_health_v1.HealthCheckResponse_SERVING, 200,
+		{
+			nil, grpc_health_v1.HealthCheckResponse_SERVING, 200,
 			`{"ok":true,"parts":[{"name":"engine","ok":true},{"name":"log","ok":true}]}`,
-			`{"ok":true,"parts":[{"name":"engine","ok":true},{"name":"log","ok":true}]}`},
-		{errBroken, grpc_health_v1.HealthCheckResponse_NOT_SERVING, 503,
+			`{"ok":true,"parts":[{"name":"engine","ok":true},{"name":"log","ok":true}]}`,
+		},
+		{
+			errBroken, grpc_health_v1.HealthCheckResponse_NOT_SERVING, 503,
 			`{"ok":false,"parts":[{"name":"engine","ok":false},{"name":"log","ok":true}]}`,
-			`{"ok":false,"parts":[{"name":"engine","ok":false,"message":"` + errBroken.Error() + `"},{"name":"log","ok":true}]}`},
+			`{"ok":false,"parts":[{"name":"engine","ok":false,"message":"` + errBroken.Error() + `"},{"name":"log","ok":true}]}`,
+		},
 	} {
 		r := start(t, withKeys, withParts(api.Part{Name: "engine", Check: func(context.Context) error { return c.err }},
 			api.Part{Name: "log", Check: func(context.Context) error { return nil }}))

@@ -3,6 +3,7 @@ package store
 import (
 	"math"
 	"math/big"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -297,7 +298,7 @@ func (b *Batch) AddLog(l *Log) {
 	c.severity.u8(l.Severity)
 	c.service.str(l.Service.Name)
 	c.scopeName.str(l.Scope.Name)
-	c.body.str(preview(l.Body, maxPreview))
+	c.body.str(preview(l.Body))
 	c.refs.end(e.appendRefs(&c.refs.elem))
 	c.rows++
 	done = true
@@ -334,7 +335,7 @@ func parseCost(s string) (lo, hi uint64, ok bool) {
 			}
 			n = n*10 + int64(digits[i]-'0')
 		}
-		return uint64(n), 0, true //nolint:gosec // never negative
+		return uint64(n), 0, true
 	}
 	return bigCost(s)
 }
@@ -363,20 +364,20 @@ func bigCost(s string) (lo, hi uint64, ok bool) {
 
 // inputPreview is the beginning of the last user text.
 func inputPreview(s *genai.Span) string {
-	for i := len(s.Input) - 1; i >= 0; i-- {
-		if s.Input[i].Role == genai.RoleUser {
-			if t := firstText(s.Input[i].Parts); t != "" {
-				return preview(t, maxPreview)
+	for _, v := range slices.Backward(s.Input) {
+		if v.Role == genai.RoleUser {
+			if t := firstText(v.Parts); t != "" {
+				return preview(t)
 			}
 		}
 	}
-	return preview(s.Retrieval.Query, maxPreview)
+	return preview(s.Retrieval.Query)
 }
 
 func outputPreview(s *genai.Span) string {
 	for i := range s.Output {
 		if t := firstText(s.Output[i].Parts); t != "" {
-			return preview(t, maxPreview)
+			return preview(t)
 		}
 	}
 	return ""
@@ -391,8 +392,9 @@ func firstText(parts []genai.Part) string {
 	return ""
 }
 
-// preview cuts s after n characters.
-func preview(s string, n int) string {
+// preview cuts s after maxPreview characters.
+func preview(s string) string {
+	const n = maxPreview
 	if len(s) <= n {
 		return s
 	}

@@ -20,12 +20,8 @@ type column interface {
 }
 
 // fixedCol holds numbers and fixed strings, little endian.
-type fixedCol struct {
-	typ string
-	buf []byte
-}
+type fixedCol struct{ buf []byte }
 
-func (c *fixedCol) typeName() string         { return c.typ }
 func (c *fixedCol) size() int                { return len(c.buf) }
 func (c *fixedCol) prefix(dst []byte) []byte { return dst }
 func (c *fixedCol) data(dst []byte) []byte   { return append(dst, c.buf...) }
@@ -34,9 +30,9 @@ func (c *fixedCol) u8(v uint8)               { c.buf = append(c.buf, v) }
 func (c *fixedCol) u16(v uint16)             { c.buf = binary.LittleEndian.AppendUint16(c.buf, v) }
 func (c *fixedCol) u32(v uint32)             { c.buf = binary.LittleEndian.AppendUint32(c.buf, v) }
 func (c *fixedCol) u64(v uint64)             { c.buf = binary.LittleEndian.AppendUint64(c.buf, v) }
-func (c *fixedCol) i64(v int64)              { c.u64(uint64(v)) } //nolint:gosec // two's complement is the format
+func (c *fixedCol) i64(v int64)              { c.u64(uint64(v)) }
 func (c *fixedCol) bytes(v []byte)           { c.buf = append(c.buf, v...) }
-func (c *fixedCol) int64(row int) int64      { return int64(binary.LittleEndian.Uint64(c.buf[8*row:])) } //nolint:gosec // two's complement
+func (c *fixedCol) int64(row int) int64      { return int64(binary.LittleEndian.Uint64(c.buf[8*row:])) }
 
 func (c *fixedCol) cut(size int) { c.buf = c.buf[:size] }
 
@@ -71,7 +67,7 @@ func (c *stringCol) truncate(rows int) {
 	at := 0
 	for range rows {
 		size, n := binary.Uvarint(c.buf[at:])
-		at += n + int(size) //nolint:gosec // a length that was written here
+		at += n + int(size)
 	}
 	c.buf = c.buf[:at]
 }
@@ -81,11 +77,11 @@ func (c *stringCol) value(row int) []byte {
 	at := 0
 	for {
 		size, n := binary.Uvarint(c.buf[at:])
-		if end := at + n + int(size); row > 0 { //nolint:gosec // a length that was written here
-			at, row = end, row-1
-		} else {
+		end := at + n + int(size)
+		if row == 0 {
 			return c.buf[at+n : end]
 		}
+		at, row = end, row-1
 	}
 }
 
@@ -201,8 +197,8 @@ func (c *mapCol) reset() {
 
 func (c *mapCol) truncate(rows int) {
 	c.n = c.offsets.offsetAt(rows)
-	c.keys.truncate(int(c.n))   //nolint:gosec // a length
-	c.values.truncate(int(c.n)) //nolint:gosec // a length
+	c.keys.truncate(int(c.n))
+	c.values.truncate(int(c.n))
 }
 
 func (c *mapCol) put(k, v string) { c.keys.str(k); c.values.str(v); c.n++ }

@@ -107,7 +107,7 @@ func (s *Store) Projects(ctx context.Context) (list []Project, err error) {
 		var p Project
 		var n uint64
 		err := r.Scan(&p.Name, &p.FirstSeen, &p.LastSeen, &n)
-		p.Spans = int64(n) //nolint:gosec // a count of rows
+		p.Spans = int64(n)
 		list = append(list, p)
 		return err
 	})

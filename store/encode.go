@@ -125,10 +125,10 @@ func (e *encoder) begin(num protowire.Number) int {
 
 func (e *encoder) end(at int) {
 	length := len(e.buf) - at
-	n := protowire.SizeVarint(uint64(length)) //nolint:gosec // never negative
+	n := protowire.SizeVarint(uint64(length))
 	e.buf = append(e.buf, "          "[:n]...)
 	copy(e.buf[at+n:], e.buf[at:at+length])
-	protowire.AppendVarint(e.buf[:at], uint64(length)) //nolint:gosec // never negative
+	protowire.AppendVarint(e.buf[:at], uint64(length))
 }
 
 // hash names a text, once for each place in memory.
@@ -477,7 +477,7 @@ func (e *encoder) attribute(num protowire.Number, key string, v genai.Value) {
 
 func (e *encoder) value(v genai.Value) {
 	e.int(2, int64(v.Type))
-	e.int(3, int64(v.Num)) //nolint:gosec // bits, read back the same way
+	e.int(3, int64(v.Num))
 	e.long(4, v.Text)
 }
 

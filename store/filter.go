@@ -112,10 +112,14 @@ var fields = []field{
 	{name: "name", expr: "name", facet: true, doc: "name of the span"},
 	{name: "scope", expr: "scope_name", facet: true, doc: "name of the instrumentation scope"},
 	{name: "dialect", expr: "dialect", facet: true, doc: "instrumentation dialect that was recognised"},
-	{name: "kind", typ: codeField, expr: "kind", facet: true, doc: "span kind",
-		codes: map[string]int{"unspecified": 0, "internal": 1, "server": 2, "client": 3, "producer": 4, "consumer": 5}},
-	{name: "status", typ: codeField, expr: "outcome", facet: true, doc: "`error` when the span failed, else `ok`",
-		codes: map[string]int{"ok": 0, "error": 1}},
+	{
+		name: "kind", typ: codeField, expr: "kind", facet: true, doc: "span kind",
+		codes: map[string]int{"unspecified": 0, "internal": 1, "server": 2, "client": 3, "producer": 4, "consumer": 5},
+	},
+	{
+		name: "status", typ: codeField, expr: "outcome", facet: true, doc: "`error` when the span failed, else `ok`",
+		codes: map[string]int{"ok": 0, "error": 1},
+	},
 	{name: "error.type", expr: "error_type", facet: true, doc: "type of the error or exception"},
 	{name: "operation", expr: "operation", facet: true, doc: "`gen_ai.operation.name`; empty for spans that are not GenAI"},
 	{name: "provider", expr: "provider", facet: true, doc: "`gen_ai.provider.name`"},
@@ -189,8 +193,10 @@ func fieldByName(name string) (f *field, key string, ok bool) {
 // reported: the error joins one *FilterError an expression.
 func ParseFilter(exprs []string) (Filter, error) {
 	if len(exprs) > MaxFilterConditions {
-		return Filter{}, &FilterError{Index: MaxFilterConditions, Expr: exprs[MaxFilterConditions],
-			Why: fmt.Sprintf("too many conditions: %d, at most %d", len(exprs), MaxFilterConditions)}
+		return Filter{}, &FilterError{
+			Index: MaxFilterConditions, Expr: exprs[MaxFilterConditions],
+			Why: fmt.Sprintf("too many conditions: %d, at most %d", len(exprs), MaxFilterConditions),
+		}
 	}
 	var out Filter
 	var errs []error

@@ -51,7 +51,7 @@ by filters. A trace is listed, counted and drawn where it starts, with those of 
 `)
 	path := filepath.Join("..", "docs", "filters.md")
 	if *updateDocs {
-		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil { //nolint:gosec // documentation
+		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

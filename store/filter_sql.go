@@ -119,10 +119,10 @@ func (f *field) condition(w *where, c Condition, values []string) string {
 }
 
 func text(w *where, expr string, op Op, values []string) string {
-	switch {
-	case op == OpContains:
+	switch op {
+	case OpContains:
 		return "positionCaseInsensitiveUTF8(" + expr + ", " + w.param("String", values[0]) + ") > 0"
-	case op == OpNe:
+	case OpNe:
 		return expr + " != " + w.param("String", values[0])
 	default:
 		return expr + " IN (" + w.list("String", values) + ")"

@@ -25,8 +25,10 @@ func quiet(trace, span int, at time.Time) *genai.Span {
 func tell(b *store.Batch, sp *genai.Span, question, answer string) {
 	for i, f := range []genai.Span{
 		{Name: "gen_ai.user.message", Partial: true, Input: []genai.Message{say(genai.RoleUser, question)}},
-		{Name: "gen_ai.choice", Partial: true, Output: []genai.Message{{Role: genai.RoleAssistant, FinishReason: genai.FinishStop,
-			Parts: []genai.Part{{Type: genai.PartText, Content: answer}}}}},
+		{Name: "gen_ai.choice", Partial: true, Output: []genai.Message{{
+			Role: genai.RoleAssistant, FinishReason: genai.FinishStop,
+			Parts: []genai.Part{{Type: genai.PartText, Content: answer}},
+		}}},
 		{Name: "gen_ai.evaluation.result", Evaluations: []genai.Evaluation{{Name: "quality", Score: 0.5, HasScore: true, Explanation: "so so"}}},
 	} {
 		at := sp.Start.Add(time.Duration(i) * time.Millisecond)
@@ -59,8 +61,10 @@ func TestContentOfLogRecords(t *testing.T) {
 	for _, filter := range [][]string{nil, {"service = shop"}} {
 		q.Filter = mustFilter(t, filter...)
 		hits := searchAll(t, s, q)
-		want := []store.SearchHit{{TraceID: told.TraceID, SpanID: told.SpanID, Start: told.Start, SpanName: told.Name, Service: "shop",
-			Role: "assistant", Snippet: "in the larder", Highlights: []store.Highlight{{Start: 7, End: 13}}}}
+		want := []store.SearchHit{{
+			TraceID: told.TraceID, SpanID: told.SpanID, Start: told.Start, SpanName: told.Name, Service: "shop",
+			Role: "assistant", Snippet: "in the larder", Highlights: []store.Highlight{{Start: 7, End: 13}},
+		}}
 		if diff := cmp.Diff(want, hits); diff != "" {
 			t.Errorf("search with filter %v (-want +got):\n%s", filter, diff)
 		}

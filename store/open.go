@@ -136,7 +136,7 @@ func createDatabase(ctx context.Context, opts clickhouse.Options, database, onCl
 }
 
 // ExampleDSN is what ParseDSN reads.
-const ExampleDSN = "http://user:password@host:8123/database"
+const ExampleDSN = "http://user:password@host:8123/database" //nolint:gosec // an example
 
 // ParseDSN reads a DSN like ExampleDSN; several hosts are separated by commas, settings
 // follow as ?name=value.

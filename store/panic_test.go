@@ -29,7 +29,7 @@ func TestPanicLeavesTheBatchWhole(t *testing.T) {
 			Attributes: []genai.Attribute{{Key: name, Value: genai.String(name)}}, Conversation: name,
 		}
 		b.AddSpan(sp)
-		l := &Log{Project: "p", Time: at, Seq: uint64(n), Body: name, Service: sp.Service, Raw: lengthDelimited(5, []byte(name))} //nolint:gosec // small
+		l := &Log{Project: "p", Time: at, Seq: uint64(n), Body: name, Service: sp.Service, Raw: lengthDelimited(5, []byte(name))}
 		b.AddFragment(sp, l)
 		b.AddLog(l)
 	}

@@ -37,7 +37,7 @@ func keeping(t *testing.T, days int) (*store.Store, string) {
 func wireTimes(start, end time.Time) (b []byte) {
 	for i, at := range []time.Time{start, end} {
 		if !at.IsZero() {
-			nanos := uint64(at.Unix())*1e9 + uint64(at.Nanosecond()) //nolint:gosec // as OTLP has it
+			nanos := uint64(at.Unix())*1e9 + uint64(at.Nanosecond())
 			b = protowire.AppendFixed64(protowire.AppendTag(b, protowire.Number(7+i), protowire.Fixed64Type), nanos)
 		}
 	}
@@ -135,7 +135,7 @@ func TestPartitionsOfAnInsert(t *testing.T) {
 	s, database := keeping(t, 5)
 	ctx := context.Background()
 	now := time.Now()
-	rng := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // reproducible
+	rng := rand.New(rand.NewPCG(1, 2))
 	b := s.NewBatch()
 	b.Came(now, s.TTLDays())
 	for i := range 3000 {

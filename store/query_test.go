@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -65,8 +66,10 @@ func full() *genai.Span {
 		Operation: genai.OpChat, Provider: "openai", Framework: "fw", RequestModel: "rm", ResponseModel: "rsm", ResponseID: "rid",
 		Request: genai.Request{MaxTokens: &n, Temperature: &f, TopP: &f, TopK: &f, FrequencyPenalty: &f, PresencePenalty: &f, Seed: &n, ChoiceCount: &n, Stream: &yes, StopSequences: []string{"x", ""}, OutputType: "json", ReasoningLevel: "high", ServerAddress: "h"},
 		System:  []genai.Part{{Type: genai.PartText, Content: "be kind"}},
-		Input: []genai.Message{{Role: genai.RoleUser, Parts: []genai.Part{{Type: genai.PartText, Content: "what is a quokka?"}}},
-			{Role: genai.RoleAssistant, Parts: []genai.Part{{Type: genai.PartToolCall, ID: "c1", Name: "look", Arguments: `{"q":"quokka"}`}}}},
+		Input: []genai.Message{
+			{Role: genai.RoleUser, Parts: []genai.Part{{Type: genai.PartText, Content: "what is a quokka?"}}},
+			{Role: genai.RoleAssistant, Parts: []genai.Part{{Type: genai.PartToolCall, ID: "c1", Name: "look", Arguments: `{"q":"quokka"}`}}},
+		},
 		Output:    []genai.Message{{Role: genai.RoleAssistant, Parts: []genai.Part{{Type: genai.PartText, Content: "a marsupial", Raw: `{"logprobs":[1]}`}}, FinishReason: genai.FinishStop, Index: 1}},
 		Tools:     []genai.ToolDefinition{{Type: "function", Name: "look", Description: "d", Parameters: `{"type":"object"}`}},
 		Retrieval: genai.Retrieval{DataSource: "ds", Query: "q", TopK: 3, Documents: []genai.Document{{ID: "d1", Score: 0.5, HasScore: true, Content: "doc text", Metadata: `{"a":1}`}, {Content: "other"}}},
@@ -229,7 +232,7 @@ func TestListTracesPagesAreStableAndWhole(t *testing.T) {
 		q.After = page.Next
 		// What arrives at the top while somebody pages moves nothing.
 		late := 100 + len(seen)
-		insert(t, s, fmt.Sprint(late), chat(late, 1, base.Add(time.Minute)))
+		insert(t, s, strconv.Itoa(late), chat(late, 1, base.Add(time.Minute)))
 	}
 	if len(seen) != 25 {
 		t.Errorf("saw %d traces, want 25", len(seen))
@@ -388,8 +391,12 @@ func TestSearchFindsWordsThroughLists(t *testing.T) {
 		words, snippet string
 		hits           int
 	}{
-		{"unique3", "step\nunique3 done", 1}, {"UNIQUE299 done", "step\nunique299 done", 1},
-		{"zebra", "answer zebra", 2}, {"unique3 zebra", "", 0}, {"nowhere", "", 0}, {"!!", "", 0},
+		{"unique3", "step\nunique3 done", 1},
+		{"UNIQUE299 done", "step\nunique299 done", 1},
+		{"zebra", "answer zebra", 2},
+		{"unique3 zebra", "", 0},
+		{"nowhere", "", 0},
+		{"!!", "", 0},
 	} {
 		q.Words = c.words
 		page, err := s.SearchContents(context.Background(), q)

@@ -65,7 +65,7 @@ func (w *wireSpan) times(start, end uint64) [][]byte {
 	fixed := func(num protowire.Number, v uint64) []byte {
 		return protowire.AppendFixed64(protowire.AppendTag(nil, num, protowire.Fixed64Type), v)
 	}
-	at := func(v uint64) time.Time { return time.Unix(int64(v/1e9), int64(v%1e9)).UTC() } //nolint:gosec // below 2^64/10^9
+	at := func(v uint64) time.Time { return time.Unix(int64(v/1e9), int64(v%1e9)).UTC() }
 	w.span.Start, w.span.End = at(start), at(end)
 	out := [][]byte{fixed(7, start)}
 	if end != 0 || w.pick(2) {
@@ -97,9 +97,9 @@ func (w *wireSpan) make(n int) {
 		fields = append(fields, w.sub(5, []byte(name)))
 	}
 	if kind != 0 || w.pick(2) {
-		fields = append(fields, append(w.varint(protowire.EncodeTag(6, protowire.VarintType)), w.varint(uint64(kind))...)) //nolint:gosec // as on the wire
+		fields = append(fields, append(w.varint(protowire.EncodeTag(6, protowire.VarintType)), w.varint(uint64(kind))...))
 	}
-	now := uint64(base.UnixNano()) //nolint:gosec // after 1970
+	now := uint64(base.UnixNano())
 	fields = append(fields, w.times(now, []uint64{now + 1e9, now - 5, 0, math.MaxUint64}[w.r.IntN(4)])...)
 	for range w.r.IntN(4) {
 		fields = append(fields, w.sub(9, append(w.sub(1, []byte("key")), w.sub(2, w.value(0))...)))
@@ -132,7 +132,7 @@ func TestRawSpanIsByteForByteWhatWasSent(t *testing.T) {
 	b := s.NewBatch()
 	sent := make([]wireSpan, spans)
 	for i := range sent {
-		sent[i] = wireSpan{r: rand.New(rand.NewPCG(uint64(i), 7))} //nolint:gosec // reproducible
+		sent[i] = wireSpan{r: rand.New(rand.NewPCG(uint64(i), 7))}
 		sent[i].make(i)
 		b.AddSpan(&sent[i].span)
 	}

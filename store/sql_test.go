@@ -96,7 +96,7 @@ func TestStatements(t *testing.T) {
 			}
 			continue
 		}
-		want, err := os.ReadFile(path) //nolint:gosec // a golden file
+		want, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatalf("%v: make it with -update-sql", err)
 		}

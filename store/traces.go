@@ -379,7 +379,7 @@ func (s *Store) Histogram(ctx context.Context, q TraceQuery, step time.Duration)
 		err := r.Scan(&bucket, &n, &failed)
 		list = append(list, HistogramBucket{
 			Start:  time.Unix(0, from+bucket*int64(step)).UTC(),
-			Traces: int64(n), Errors: int64(failed), //nolint:gosec // counts of rows
+			Traces: int64(n), Errors: int64(failed),
 		})
 		return err
 	})
@@ -423,7 +423,7 @@ func (s *Store) facet(ctx context.Context, q TraceQuery, f *field, limit int) (F
 		var v FacetValue
 		var n uint64
 		err := r.Scan(&v.Value, &n)
-		v.Traces = int64(n) //nolint:gosec // a count of rows
+		v.Traces = int64(n)
 		out.Values = append(out.Values, v)
 		return err
 	})

@@ -368,7 +368,7 @@ func TestSession(t *testing.T) {
 	if w.Code != http.StatusOK {
 		t.Fatalf("POST: %d %s", w.Code, w.Body)
 	}
-	c := w.Result().Cookies()[0] //nolint:bodyclose // a recorder's body
+	c := w.Result().Cookies()[0]
 	if !c.HttpOnly || c.SameSite != http.SameSiteStrictMode || strings.Contains(c.Value, secret) {
 		t.Errorf("cookie: %v", c)
 	}

@@ -203,7 +203,7 @@ func stat(path string) (fileState, error) {
 }
 
 func readFile(path string) ([]Key, error) {
-	b, err := os.ReadFile(path) //nolint:gosec // our own file in the data folder
+	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -232,8 +232,8 @@ func (k *Keys) change(f func([]Key) ([]Key, error)) error {
 	if err := ownFile(lock, filepath.Dir(k.path)); err != nil {
 		return errors.Join(fmt.Errorf("lock keys: %w", err), lock.Close())
 	}
-	defer func() { _ = lock.Close() }()                                    // closing releases the lock
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil { //nolint:gosec // a descriptor fits an int
+	defer func() { _ = lock.Close() }() // closing releases the lock
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		return fmt.Errorf("lock keys: %w", err)
 	}
 	keys, err := readFile(k.path)
@@ -302,7 +302,7 @@ func replaceFile(path string, b []byte) (err error) {
 	if err := os.Rename(f.Name(), path); err != nil {
 		return err
 	}
-	d, err := os.Open(dir) //nolint:gosec // the data folder
+	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}

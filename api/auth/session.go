@@ -133,7 +133,7 @@ func bearer(key string) func(string) string {
 }
 
 func (g *Guard) cookie(r *http.Request, value string, maxAge int) *http.Cookie {
-	return &http.Cookie{
+	return &http.Cookie{ //nolint:gosec // over plain HTTP a browser would not send a secure cookie back
 		Name: cookieName, Value: value, Path: "/", MaxAge: maxAge,
 		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil,
 	}

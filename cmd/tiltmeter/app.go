@@ -12,6 +12,7 @@ import (
 	"net/http/pprof"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -85,8 +86,8 @@ func (a *app) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), a.s.shutdownWithin)
 	defer cancel()
 	var errs []error
-	for i := len(a.stops) - 1; i >= 0; i-- {
-		errs = append(errs, a.stops[i](ctx))
+	for _, v := range slices.Backward(a.stops) {
+		errs = append(errs, v(ctx))
 	}
 	a.stops = nil
 	return errors.Join(errs...)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -263,7 +264,7 @@ func checkCapture(t *testing.T, s *server, file string, mark byte) {
 				got[i] = "0" // unknown, which expected.json does not tell from 0
 			}
 		}
-		if exp := [3]string{fmt.Sprint(w.Spans), fmt.Sprint(w.Input), fmt.Sprint(w.Output)}; got != exp {
+		if exp := [3]string{strconv.Itoa(w.Spans), strconv.FormatInt(w.Input, 10), strconv.FormatInt(w.Output, 10)}; got != exp {
 			t.Errorf("trace %s: spans and tokens %v, want %v", id, got, exp)
 		}
 	}
@@ -294,7 +295,7 @@ func (w *wantSpan) flat() map[string]any {
 	}
 	for _, k := range []string{"input", "output", "cache_read", "cache_write", "reasoning"} {
 		if v := w.Tokens[k]; v != nil {
-			f["tokens "+k] = fmt.Sprint(*v)
+			f["tokens "+k] = strconv.FormatInt(*v, 10)
 		}
 	}
 	if w.Error != nil {

@@ -51,7 +51,7 @@ func runDeadLetters(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	fs.Usage()
-	return errExit(2)
+	return exitError(2)
 }
 
 // dialAPI connects to the gRPC services on the port that also serves the page.

@@ -48,7 +48,7 @@ func runKeys(_ context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	fs.Usage()
-	return errExit(2)
+	return exitError(2)
 }
 
 func createKey(keys *auth.Keys, scopeName, project, name string, out io.Writer) error {

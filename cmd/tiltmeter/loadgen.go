@@ -17,7 +17,7 @@ func runLoadgen(ctx context.Context, args []string, out io.Writer) error {
 	}
 	err := loadgen.Run(ctx, o)
 	if errors.Is(err, loadgen.ErrVerify) || errors.Is(err, loadgen.ErrFailed) {
-		return errors.Join(err, errExit(1))
+		return errors.Join(err, exitError(1))
 	}
 	return err
 }

@@ -41,17 +41,17 @@ func commands() []command {
 	}
 }
 
-// errExit carries an exit code out of a subcommand that has already said what it had to say.
-type errExit int
+// exitError carries an exit code out of a subcommand that has already said what it had to say.
+type exitError int
 
-func (e errExit) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
 func main() {
 	engine.RunIfChild()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := dispatch(ctx, os.Args[1:], os.Stdout)
 	stop()
-	var code errExit
+	var code exitError
 	switch {
 	case err == nil || errors.Is(err, pflag.ErrHelp):
 	case errors.As(err, &code):

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -116,7 +117,7 @@ func (s *size) String() string {
 			return fmt.Sprintf("%d%s", int64(*s)/u.n, u.name)
 		}
 	}
-	return fmt.Sprint(int64(*s))
+	return strconv.FormatInt(int64(*s), 10)
 }
 
 // Set implements pflag.Value.

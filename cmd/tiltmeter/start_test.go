@@ -82,7 +82,7 @@ func sendUntilTaken(t *testing.T, s *server) {
 // by Ctrl-C and by SIGTERM. The folder is good after that.
 func TestEndsInItsFirstStart(t *testing.T) {
 	t.Parallel()
-	rng := rand.New(rand.NewPCG(5, 6)) //nolint:gosec // moments of a test
+	rng := rand.New(rand.NewPCG(5, 6))
 	for range 2 {
 		s := newServer(t, "--data-dir", t.TempDir())
 		for n := range 9 {

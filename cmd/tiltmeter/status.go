@@ -5,9 +5,8 @@ import (
 	"fmt"
 	"strconv"
 
-	dto "github.com/prometheus/client_model/go"
-
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 
 	"github.com/tiltmeter/tiltmeter/api"
 	"github.com/tiltmeter/tiltmeter/ingest/spanlog"

@@ -45,7 +45,7 @@ var grpcServices = [...]string{
 var grpcPaths = func() map[string]signal {
 	paths := make(map[string]signal, len(grpcServices))
 	for sig, name := range grpcServices {
-		paths["/"+name+"/Export"] = signal(sig) //nolint:gosec // three of them
+		paths["/"+name+"/Export"] = signal(sig)
 	}
 	return paths
 }()
@@ -167,8 +167,8 @@ func answerGRPC(w http.ResponseWriter, st *status.Status, message []byte) {
 	}
 	h.Set(http.TrailerPrefix+"Grpc-Status", "0")
 	frame := make([]byte, grpcPrefixBytes, grpcPrefixBytes+len(message))
-	binary.BigEndian.PutUint32(frame[1:], uint32(len(message))) //nolint:gosec // a count and a sentence
-	_, _ = w.Write(append(frame, message...))                   // a client that went away sends again
+	binary.BigEndian.PutUint32(frame[1:], uint32(len(message)))
+	_, _ = w.Write(append(frame, message...)) // a client that went away sends again
 }
 
 // percentEncode writes a status message as the gRPC protocol has it in a header.
@@ -200,5 +200,5 @@ func grpcTimeout(text string) (time.Duration, bool) {
 	if !ok || err != nil || n > uint64(1<<63-1)/uint64(unit) {
 		return 0, false
 	}
-	return time.Duration(n) * unit, true //nolint:gosec // checked the line above
+	return time.Duration(n) * unit, true
 }

@@ -164,7 +164,7 @@ func (c *converter) nested(num protowire.Number, write func()) {
 		c.account()
 	}
 	start, missing, slot := len(c.out), c.missing, len(c.lengths)
-	c.lengths = append(c.lengths, length{at: uint32(start - 1)}) //nolint:gosec // under limit, which New checks
+	c.lengths = append(c.lengths, length{at: uint32(start - 1)})
 	write()
 	n := len(c.out) - start + c.missing - missing
 	if n < 0x80 { // so is everything in it, and the slot is the last
@@ -172,7 +172,7 @@ func (c *converter) nested(num protowire.Number, write func()) {
 		c.lengths = c.lengths[:slot]
 		return
 	}
-	c.lengths[slot].bytes = uint32(n) //nolint:gosec // under limit, which New checks
+	c.lengths[slot].bytes = uint32(n)
 	c.missing += protowire.SizeVarint(uint64(n)) - 1
 }
 

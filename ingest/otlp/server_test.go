@@ -67,7 +67,7 @@ func TestCapturedRequests(t *testing.T) {
 				resp, got := r.post(t, sig, compress(t, enc, body), map[string]string{
 					"Content-Type": "application/x-protobuf", "Content-Encoding": enc,
 				})
-				if resp.StatusCode != 200 || len(got) != 0 {
+				if resp.StatusCode != http.StatusOK || len(got) != 0 {
 					t.Errorf("HTTP %q: %d %q", enc, resp.StatusCode, got)
 				}
 			}
@@ -265,7 +265,7 @@ func TestShutdownFinishesAppends(t *testing.T) {
 		answers <- err
 	}()
 	go func() {
-		resp, err := http.Post("http://"+r.HTTPAddr().String()+"/v1/traces", //nolint:noctx // outlives the test's context
+		resp, err := http.Post("http://"+r.HTTPAddr().String()+"/v1/traces",
 			"application/x-protobuf", bytes.NewReader(body))
 		if err == nil {
 			err = resp.Body.Close()

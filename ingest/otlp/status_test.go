@@ -288,7 +288,7 @@ func TestMetricsAreCounted(t *testing.T) {
 		t.Errorf("gRPC answer is %q, %v", out, err)
 	}
 	resp, got := r.post(t, metrics, capture(t, "openlit.metrics.json"), asJSON)
-	if resp.StatusCode != 200 || !bytes.Contains(got, []byte(`"rejectedDataPoints":"`)) {
+	if resp.StatusCode != http.StatusOK || !bytes.Contains(got, []byte(`"rejectedDataPoints":"`)) {
 		t.Errorf("JSON answer is %d %s", resp.StatusCode, got)
 	}
 	if n := testutil.CollectAndCount(r.meters.points); n == 0 {
@@ -384,7 +384,7 @@ func TestGate(t *testing.T) {
 	}
 	checkRetryInfo(t, st, true)
 	resp, got := r.post(t, traces, body, asProto)
-	if resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" {
+	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
 		t.Errorf("HTTP: %d, Retry-After %q", resp.StatusCode, resp.Header.Get("Retry-After"))
 	}
 	checkStatusBody(t, resp, got, codes.Unavailable, "already being received")
@@ -406,7 +406,7 @@ func TestPanicIsOurFault(t *testing.T) {
 	if st := status.Convert(err); st.Code() != codes.Unavailable || strings.Contains(st.Message(), "boom") {
 		t.Errorf("gRPC: %v", st)
 	}
-	if resp, _ := r.post(t, traces, spans(t, 1), asProto); resp.StatusCode != 503 {
+	if resp, _ := r.post(t, traces, spans(t, 1), asProto); resp.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("HTTP: %d, want 503", resp.StatusCode)
 	}
 	if got := testutil.ToFloat64(r.meters.panics); got != 2 {

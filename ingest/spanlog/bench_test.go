@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -158,7 +159,7 @@ func storeAtomic(l *log, n, size int) error {
 func batchMessage(id string, seq, size int) *nats.Msg {
 	m := &nats.Msg{Subject: benchSubject, Header: nats.Header{}, Data: make([]byte, size)}
 	m.Header.Set("Nats-Batch-Id", id)
-	m.Header.Set("Nats-Batch-Sequence", fmt.Sprint(seq))
+	m.Header.Set("Nats-Batch-Sequence", strconv.Itoa(seq))
 	return m
 }
 

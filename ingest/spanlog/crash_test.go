@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -48,7 +49,7 @@ func appendUntilKilled(dir string) {
 					continue
 				}
 				mu.Lock()
-				fmt.Printf("%d %s\n", seq, contentID(r))
+				fmt.Fprintf(os.Stdout, "%d %s\n", seq, contentID(r))
 				mu.Unlock()
 			}
 		}()
@@ -97,7 +98,7 @@ func TestKill9(t *testing.T) {
 	}
 	r, seen := mustReader(t, l, "writer"), map[string]bool{}
 	if err := r.Range(context.Background(), 1, st.LastSeq, func(e Entry) error {
-		hash, seq := contentID(e.Record), fmt.Sprint(e.Seq)
+		hash, seq := contentID(e.Record), strconv.FormatUint(e.Seq, 10)
 		if seen[hash] {
 			t.Errorf("record %s is there twice", seq)
 		}

@@ -117,7 +117,7 @@ func failAndRecover(dir string, minFree int64, fill, free func() error) (err err
 	if after, again := RetryAfter(refusal); !errors.Is(refusal, ErrDisk) || !again || after <= 0 {
 		return fmt.Errorf("full disk: %w", refusal)
 	}
-	fmt.Printf("refused after %d records: %v\n", i, refusal)
+	fmt.Fprintf(os.Stdout, "refused after %d records: %v\n", i, refusal)
 	if err := free(); err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func failAndRecover(dir string, minFree int64, fill, free func() error) (err err
 			return fmt.Errorf("no recovery: %w", refusal)
 		}
 	}
-	fmt.Printf("accepted again %v after the space was there\n", time.Since(began).Round(time.Millisecond))
+	fmt.Fprintf(os.Stdout, "accepted again %v after the space was there\n", time.Since(began).Round(time.Millisecond))
 	return checkAll(ctx, l, stored, size)
 }
 

@@ -68,8 +68,7 @@ func retryable(class error, after time.Duration, format string, args ...any) err
 
 // RetryAfter reports whether err is worth another attempt, and after what delay.
 func RetryAfter(err error) (time.Duration, bool) {
-	var r *retryError
-	if errors.As(err, &r) {
+	if r, ok := errors.AsType[*retryError](err); ok {
 		return r.after, true
 	}
 	return 0, false

@@ -44,7 +44,7 @@ func newEmbedded(o Options, onWriteError func(string)) *embedded {
 			// full disk refuse the streams that are there; the streams have limits of their own.
 			JetStreamMaxStore:     1 << 50,
 			JetStreamMaxMemory:    64 << 20,
-			MaxPayload:            int32(o.MaxPayloadBytes + headerHeadroom),
+			MaxPayload:            int32(o.MaxPayloadBytes + headerHeadroom), //nolint:gosec // at most 64 MiB
 			MaxPending:            serverMaxPendingBytes,
 			StreamMaxBufferedSize: 2 * DefaultMaxInFlightBytes,
 			NoSystemAccount:       true,

@@ -277,7 +277,7 @@ func checkList(b []byte, depth int, pairs bool) Reason {
 			if wt != wireLen {
 				return ReasonMalformed
 			}
-			r := ReasonNone
+			var r Reason
 			if pairs {
 				r = checkKeyValue(b[lo:end], depth+1)
 			} else {

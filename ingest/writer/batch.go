@@ -148,7 +148,7 @@ func (b *batch) addLog(e spanlog.Entry, n uint64, res *wire.Resource, scope *wir
 	l := store.Log{
 		Project: e.Project, TraceID: r.TraceID, SpanID: r.SpanID,
 		Time: logTime(e, r), Seq: e.Seq<<seqBits | n&(1<<seqBits-1),
-		EventName: string(r.EventName), Severity: uint8(min(max(r.SeverityNumber, 0), 255)), //nolint:gosec // clamped
+		EventName: string(r.EventName), Severity: uint8(min(max(r.SeverityNumber, 0), 255)),
 		Service: b.span.Service, Scope: b.span.Scope, Raw: r.Raw,
 	}
 	if genAI && !l.TraceID.IsZero() {

@@ -140,7 +140,7 @@ func (w *Writer) Run(ctx context.Context) error {
 // stopped hides the error that a cancelled context causes.
 func stopped(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // see above
 	}
 	return err
 }
@@ -258,7 +258,7 @@ func (w *Writer) fill(ctx context.Context, r spanlog.Reader, next uint64, b *bat
 		if b.empty() {
 			b.first = entries[0].Seq
 			var cancel context.CancelFunc
-			wait, cancel = context.WithTimeout(ctx, w.opts.FlushEvery)
+			wait, cancel = context.WithTimeout(ctx, w.opts.FlushEvery) //nolint:fatcontext // of ctx, once
 			defer cancel()
 		}
 		for _, e := range entries {
@@ -274,7 +274,7 @@ func (w *Writer) fetch(ctx, wait context.Context, r spanlog.Reader, next uint64,
 	err = w.retry(ctx, "read the log", func() error {
 		entries, err = r.Fetch(wait, next, fetchRecords, min(room, fetchBytes))
 		if err != nil && ctx.Err() == nil && wait.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // nothing came in time
 		}
 		return err
 	})

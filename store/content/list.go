@@ -40,7 +40,7 @@ type ListBuilder struct{ a, b []Hash }
 // those where they part.
 func (lb *ListBuilder) Build(members []Hash, emit func(node Hash, children []Hash)) List {
 	l := List{Count: len(members)}
-	cur := append(lb.a[:0], members...)
+	cur := append(lb.a[:0], members...) //nolint:gocritic // cur is a working copy
 	next := lb.b[:0]
 	for len(cur) > MaxInline {
 		next = next[:0]

@@ -132,7 +132,7 @@ func (l *library) open(args []string) (*connection, error) {
 	l.connecting.Lock()
 	defer l.connecting.Unlock()
 	var handle uintptr
-	l.guarded(func() { handle = l.connect(int32(len(args)), unsafe.Pointer(&argv[0])) })
+	l.guarded(func() { handle = l.connect(int32(len(args)), unsafe.Pointer(&argv[0])) }) //nolint:gosec // a dozen
 	if handle == 0 {
 		return nil, errors.New("open the engine's data: libchdb refused; its stderr says why")
 	}

@@ -67,7 +67,7 @@ func runChildProcess(opts childOptions) error {
 	}
 	defer lock.Close()
 	configFile := filepath.Join(opts.Dir, "config.xml")
-	if err := os.WriteFile(configFile, []byte(configXML(opts)), 0o640); err != nil {
+	if err := os.WriteFile(configFile, []byte(configXML(opts)), 0o600); err != nil {
 		return fmt.Errorf("write engine config: %w", err)
 	}
 	lib, err := loadLibrary(opts.Library)
@@ -91,7 +91,7 @@ func serve(ctx context.Context, front *front, opts childOptions) error {
 	if err := os.Remove(opts.Socket); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("remove old engine socket: %w", err)
 	}
-	listener, err := net.Listen("unix", opts.Socket)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "unix", opts.Socket)
 	if err != nil {
 		return fmt.Errorf("listen on engine socket: %w", err)
 	}

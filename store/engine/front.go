@@ -145,7 +145,7 @@ func (f *front) statement(w http.ResponseWriter, r *http.Request) {
 	out := &answer{w: w, format: req.format}
 	if err := f.execute(ctx, req, r, out); err != nil {
 		if out.started {
-			f.count(err)
+			_ = f.count(err) // its exception is written by breakOff
 			out.breakOff(err)
 			return
 		}

@@ -44,6 +44,7 @@ func FindLibrary(named string) (string, error) {
 		candidates = libraryCandidates()
 	}
 	for _, c := range candidates {
+		//nolint:gosec // a path of the settings
 		if info, err := os.Stat(c); err == nil && info.Mode().IsRegular() {
 			path, err := filepath.Abs(c)
 			if err != nil {

@@ -45,7 +45,7 @@ func (e *InUseError) Error() string {
 // drops the lock with the process, so a stale file never blocks a start.
 func lockDataDir(dir string) (*os.File, error) {
 	path := filepath.Join(dir, ownerLockFile)
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o640)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open lock of data folder: %w", err)
 	}
@@ -59,7 +59,7 @@ func lockDataDir(dir string) (*os.File, error) {
 		pid, _ := strconv.Atoi(strings.TrimSpace(string(buf[:n])))
 		return nil, &InUseError{DataDir: dir, PID: pid}
 	}
-	if err := f.Truncate(0); err == nil {
+	if err = f.Truncate(0); err == nil {
 		_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	}
 	if err != nil {
@@ -72,7 +72,7 @@ func lockDataDir(dir string) (*os.File, error) {
 func lockChild(ctx context.Context, dir string) (*os.File, error) {
 	ctx, cancel := context.WithTimeout(ctx, predecessorTimeout)
 	defer cancel()
-	f, err := os.OpenFile(filepath.Join(dir, childLockFile), os.O_RDWR|os.O_CREATE, 0o640)
+	f, err := os.OpenFile(filepath.Join(dir, childLockFile), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open lock of engine folder: %w", err)
 	}

@@ -18,9 +18,8 @@ const ownerEnv = "TILTMETER_TEST_OWNER"
 func TestMain(m *testing.M) {
 	engine.RunIfChild()
 	if dir := os.Getenv(ownerEnv); dir != "" {
-		fmt.Println(own(dir)) // "<nil>" when the rows are in
-		var forever chan struct{}
-		<-forever
+		fmt.Fprintln(os.Stdout, own(dir)) // "<nil>" when the rows are in
+		<-make(chan struct{})             // until it is killed
 	}
 	storetest.Main(m)
 }

@@ -73,8 +73,10 @@ func (p *pool) acquire(ctx context.Context) (*pooled, error) {
 	if p.queued.Add(1) > maxQueued {
 		p.queued.Add(-1)
 		p.refused.Add(1)
-		return nil, &exception{code: codeTooMany, name: "TOO_MANY_SIMULTANEOUS_QUERIES",
-			text: fmt.Sprintf("%d statements are waiting already", maxQueued)}
+		return nil, &exception{
+			code: codeTooMany, name: "TOO_MANY_SIMULTANEOUS_QUERIES",
+			text: fmt.Sprintf("%d statements are waiting already", maxQueued),
+		}
 	}
 	defer p.queued.Add(-1)
 	select {

@@ -92,8 +92,10 @@ func parseRequest(values url.Values, body func() (string, error)) (*request, err
 	}
 	r.sql = strings.TrimSpace(text + "\n" + rest)
 	if len(r.sql) > maxStatementBytes {
-		return nil, &exception{code: codeTooLarge, name: "TOO_LARGE",
-			text: fmt.Sprintf("statement is larger than %d bytes", maxStatementBytes)}
+		return nil, &exception{
+			code: codeTooLarge, name: "TOO_LARGE",
+			text: fmt.Sprintf("statement is larger than %d bytes", maxStatementBytes),
+		}
 	}
 	if r.sql == "" {
 		return nil, badRequest("empty statement")

@@ -14,8 +14,10 @@ func TestParseRequest(t *testing.T) {
 		want              *request
 		wantErr           bool
 	}{
-		{"query in body", "default_format=Native&max_threads=3&param_x=1", "SELECT 1",
-			&request{sql: "SELECT 1", format: "Native", params: []pair{{"x", "1"}}, settings: []pair{{"max_threads", "3"}}}, false},
+		{
+			"query in body", "default_format=Native&max_threads=3&param_x=1", "SELECT 1",
+			&request{sql: "SELECT 1", format: "Native", params: []pair{{"x", "1"}}, settings: []pair{{"max_threads", "3"}}}, false,
+		},
 		{"query in url", "query=SELECT+1", "", &request{sql: "SELECT 1", format: "TabSeparated"}, false},
 		{"insert", "query=INSERT+INTO+t+(a)+FORMAT+Native", "\x01\x02", &request{sql: "INSERT INTO t (a)", format: "Native", insert: true}, false},
 		{"hello", "default_format=Native", helloStatement, &request{sql: helloStatement, format: "Native", hello: true}, false},

@@ -53,7 +53,7 @@ func (e *Engine) supervise() {
 		if time.Since(started) > stableAfter {
 			backoff = minBackoff
 		}
-		pause := backoff/2 + rand.N(backoff/2+1)
+		pause := backoff/2 + rand.N(backoff/2+1) //nolint:gosec // jitter
 		backoff = min(2*backoff, maxBackoff)
 		e.setState(stateRestarting, fmt.Errorf("engine is being restarted: %w", err), 0)
 		e.log.Error("engine child died, restarting", "error", err, "pause_ms", pause.Milliseconds())
@@ -80,11 +80,9 @@ func (e *Engine) runChild() error {
 	}
 	cmd.ExtraFiles = []*os.File{theirs}
 	err = cmd.Start()
-	stderr.child.Close()
-	theirs.Close()
+	closeAll(stderr.child, theirs)
 	if err != nil {
-		stderr.ours.Close()
-		life.Close()
+		closeAll(stderr.ours, life)
 		return fmt.Errorf("start engine child: %w", err)
 	}
 	e.setState(stateStarting, errors.New("engine is starting"), cmd.Process.Pid)
@@ -99,8 +97,7 @@ func (e *Engine) runChild() error {
 	cancel()
 	hung := <-watched
 	last := <-forwarded
-	stderr.ours.Close()
-	life.Close()
+	closeAll(stderr.ours, life)
 	switch {
 	case hung != "":
 		return fmt.Errorf("engine child: %s", hung)
@@ -134,7 +131,7 @@ func (e *Engine) command() (*exec.Cmd, *stderrPipe, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("make the child's stderr: %w", err)
 	}
-	cmd := exec.Command(exe)
+	cmd := exec.Command(exe) //nolint:noctx // it ends with its lifeline, in order
 	// Hours and days are UTC's, wherever the machine stands; this engine takes the zone from here alone.
 	cmd.Env = append(os.Environ(), childEnv+"="+string(encoded), "MALLOC_CONF="+mallocConf, "TZ=UTC")
 	cmd.Stderr = child
@@ -273,4 +270,11 @@ func (e *Engine) halt(ctx context.Context) error {
 	}
 	<-e.done
 	return fmt.Errorf("stop engine: killed it, it did not end in time: %w", ctx.Err())
+}
+
+// closeAll lets go of pipes, of which closing cannot lose anything.
+func closeAll(pipes ...*os.File) {
+	for _, p := range pipes {
+		_ = p.Close()
+	}
 }

@@ -14,10 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/tiltmeter/tiltmeter/store/engine"
 )
 

@@ -28,9 +28,11 @@ func TestTokenAfterKillInTheMiddle(t *testing.T) {
 		for i := range uint64(rows) {
 			body = binary.LittleEndian.AppendUint64(body, uint64(round)*rows+i)
 		}
-		q := url.Values{"query": {"INSERT INTO tk (a) FORMAT RowBinary"}, "insert_deduplication_token": {fmt.Sprint("round ", round)},
+		q := url.Values{
+			"query": {"INSERT INTO tk (a) FORMAT RowBinary"}, "insert_deduplication_token": {fmt.Sprint("round ", round)},
 			// Blocks of an eighth of the body, so that some are stored before its end.
-			"min_insert_block_size_rows": {"65536"}, "max_insert_block_size": {"65536"}}.Encode()
+			"min_insert_block_size_rows": {"65536"}, "max_insert_block_size": {"65536"},
+		}.Encode()
 		killHalfway(t, e, q, body)
 		t.Logf("round %d: %d rows after the kill", round, scan[uint64](t, conn, "SELECT count() FROM tk")-uint64(round)*rows)
 		for range 2 {

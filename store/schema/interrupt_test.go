@@ -65,7 +65,7 @@ func TestGoesOnAfterAKill(t *testing.T) {
 		t.Cleanup(func() { _ = conn.Close() })
 		return conn
 	}
-	rng := rand.New(rand.NewPCG(1, 1)) //nolint:gosec // moments of a test
+	rng := rand.New(rand.NewPCG(1, 1))
 	resumed := new(bytes.Buffer)
 	log := slog.New(slog.NewTextHandler(resumed, nil))
 	for round := range 4 {
@@ -79,7 +79,7 @@ func TestGoesOnAfterAKill(t *testing.T) {
 			during, cancel := context.WithCancel(ctx)
 			// The first statements make the ledger; then each is noted and run.
 			cut := &cutting{Conn: conn, left: 3 + (5*round+3*attempt)%18, cut: func() {
-				time.Sleep(time.Duration(rng.IntN(10)) * time.Millisecond)
+				time.Sleep(time.Duration(rng.IntN(10)) * time.Millisecond) //nolint:forbidigo // the kill may fall anywhere
 				if pid := e.PID(); round%2 == 0 && pid != 0 {
 					_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended just now
 				}
@@ -206,7 +206,7 @@ func TestRetentionOfAnExistingDatabase(t *testing.T) {
 			if left == 0 {
 				break
 			}
-			time.Sleep(100 * time.Millisecond)
+			time.Sleep(100 * time.Millisecond) //nolint:forbidigo // a mutation tells nobody that it is done
 		}
 		if err := conn.QueryRow(ctx, `SELECT toInt64(dateDiff('day', now(), max(delete_ttl_info_max))) FROM system.parts
 WHERE active AND database = currentDatabase() AND table = {table:String}`, clickhouse.Named("table", table)).Scan(&days); err != nil {

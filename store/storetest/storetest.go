@@ -46,11 +46,11 @@ func Main(m *testing.M) {
 
 // Engine returns the binary's shared engine, started at first use. A test
 // without the library fails with the command that fetches it.
-func Engine(t testing.TB) *engine.Engine {
-	t.Helper()
+func Engine(tb testing.TB) *engine.Engine {
+	tb.Helper()
 	shared.once.Do(start)
 	if shared.err != nil {
-		t.Fatal(shared.err)
+		tb.Fatal(shared.err)
 	}
 	return shared.engine
 }
