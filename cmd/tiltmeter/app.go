@@ -144,6 +144,13 @@ func (a *app) startGuard(context.Context) error {
 	if a.required, err = auth.Check(keys, addrs...); err != nil {
 		return err
 	}
+	if a.s.requireKeys && !a.required {
+		a.required = true
+		if all, err := keys.List(); err != nil || len(all) == 0 {
+			return errors.Join(err, errors.New("--require-keys is set and no key exists: run `tiltmeter keys create --scope ingest` "+
+				"for the applications that send and `tiltmeter keys create --scope read` for the people who look"))
+		}
+	}
 	a.guard = auth.NewGuard(auth.Options{
 		Keys: keys, Required: a.required, AllowedHosts: a.s.allowedHosts, Logger: a.log, Registerer: a.reg,
 	})

@@ -48,7 +48,7 @@ func TestRealClients(t *testing.T) {
 		t.Fatalf("find captures: %v, %d found", err, len(files))
 	}
 	// The captures are of one day, which must not be over for the retention.
-	s := newServer(t, "--data-dir", t.TempDir(), "--flush-every", "50ms", "--retention", "87600h")
+	s := newServer(t, "--data-dir", t.TempDir(), "--flush-every", "50ms", "--retention", "3650d")
 	s.start()
 	for _, tr := range transports {
 		for _, file := range files {

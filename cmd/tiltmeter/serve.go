@@ -37,6 +37,7 @@ type serveSettings struct {
 	engineMemory      size
 	engineLibrary     string
 	fsync             bool
+	requireKeys       bool
 	retention         time.Duration
 
 	natsURL         string
@@ -88,9 +89,10 @@ func (s *serveSettings) flags(fs *pflag.FlagSet) {
 	fs.StringVar(&s.clickhouseDSN, "clickhouse-dsn", "", "ClickHouse to store in, "+store.ExampleDSN+"; empty: the embedded engine")
 	fs.StringVar(&s.clickhouseCluster, "clickhouse-cluster", "", "name of the cluster of --clickhouse-dsn whose servers (replicas of one shard) all get the tables")
 	fs.Var(&s.engineMemory, "engine-memory", "memory cap of the embedded engine (0: a third of the machine, at most 4GiB)")
-	fs.StringVar(&s.engineLibrary, "engine-library", "", "path of libchdb (default: beside the binary, or where `make engine` puts it)")
+	fs.StringVar(&s.engineLibrary, "engine-library", "", "path of libchdb (default: beside the binary, or where \"make engine\" puts it)")
 	fs.BoolVar(&s.fsync, "fsync", true, "make the embedded engine, and new tables of --clickhouse-dsn, survive power loss and not only crashes")
-	fs.DurationVar(&s.retention, "retention", 30*24*time.Hour, "how long spans are kept, in whole days")
+	s.retention = 30 * 24 * time.Hour
+	fs.Var((*days)(&s.retention), "retention", "how long spans are kept; data is dropped by whole days")
 
 	fs.StringVar(&s.natsURL, "nats-url", "", "NATS server with JetStream for the log; empty: embedded")
 	fs.StringVar(&s.natsCreds, "nats-creds", "", "credentials file for --nats-url")
@@ -115,6 +117,7 @@ func (s *serveSettings) flags(fs *pflag.FlagSet) {
 
 	fs.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	fs.StringVar(&s.logFormat, "log-format", "text", "text or json")
+	fs.BoolVar(&s.requireKeys, "require-keys", false, "ask for keys on loopback too: behind a proxy on this machine")
 	fs.StringVar(&s.pprofAddr, "pprof-addr", "", "loopback address for Go's profiles; empty: none are served")
 	fs.DurationVar(&s.shutdownWithin, "shutdown-within", 20*time.Second, "how long a stop may take before what still runs is cut off")
 	fs.BoolVar(&s.demo, "demo", false, "play the demo company's traffic into this server")
@@ -150,6 +153,9 @@ func (s *serveSettings) validate() error {
 	}
 	if s.retention < 24*time.Hour {
 		bad("retention", "%s is less than a day; data is dropped by whole days", s.retention)
+	}
+	if s.retention%(24*time.Hour) != 0 {
+		bad("retention", "%s is not a whole number of days; data is dropped by whole days", s.retention)
 	}
 	if s.retention > store.MaxTTLDays*24*time.Hour {
 		bad("retention", "%s is more than %d days, up to which the engine can count", s.retention, store.MaxTTLDays)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
@@ -139,3 +140,36 @@ func (s *size) Set(text string) error {
 
 // Type implements pflag.Value.
 func (*size) Type() string { return "size" }
+
+// days is a flag of whole days: 30d, or a duration as Go writes it.
+type days time.Duration
+
+const day = days(24 * time.Hour)
+
+func (d *days) String() string {
+	if *d%day == 0 {
+		return strconv.FormatInt(int64(*d/day), 10) + "d"
+	}
+	return time.Duration(*d).String()
+}
+
+// Set implements pflag.Value.
+func (d *days) Set(text string) error {
+	if digits, ok := strings.CutSuffix(strings.TrimSpace(text), "d"); ok {
+		n, err := strconv.ParseInt(digits, 10, 32)
+		if err != nil || n > int64(1<<63-1)/int64(day) || n < -int64(1<<63-1)/int64(day) {
+			return fmt.Errorf("%q is not a number of days", text)
+		}
+		*d = days(n) * day
+		return nil
+	}
+	v, err := time.ParseDuration(text)
+	if err != nil {
+		return fmt.Errorf("%q is neither days, like 30d, nor a duration, like 720h", text)
+	}
+	*d = days(v)
+	return nil
+}
+
+// Type implements pflag.Value.
+func (*days) Type() string { return "days" }

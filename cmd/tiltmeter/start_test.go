@@ -21,6 +21,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/tiltmeter/tiltmeter/api/auth"
 	"github.com/tiltmeter/tiltmeter/cmd/tiltmeter/loadgen"
 	"github.com/tiltmeter/tiltmeter/store"
 	"github.com/tiltmeter/tiltmeter/store/engine"
@@ -185,18 +186,67 @@ func TestSettingsOfTheStore(t *testing.T) {
 		t.Errorf("the help says %q: %v", example, err)
 	}
 	for _, args := range [][]string{
-		{"--retention", "876000h"}, // 36,500 days
+		{"--retention", "36500d"},
+		{"--retention", "876000h"}, // as many
 		{"--retention", "-24h"},
+		{"--retention", "36h"},
+		{"--retention", "d"},
+		{"--retention", "99999999999d"},
 		{"--clickhouse-cluster", "main"},
 	} {
 		var s serveSettings
 		fs := pflag.NewFlagSet("serve", pflag.ContinueOnError)
 		s.flags(fs)
-		if err := fs.Parse(args); err != nil {
-			t.Fatal(err)
+		err := fs.Parse(args)
+		if err == nil {
+			err = s.validate()
 		}
-		if err := s.validate(); err == nil || !strings.Contains(err.Error(), args[0]) {
+		if err == nil || !strings.Contains(err.Error(), args[0]) {
 			t.Errorf("%q: %v", args, err)
 		}
+	}
+}
+
+// TestRequireKeys: behind a proxy everything comes from loopback, so keys can be asked for there too.
+func TestRequireKeys(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := newServer(t, "--data-dir", dir, "--require-keys", "--roles", "ingest")
+	s.launch()
+	<-s.exited
+	if code := s.cmd.ProcessState.ExitCode(); code == 0 || !strings.Contains(s.logged(), "tiltmeter keys create") {
+		t.Errorf("without a key: exit code %d, %s", code, s.logged())
+	}
+	keys, err := auth.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, _, err := keys.Create(auth.ScopeIngest, auth.DefaultProject, "app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.launch()
+	send := func(key string) (code int) {
+		eventually(startWithin, func() bool {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+s.otlpHTTP+"/v1/traces", strings.NewReader("{}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Content-Type", "application/json")
+			if key != "" {
+				req.Header.Set("Authorization", "Bearer "+key)
+			}
+			res, err := http.DefaultClient.Do(req)
+			if err != nil {
+				return false
+			}
+			res.Body.Close()
+			code = res.StatusCode
+			return true
+		})
+		return code
+	}
+	if got := [3]int{send(""), send("nope"), send(secret)}; got != [3]int{http.StatusUnauthorized, http.StatusUnauthorized, http.StatusOK} {
+		t.Errorf("without, with a wrong and with the key: %v", got)
 	}
 }

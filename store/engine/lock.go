@@ -21,6 +21,8 @@ const (
 	// server to let go of the data; it is killed by the kernel, so this is short.
 	predecessorTimeout = 15 * time.Second
 	lockRetryEvery     = 20 * time.Millisecond
+	// killedWithin is how long the kernel may take to let go of what a killed owner had.
+	killedWithin = 3 * time.Second
 
 	// maxSocketPath is the length at which sun_path is surely too short (104 on
 	// darwin, 108 on linux, the closing NUL included).
@@ -49,7 +51,7 @@ func lockDataDir(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open lock of data folder: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := flockWithin(f, killedWithin); err != nil {
 		defer f.Close()
 		if !errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, fmt.Errorf("lock data folder %q: %w", dir, err)
@@ -66,6 +68,17 @@ func lockDataDir(dir string) (*os.File, error) {
 		return nil, errors.Join(fmt.Errorf("write lock %q: %w", path, err), f.Close())
 	}
 	return f, nil
+}
+
+// flockWithin takes the lock of a file, for which it waits as long as wait.
+func flockWithin(f *os.File, wait time.Duration) error {
+	for began := time.Now(); ; {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if !errors.Is(err, syscall.EWOULDBLOCK) || time.Since(began) > wait {
+			return err
+		}
+		<-time.After(lockRetryEvery)
+	}
 }
 
 // lockChild waits until the data is free of a predecessor's child.
