@@ -1,6 +1,7 @@
 package spanlog
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -109,7 +110,11 @@ func (l *serverLogger) Noticef(format string, v ...any) {
 
 func (l *serverLogger) Warnf(format string, v ...any) {
 	text := fmt.Sprintf(format, v...)
-	l.logger.Warn("log server", "text", text)
+	level := slog.LevelWarn
+	if strings.HasPrefix(text, "Maximum payloads over") { // a request is one message, on purpose
+		level = slog.LevelDebug
+	}
+	l.logger.Log(context.Background(), level, "log server", "text", text)
 	l.look(text)
 }
 

@@ -15,6 +15,11 @@ var (
 	stackFrame = regexp.MustCompile(`^\d+(\.\d+)?\. .*@ 0x`)
 )
 
+// routine are the engine's own words for what happens in every healthy run: a thread that was not its own comes
+// with a statement, a pool without work rests, a merge of a killed predecessor is thrown away.
+var routine = regexp.MustCompile(`> (ThreadStatus: current_thread contains invalid address|` +
+	`BackgroundSchedulePool/\w+: Temporarily pause scheduling|\S+ \([0-9a-f-]+\): Removing temporary directory )`)
+
 // readLine says whether a line of the child's stderr is worth keeping, and how
 // grave it is. What the engine did not write (a crash of Go, of libc) is kept.
 func readLine(line string) (keep bool, level slog.Level) {
@@ -22,6 +27,8 @@ func readLine(line string) (keep bool, level slog.Level) {
 	switch {
 	case m == nil:
 		return strings.TrimSpace(line) != "" && !stackFrame.MatchString(line), slog.LevelWarn
+	case routine.MatchString(line):
+		return true, slog.LevelDebug
 	case m[1] == "Fatal" || m[1] == "Critical" || m[1] == "Error":
 		return true, slog.LevelError
 	case m[1] == "Warning":
