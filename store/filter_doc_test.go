@@ -41,9 +41,8 @@ lower case alike. A value may stand in double quotes.
 	b.WriteString(`
 ## Words
 ` + "`query=refund policy`" + ` asks for traces with one content that holds all words: a message, document, tool result or error of a span
-or of its log records. A word is what stands between spaces and ASCII punctuation: ASCII letters are
-compared in either case, all others as they were written, and curly quotes, long dashes and the punctuation of scripts without spaces belong to
-the word beside them. A search refuses words that occur
+or of its log records. Words are what letters, digits and marks of any script make, upper and lower case alike;
+a script that puts no spaces between words is found by whole stretches between its punctuation. A search refuses words that occur
 in more contents than it can follow, and says so: name more words, or a shorter time.
 
 ## What filters do not see

@@ -110,9 +110,7 @@ const hitsAmong = contentHits + `
 
 // terms are the words of a search as the index has them.
 func terms(words string) []string {
-	return strings.FieldsFunc(asciiLower(words), func(r rune) bool {
-		return r < utf8.RuneSelf && !unicode.IsLetter(r) && !unicode.IsDigit(r)
-	})
+	return strings.FieldsFunc(strings.ToLower(words), func(r rune) bool { return !wordRune(r) })
 }
 
 // holding is the condition that a content holds the words, as far as contents are known to.
@@ -394,7 +392,8 @@ func (h *SearchHit) show(body string, words []string) {
 		h.Role = string(m.Role)
 		body = plain(m.Parts)
 	}
-	lower := asciiLower(body)
+	body = strings.ToValidUTF8(body, string(utf8.RuneError))
+	lower := lowerInPlace(body)
 	first := len(body)
 	for _, w := range words {
 		if i := wordIndex(lower, w, 0); i >= 0 && i < first {
@@ -434,15 +433,20 @@ func plain(parts []genai.Part) string {
 	return strings.Join(texts, "\n")
 }
 
-// asciiLower keeps every byte in its place, as the index does.
-func asciiLower(s string) string {
-	b := []byte(s)
-	for i, c := range b {
-		if c >= 'A' && c <= 'Z' {
-			b[i] = c + 'a' - 'A'
+// lowerInPlace is the text in lower case with every byte in its place: letters whose lower case has another
+// length stay.
+func lowerInPlace(s string) string {
+	return strings.Map(func(r rune) rune {
+		if l := unicode.ToLower(r); r != utf8.RuneError && utf8.RuneLen(l) == utf8.RuneLen(r) {
+			return l
 		}
-	}
-	return string(b)
+		return r
+	}, s)
+}
+
+// wordRune says what words are made of, as the index does.
+func wordRune(r rune) bool {
+	return unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsMark(r)
 }
 
 // wordIndex finds w as a whole word.
@@ -453,14 +457,12 @@ func wordIndex(s, w string, from int) int {
 			return -1
 		}
 		i += from
-		if (i == 0 || !wordByte(s[i-1])) && (i+len(w) == len(s) || !wordByte(s[i+len(w)])) {
+		before, _ := utf8.DecodeLastRuneInString(s[:i])
+		after, _ := utf8.DecodeRuneInString(s[i+len(w):])
+		if !wordRune(before) && !wordRune(after) { // RuneError at an end is none
 			return i
 		}
 		from = i + 1
 	}
 	return -1
-}
-
-func wordByte(c byte) bool {
-	return c >= utf8.RuneSelf || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }

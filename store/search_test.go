@@ -170,3 +170,34 @@ func TestFacetsAgreeWithTheList(t *testing.T) {
 		t.Errorf("counted %v, want inside, ends after and comes after", counted)
 	}
 }
+
+// TestWordsOfEveryScript: quotes, dashes and spaces outside ASCII end a word, and letters are alike in either case.
+func TestWordsOfEveryScript(t *testing.T) {
+	t.Parallel()
+	s := storetest.Store(t)
+	for i, text := range []string{
+		"the “refund” policy", "The policy—as stated", "about shipping…", "price\u00a0EUR", "ÜBERGRÖSSE passt", "Отказ в оплате",
+		"何日かかりますか？はい", "½ cup, naïve café²", `C:\next "quoted"`, "half a broken \xff byte",
+	} {
+		sp := chat(i+1, 1, base.Add(time.Duration(i)*time.Minute))
+		sp.Output = []genai.Message{say(genai.RoleAssistant, text)}
+		insert(t, s, fmt.Sprint("t", i), sp)
+	}
+	for words, marked := range map[string]string{
+		"refund": "refund", "POLICY as": "", "shipping": "shipping", "price": "price", "übergrösse": "ÜBERGRÖSSE", "ÜbergrÖsse": "ÜBERGRÖSSE",
+		"отказ": "Отказ", "何日かかりますか": "何日かかりますか", "“refund”": "refund", "CAFÉ²": "café²", "quoted": "quoted", "broken": "broken",
+	} {
+		hits := searchAll(t, s, store.SearchQuery{Project: "default", Words: words, From: base.Add(-time.Hour), To: base.Add(time.Hour)})
+		if len(hits) != 1 || len(hits[0].Highlights) == 0 {
+			t.Errorf("%q: %d hits, %+v; want one", words, len(hits), hits)
+			continue
+		}
+		h := hits[0]
+		if got := h.Snippet[h.Highlights[0].Start:h.Highlights[0].End]; marked != "" && got != marked {
+			t.Errorf("%q: marked %q, want %q", words, got, marked)
+		}
+	}
+	if hits := searchAll(t, s, store.SearchQuery{Project: "default", Words: "fund", From: base.Add(-time.Hour), To: base.Add(time.Hour)}); len(hits) != 0 {
+		t.Errorf("a part of a word is found: %+v", hits)
+	}
+}

@@ -78,8 +78,11 @@ CREATE TABLE IF NOT EXISTS contents {{.OnCluster}}
     hash    FixedString(16) CODEC(NONE),
     kind    LowCardinality(String),               -- message, part, tool, document, text
     body    String CODEC(ZSTD(1)),
-    -- The escapes of JSON must not glue to the words behind them.
-    INDEX words body TYPE text(tokenizer = 'splitByNonAlpha', preprocessor = lower(replaceRegexpAll(body, '\\\\[nrtbf]', ' ')))
+    -- The tokenizer takes every byte outside ASCII for a letter, so quotes, dashes and spaces there become spaces
+    -- first; so do the escapes of JSON, which must not glue to the words behind them.
+    INDEX words body TYPE text(tokenizer = 'splitByNonAlpha', preprocessor = if(isValidASCII(body),
+        lower(replaceRegexpAll(body, '\\\\[nrtbf]', ' ')),
+        lowerUTF8(replaceRegexpAll(body, '\\\\[nrtbf]|[^\\x00-\\x7F\\pL\\pM\\pN]', ' '))))
 )
 ENGINE = {{.Engine "ReplacingMergeTree"}}
 PARTITION BY day

@@ -11,7 +11,7 @@ CREATE TABLE contents (`project` LowCardinality(String),
     `hash` FixedString(16) CODEC(NONE),
     `kind` LowCardinality(String),
     `body` String CODEC(ZSTD(1)),
-    INDEX words body TYPE text(tokenizer = 'splitByNonAlpha', preprocessor = lower(replaceRegexpAll(body, '\\\\[nrtbf]', ' '))) GRANULARITY 100000000)
+    INDEX words body TYPE text(tokenizer = 'splitByNonAlpha', preprocessor = if(isValidASCII(body), lower(replaceRegexpAll(body, '\\\\[nrtbf]', ' ')), lowerUTF8(replaceRegexpAll(body, '\\\\[nrtbf]|[^\\x00-\\x7F\\pL\\pM\\pN]', ' ')))) GRANULARITY 100000000)
 ENGINE = ReplacingMergeTree PARTITION BY day ORDER BY (project, day, hash) TTL day + toIntervalDay(32)
 SETTINGS ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1, min_bytes_for_wide_part = 268435456, non_replicated_deduplication_window = 10000, index_granularity = 8192;
 
