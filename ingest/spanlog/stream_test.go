@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"math/big"
 	"net"
 	"os"
@@ -65,7 +66,7 @@ func TestOperatorsStream(t *testing.T) {
 		for _, name := range []string{streamName, deadStreamName} {
 			c := good(name)
 			change(&c)
-			if _, err := js.CreateStream(ctx, c); err != nil {
+			if err := createStream(ctx, js, c); err != nil {
 				t.Fatalf("%s with %q: %v", name, says, err)
 			}
 			refuses(t, o, says, name)
@@ -76,7 +77,7 @@ func TestOperatorsStream(t *testing.T) {
 	}
 	short := good(streamName)
 	short.Duplicates = time.Minute
-	if _, err := js.CreateStream(ctx, short); err != nil {
+	if err := createStream(ctx, js, short); err != nil {
 		t.Fatal(err)
 	}
 	refuses(t, o, "the duplicate window is 1m0s: make it 10m0s", streamName)
@@ -91,10 +92,37 @@ func TestOperatorsStream(t *testing.T) {
 	refuses(t, o, "max_age is 1h0m0s", readerBucket)
 }
 
+// createStream makes a stream where one of that name was just deleted: the server removes its files a little later
+// than it says, and cannot make a store meanwhile.
+func createStream(ctx context.Context, js jetstream.JetStream, c jetstream.StreamConfig) error {
+	return deleting(func() error {
+		_, err := js.CreateStream(ctx, c)
+		return err
+	})
+}
+
+// deleting repeats what fails while the server still removes a stream.
+func deleting(do func() error) error {
+	for began := time.Now(); ; {
+		err := do()
+		if api, ok := errors.AsType[*jetstream.APIError](err); !ok || api.ErrorCode != storeFailed || time.Since(began) > 10*time.Second {
+			return err
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+}
+
+// storeFailed is the server's JSStreamStoreFailedF: "error creating store for stream".
+const storeFailed jetstream.ErrorCode = 10049
+
 // refuses opens the log and expects an error that says this about the stream, or none.
 func refuses(t *testing.T, o Options, says, stream string) {
 	t.Helper()
-	l, err := open(context.Background(), o)
+	var l *log
+	err := deleting(func() (err error) {
+		l, err = open(context.Background(), o)
+		return err
+	})
 	if err == nil {
 		err = l.Close()
 		if says != "" {
