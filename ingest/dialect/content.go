@@ -65,28 +65,23 @@ func takeSystem(r *reading, k key, v wire.Value) bool {
 }
 
 func takeInput(r *reading, k key, v wire.Value) bool {
-	d := r.dst
-	s, fresh, again := r.content(contentInput, len(d.Input) == 0, k, v)
-	if !fresh || r.withheld(k, s) {
-		return fresh || again
-	}
-	var code genai.WarningCode
-	d.Input, code = genai.ParseMessages(d.Input, s, genai.RoleUser)
-	r.doubt(code, keys[k].name)
-	r.ownInput = true
-	return true
+	return r.takeMessages(contentInput, &r.dst.Input, &r.ownInput, genai.RoleUser, k, v)
 }
 
 func takeOutput(r *reading, k key, v wire.Value) bool {
-	d := r.dst
-	s, fresh, again := r.content(contentOutput, len(d.Output) == 0, k, v)
+	return r.takeMessages(contentOutput, &r.dst.Output, &r.ownOutput, genai.RoleAssistant, k, v)
+}
+
+// takeMessages reads a list of messages, of which those that name no role have the one given.
+func (r *reading) takeMessages(c int, to *[]genai.Message, own *bool, role genai.Role, k key, v wire.Value) bool {
+	s, fresh, again := r.content(c, len(*to) == 0, k, v)
 	if !fresh || r.withheld(k, s) {
 		return fresh || again
 	}
 	var code genai.WarningCode
-	d.Output, code = genai.ParseMessages(d.Output, s, genai.RoleAssistant)
+	*to, code = genai.ParseMessages(*to, s, role)
 	r.doubt(code, keys[k].name)
-	r.ownOutput = true
+	*own = true
 	return true
 }
 

@@ -51,7 +51,9 @@ func lockDataDir(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open lock of data folder: %w", err)
 	}
-	if err := flockWithin(f, killedWithin); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), killedWithin)
+	defer cancel()
+	if err := flock(ctx, f); err != nil {
 		defer f.Close()
 		if !errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, fmt.Errorf("lock data folder %q: %w", dir, err)
@@ -70,14 +72,18 @@ func lockDataDir(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// flockWithin takes the lock of a file, for which it waits as long as wait.
-func flockWithin(f *os.File, wait time.Duration) error {
-	for began := time.Now(); ; {
+// flock takes the lock of a file, for which it waits as long as ctx allows; the error is then EWOULDBLOCK.
+func flock(ctx context.Context, f *os.File) error {
+	for {
 		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if !errors.Is(err, syscall.EWOULDBLOCK) || time.Since(began) > wait {
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
 			return err
 		}
-		<-time.After(lockRetryEvery)
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(lockRetryEvery):
+		}
 	}
 }
 
@@ -89,20 +95,14 @@ func lockChild(ctx context.Context, dir string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open lock of engine folder: %w", err)
 	}
-	for {
-		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if err == nil {
-			return f, nil
-		}
-		if !errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, errors.Join(fmt.Errorf("lock engine folder %q: %w", dir, err), f.Close())
-		}
-		select {
-		case <-ctx.Done():
-			return nil, errors.Join(fmt.Errorf(
-				"lock engine folder %q: an engine process still holds it after %s; end it", dir, predecessorTimeout), f.Close())
-		case <-time.After(lockRetryEvery):
-		}
+	switch err := flock(ctx, f); {
+	case err == nil:
+		return f, nil
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		return nil, errors.Join(fmt.Errorf(
+			"lock engine folder %q: an engine process still holds it after %s; end it", dir, predecessorTimeout), f.Close())
+	default:
+		return nil, errors.Join(fmt.Errorf("lock engine folder %q: %w", dir, err), f.Close())
 	}
 }
 
