@@ -20,6 +20,15 @@ const (
 	OpPlan            Operation = "plan"
 )
 
+// Operations of spans that the conventions do not name and other dialects do. They call no model.
+const (
+	OpChain     Operation = "chain"     // a step of a program that is no agent: a runnable, a router
+	OpTask      Operation = "task"      // a step of a workflow
+	OpPrompt    Operation = "prompt"    // a prompt was built from a template
+	OpGuardrail Operation = "guardrail" // something was checked before or after a call
+	OpEvaluator Operation = "evaluator" // something was scored
+)
+
 // IsInference reports whether the operation is a call of a model that consumes tokens of its own:
 // the only spans whose usage is summed for a trace. An agent's or workflow's usage repeats that of its children.
 func (o Operation) IsInference() bool {
@@ -52,7 +61,25 @@ type Request struct {
 type Usage struct {
 	Input, Output, CacheRead, CacheWrite, Reasoning Tokens
 	Reported                                        []ReportedCount // every count as it was sent
+
+	// Rollup says that the counts repeat or sum up those of the spans below: a wrapper's, an
+	// agent's, a workflow's. They are kept and shown, and never added to anything.
+	Rollup bool
+	// Rule says how Input came to include what a cache served, when there was any: see CacheRule.
+	Rule CacheRule
 }
+
+// CacheRule names the reason for which the cached tokens were or were not added to the input count
+// that the sender gave. Senders disagree on whether that count includes them.
+type CacheRule string
+
+// The rules; each says what the sender's count was.
+const (
+	CacheNone      CacheRule = ""                 // nothing was cached, or no input count was sent
+	CacheIncluded  CacheRule = "included"         // it included them, as the conventions demand; also when nothing says otherwise
+	CacheByDialect CacheRule = "added_by_dialect" // this version of this dialect leaves them out for this provider
+	CacheBySum     CacheRule = "added_by_sum"     // a part was larger than the whole, or the total counts them beside it
+)
 
 // Total is input plus output, unknown counts as zero.
 func (u Usage) Total() int64 { return u.Input.N + u.Output.N }

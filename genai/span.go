@@ -80,6 +80,12 @@ type Span struct {
 // IsGenAI reports whether a dialect recognised the span as a GenAI operation.
 func (s *Span) IsGenAI() bool { return s.Operation != "" }
 
+// Countable reports whether the span's token counts may be added to those of other spans: they are
+// known, the span calls a model, and no span below it has the same counts again.
+func (s *Span) Countable() bool {
+	return s.Usage.Known() && s.Operation.IsInference() && !s.Usage.Rollup
+}
+
 // Duration is the time from start to end; 0 when the end lies before the start.
 func (s *Span) Duration() time.Duration { return max(0, s.End.Sub(s.Start)) }
 
@@ -146,6 +152,7 @@ const (
 	WarnExternalContent  WarningCode = "external_content"   // content lies behind a *_ref URI
 	WarnIndexOutOfRange  WarningCode = "index_out_of_range" // a flattened index beyond the limit
 	WarnTimeImplausible  WarningCode = "time_implausible"   // the start is zero, long past or in the future
+	WarnCountImplausible WarningCode = "count_implausible"  // a token count that cannot be: negative, no number, too large
 )
 
 // Warning says what is doubtful about a span, and where.
