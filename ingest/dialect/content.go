@@ -44,13 +44,15 @@ func (r *reading) doubt(code genai.WarningCode, field string) {
 
 // withheld says whether a text stands for content that the sender chose not to send.
 func (r *reading) withheld(k key, s string) bool {
-	switch s {
-	case "__REDACTED__", "<REDACTED>", "{}":
-		r.warn(genai.WarnContentMissing, keys[k].name, "the sender sent a marker instead of the content")
-		return true
+	if !redacted(s) && s != "{}" {
+		return false
 	}
-	return false
+	r.warn(genai.WarnContentMissing, keys[k].name, "the sender sent a marker instead of the content")
+	return true
 }
+
+// redacted says whether a text is what OpenInference or Google's ADK put in the place of a content.
+func redacted(s string) bool { return s == "__REDACTED__" || s == "<REDACTED>" }
 
 func takeSystem(r *reading, k key, v wire.Value) bool {
 	d := r.dst
@@ -91,77 +93,54 @@ func takeRef(r *reading, k key, _ wire.Value) bool {
 	return false
 }
 
-// maxTools and maxDocuments bound lists within one attribute, ten times what is seen in the wild.
-const (
-	maxTools     = 1_024
-	maxDocuments = 10_000
-)
+// maxDocuments bounds the list within one attribute, ten times what is seen in the wild.
+const maxDocuments = 10_000
 
 // takeTools reads tool definitions: a JSON array or one object, or a list of JSON strings.
 func takeTools(r *reading, k key, v wire.Value) bool {
 	d := r.dst
+	if v.Kind() == wire.KindArray && len(d.Tools) == 0 && r.takeToolTexts(k, v) {
+		return true
+	}
 	s, fresh, again := r.content(contentTools, len(d.Tools) == 0, k, v)
 	if !fresh || r.withheld(k, s) {
 		return fresh || again
 	}
-	add := func(raw string) {
-		if len(d.Tools) >= maxTools {
-			return
-		}
-		if t := toolDefinition(raw); t.Name != "" || t.Parameters != "" {
-			d.Tools = append(d.Tools, t)
-		}
-	}
-	if !elements(s, add) {
-		if len(d.Tools) == 0 {
-			add(s)
-		}
-		if !members(s, func(string, string) {}) {
-			r.warn(genai.WarnMalformedJSON, keys[k].name, "the tool definitions are no JSON list")
+	var code genai.WarningCode
+	d.Tools, code = genai.ParseTools(d.Tools, s)
+	return r.toolsRead(k, code)
+}
+
+// takeToolTexts reads a list of texts, each a definition, in place. false: it is another list.
+func (r *reading) takeToolTexts(k key, v wire.Value) bool {
+	for it := v.Array(); it.Next(); {
+		if it.Value().Kind() != wire.KindString || len(it.Value().Str()) == 0 || it.Value().Str()[0] != '{' {
 			return false
 		}
 	}
-	if len(d.Tools) == maxTools {
-		r.warn(genai.WarnTruncated, keys[k].name, "tool definitions beyond "+strconv.Itoa(maxTools)+" are in the raw span only")
+	d := r.dst
+	r.filled[contentTools] = v
+	for it := v.Array(); it.Next(); {
+		if len(d.Tools) >= genai.MaxTools {
+			return r.toolsRead(k, genai.WarnTruncated)
+		}
+		var code genai.WarningCode
+		d.Tools, code = genai.ParseTools(d.Tools, text(it.Value().Str()))
+		r.doubt(code, keys[k].name)
 	}
 	return true
 }
 
-// toolDefinition reads the flat form of OpenTelemetry, OpenAI's nested one, the AI SDK's and
-// Anthropic's names of the schema, a bare name, and any of them as a JSON string.
-func toolDefinition(raw string) (t genai.ToolDefinition) {
-	if raw != "" && raw[0] == '"' {
-		s := unquote(raw)
-		if s == "" || s[0] != '{' {
-			return genai.ToolDefinition{Type: "function", Name: s}
-		}
-		raw = s
+// toolsRead says what is wrong with a list of definitions, and whether the attribute can be forgotten.
+func (r *reading) toolsRead(k key, code genai.WarningCode) bool {
+	switch code {
+	case genai.WarnMalformedJSON:
+		r.warn(code, keys[k].name, "the tool definitions are no JSON list")
+		return false
+	case genai.WarnTruncated:
+		r.warn(code, keys[k].name, "tool definitions beyond "+strconv.Itoa(genai.MaxTools)+" are in the raw span only")
 	}
-	var nested string
-	read := func(name, raw string) {
-		switch name {
-		case "type":
-			t.Type = unquote(raw)
-		case "name":
-			t.Name = unquote(raw)
-		case "description":
-			t.Description = unquote(raw)
-		case "parameters", "inputSchema", "input_schema":
-			if raw != "null" {
-				t.Parameters = genai.JSON(raw).Unwrap()
-			}
-		case "function":
-			nested = raw
-		}
-	}
-	members(raw, read)
-	if nested != "" {
-		members(nested, read)
-	}
-	if t.Type == "" {
-		t.Type = "function"
-	}
-	return t
+	return true
 }
 
 func takeDocuments(r *reading, k key, v wire.Value) bool {
@@ -170,9 +149,9 @@ func takeDocuments(r *reading, k key, v wire.Value) bool {
 	if !fresh || r.withheld(k, s) {
 		return fresh || again
 	}
-	whole := elements(s, func(raw string) {
+	whole := genai.JSON(s).Elements(func(e genai.JSON) {
 		if len(d.Documents) < maxDocuments {
-			d.Documents = append(d.Documents, document(raw))
+			d.Documents = append(d.Documents, document(e))
 		}
 	})
 	if !whole {
@@ -187,30 +166,30 @@ func takeDocuments(r *reading, k key, v wire.Value) bool {
 
 // document reads one document. The conventions allow fields of the sender's own; with those, and
 // without metadata, the whole element is the metadata.
-func document(raw string) (doc genai.Document) {
+func document(raw genai.JSON) (doc genai.Document) {
 	extra := false
-	if !members(raw, func(name, raw string) {
+	if !raw.Members(func(name string, v genai.JSON) {
 		switch name {
 		case "id":
-			doc.ID = unquote(raw)
+			doc.ID = v.Text()
 		case "score":
-			f, err := strconv.ParseFloat(unquote(raw), 64)
+			f, err := strconv.ParseFloat(v.Text(), 64)
 			doc.Score, doc.HasScore = f, err == nil
 		case "content", "text", "page_content":
-			doc.Content = unquote(raw)
+			doc.Content = v.Text()
 		case "metadata":
-			if raw != "null" {
-				doc.Metadata = genai.JSON(raw)
+			if v != "null" {
+				doc.Metadata = v
 			}
 		default:
 			extra = true
 		}
 	}) {
-		doc.Content = unquote(raw)
+		doc.Content = raw.Text()
 		return doc
 	}
 	if extra && doc.Metadata == "" {
-		doc.Metadata = genai.JSON(raw)
+		doc.Metadata = raw
 	}
 	return doc
 }
@@ -247,12 +226,12 @@ func takeToolJSON(r *reading, k key, v wire.Value, to *genai.JSON) bool {
 	return *to == genai.JSON(s).Unwrap()
 }
 
-// settle is what follows from several fields.
-func (otelGenAI) settle(d *genai.Span, r *reading) {
+// settleOTel is what follows from several fields.
+func settleOTel(d *genai.Span, r *reading) {
 	if d.Operation == "" && r.span != nil && d.RequestModel != "" && d.Usage.Output.Known {
 		d.Operation = genai.OpChat // 1.26 and Google ADK name no operation
 	}
-	if d.Operation == genai.OpEmbeddings {
+	if d.Operation == genai.OpEmbeddings && len(d.Embedding.Items) == 0 {
 		for i := range d.Input {
 			for j := range d.Input[i].Parts {
 				d.Embedding.Items = append(d.Embedding.Items, genai.EmbeddingItem{Text: d.Input[i].Parts[j].Content})
@@ -263,6 +242,10 @@ func (otelGenAI) settle(d *genai.Span, r *reading) {
 	if d.Operation == genai.OpExecuteTool && (d.Tool.Arguments != "" || d.Tool.Result != "") {
 		d.Input, d.Output = d.Input[:0], d.Output[:0] // they repeat the arguments and the result
 	}
-	d.CompleteFinishReasons()
+}
+
+// settle is what follows from several fields, whoever filled them.
+func (r *reading) settle() {
+	r.dst.CompleteFinishReasons()
 	r.settleUsage()
 }

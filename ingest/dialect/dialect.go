@@ -18,26 +18,14 @@ import (
 	"github.com/tiltmeter/tiltmeter/ingest/wire"
 )
 
-// A speaker reads one dialect. Several may speak on one span: they are asked in the order of
-// the dialects slice, and each fills only what is still empty, so that the earlier one wins
-// field by field.
-type speaker interface {
-	// name is stored with the span and counted.
-	name() string
-	// speaks says whether the span shows evidence of the dialect, and of which version of it.
-	speaks(r *reading) (version string, ok bool)
-	// fill reads the attributes that r holds into dst: those of the span, or those of one of its
-	// events or of a log record whose attributes are a span's.
-	fill(dst *genai.Span, r *reading)
-	// settle is called once all of them were read, with what follows from several fields.
-	settle(dst *genai.Span, r *reading)
-}
-
 // dialects are all dialects, the most specific first. A dialect that names its fields itself
 // stands before one that shares its keys with others; OpenTelemetry's own keys are what
 // everybody else adds to, so they stand last.
-var dialects = [...]speaker{
-	otelGenAI{},
+var dialects = [...]*speaker{
+	&openInference,
+	&vercel,
+	&openLLMetry,
+	&otelGenAI,
 }
 
 // Limits bounds what one span may cost. Zero fields mean the default.
@@ -47,6 +35,9 @@ type Limits struct {
 	AttributeValueBytes int
 	// Attributes is how many attributes of one span are read. Default wire.DefaultAttributesPerSpan.
 	Attributes int
+	// ListElements is how many elements a list has that was flattened into keys (llm.input_messages.0.…);
+	// attributes with a higher index stay attributes. Default 10,000.
+	ListElements int
 	// Depth is how many lists or maps within each other are rendered. Default wire.DefaultDepth.
 	Depth int
 	// Events and Links are how many of them are read of one span. Default 10,000 and 1,000:
@@ -55,8 +46,9 @@ type Limits struct {
 }
 
 const (
-	defaultEvents = 10_000
-	defaultLinks  = 1_000
+	defaultEvents       = 10_000
+	defaultLinks        = 1_000
+	defaultListElements = 10_000
 )
 
 func (l Limits) withDefaults() Limits {
@@ -68,6 +60,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.AttributeValueBytes, wire.DefaultAttributeValueBytes)
 	set(&l.Attributes, wire.DefaultAttributesPerSpan)
 	set(&l.Depth, wire.DefaultDepth)
+	set(&l.ListElements, defaultListElements)
 	set(&l.Events, defaultEvents)
 	set(&l.Links, defaultLinks)
 	return l
@@ -106,7 +99,7 @@ func New(o Options) *Normalizer {
 		Help: "Log records that were read as part of a GenAI span.",
 	})
 	for i, d := range dialects {
-		n.spans[i] = spans.WithLabelValues(d.name())
+		n.spans[i] = spans.WithLabelValues(d.name)
 	}
 	n.spans[len(dialects)] = spans.WithLabelValues("none")
 	for _, c := range genai.WarningCodes {
@@ -123,32 +116,37 @@ func New(o Options) *Normalizer {
 func (n *Normalizer) Span(dst *genai.Span, res *wire.Resource, scope *wire.Scope, s *wire.Span) {
 	r := n.readings.Get().(*reading)
 	r.begin(dst, res, scope)
+	first := n.read(r, s)
+	n.spans[first].Inc()
+	n.count(dst.Warnings)
+	r.end()
+	n.readings.Put(r)
+}
+
+// read reads a span and returns the place of the dialect that spoke first.
+func (n *Normalizer) read(r *reading, s *wire.Span) int {
+	dst := r.dst
 	r.readSpan(s)
-	first := len(dialects)
-	for i, d := range dialects {
-		version, ok := d.speaks(r)
-		if !ok {
-			continue
-		}
-		if first == len(dialects) {
-			first = i
-			dst.Dialect, dst.DialectVersion = d.name(), version
-		}
-		r.speakers = append(r.speakers, d)
-	}
+	first := r.listen()
 	r.fill()
 	r.finish(&dst.Attributes)
 	if s.EventCount > 0 {
 		r.readEvents(s.Events())
 	}
-	for _, d := range r.speakers {
-		d.settle(dst, r)
+	switch {
+	case len(r.speakers) == 0:
+	case r.trace != nil:
+		r.traceSettle()
+	default:
+		for _, d := range r.speakers {
+			if d.settle != nil {
+				d.settle(dst, r)
+			}
+		}
+		r.settle()
 	}
 	r.settleError()
-	n.spans[first].Inc()
-	n.count(dst.Warnings)
-	r.end()
-	n.readings.Put(r)
+	return first
 }
 
 // Log reads a log record into dst, a fragment of the span that the record names: it holds the

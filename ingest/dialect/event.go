@@ -62,11 +62,15 @@ func (r *reading) readEvents(it wire.Events) {
 		e := it.Event()
 		out := genai.Event{Name: text(e.Name), Time: unixNano(e.TimeUnixNano)}
 		role := messageRole(out.Name)
+		gone := false
+		if r.traceStep(Source{Event: out.Name, Outcome: Filled}, func() { gone = r.readOwnEvent(e) }); gone {
+			continue
+		}
 		switch {
 		case role != "" && len(r.speakers) > 0 && r.isCall():
 			m := r.readMessage(out.Name, role, e.Attributes(), wire.Value{})
 			out.Attributes = m.rest
-			r.addMessage(out.Name, &m)
+			r.traceStep(Source{Event: out.Name, Dialect: otelName, Outcome: Filled}, func() { r.addMessage(out.Name, &m) })
 		case out.Name == eventException,
 			structured(out.Name) && len(r.speakers) > 0 && (out.Name != eventDetails || r.isCall() || namesCall(e.Attributes())):
 			r.readSet(e.Attributes(), &out)
@@ -81,6 +85,16 @@ func (r *reading) readEvents(it wire.Events) {
 	}
 }
 
+// readOwnEvent reads an event that is of one dialect alone, and says whether it can be forgotten.
+func (r *reading) readOwnEvent(e *wire.Event) bool {
+	for _, d := range r.speakers {
+		if d.event != nil && d.event(r, e) {
+			return true
+		}
+	}
+	return false
+}
+
 // isCall says whether the span calls a model, a tool or an agent, as far as its attributes tell. The
 // messages that others repeat in their events (Strands' loop cycles) stay events.
 func (r *reading) isCall() bool { return r.dst.Operation != "" || r.dst.RequestModel != "" }
@@ -88,7 +102,8 @@ func (r *reading) isCall() bool { return r.dst.Operation != "" || r.dst.RequestM
 // namesCall says whether an event names the call that it details, where its span does not.
 func namesCall(it wire.KeyValues) bool {
 	for it.Next() {
-		if k := lookup(it.Key()); k == keyOperationName || k == keyRequestModel {
+		switch string(it.Key()) {
+		case "gen_ai.operation.name", "gen_ai.request.model":
 			return true
 		}
 	}
@@ -97,6 +112,9 @@ func namesCall(it wire.KeyValues) bool {
 
 // readSet reads the attributes of an event as those of a span.
 func (r *reading) readSet(it wire.KeyValues, e *genai.Event) {
+	if r.trace != nil {
+		r.trace.event = e.Name
+	}
 	if r.evalEvent = e.Name == eventEvaluation; r.evalEvent {
 		r.eval.Time = e.Time
 	}
@@ -148,7 +166,7 @@ func (r *reading) readMessage(name string, role genai.Role, it wire.KeyValues, b
 		case "event.name":
 			continue
 		}
-		if k := lookup(it.Key()); k != noKey && takers[k](r, k, v) {
+		if k := lookup(it.Key()); k != noKey && otelGenAI.takers[k] != nil && otelGenAI.takers[k](r, k, v) {
 			continue
 		}
 		m.rest = append(m.rest, genai.Attribute{Key: text(it.Key()), Value: r.value(it.Key(), v)})
@@ -225,7 +243,7 @@ func (r *reading) readLog(l *wire.LogRecord) bool {
 		}
 	}
 	role := messageRole(d.Name)
-	r.speakers = append(r.speakers, otelGenAI{})
+	r.speakers = append(r.speakers, &otelGenAI)
 	switch {
 	case role != "":
 		m := r.readMessage(d.Name, role, l.Attributes(), l.Body)
@@ -245,8 +263,9 @@ func (r *reading) readLog(l *wire.LogRecord) bool {
 		})
 		return false
 	}
-	d.Dialect = otelGenAI{}.name()
-	otelGenAI{}.settle(d, r)
+	d.Dialect = otelName
+	settleOTel(d, r)
+	r.settle()
 	r.settleError()
 	return true
 }

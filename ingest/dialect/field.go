@@ -12,12 +12,14 @@ import (
 // filled the field, or says what is there already. Otherwise it stays among the attributes.
 type taker func(r *reading, k key, v wire.Value) bool
 
-// take offers the held attributes of a set of keys to their fields, in the order of the keys.
-func (r *reading) take(of *keySet) {
-	for w := range r.present {
-		for m := r.present[w] &^ r.consumed[w] & of[w]; m != 0; m &= m - 1 {
-			k := key(w*64 + trailingZeros(m)) //nolint:gosec // below numKeys
-			if takers[k](r, k, r.held[k].v) {
+// take offers the held attributes that a dialect reads to their fields, in the order of the keys.
+func (r *reading) take(d *speaker) {
+	for w := d.first; w <= d.last; w++ {
+		for m := r.present[w] &^ r.consumed[w] & d.set[w]; m != 0; m &= m - 1 {
+			k := key(w*64 + trailingZeros(m)) //nolint:gosec // below maxKeys
+			if r.trace != nil {
+				r.traceKey(d, k)
+			} else if d.takers[k](r, k, r.held[k].v) {
 				r.consumed.add(k)
 			}
 		}
@@ -43,6 +45,15 @@ func (r *reading) str(k key, v wire.Value) (string, bool) {
 
 // number reads an int, a double or a string that holds one; NaN and "" stand for unknown.
 func (r *reading) number(k key, v wire.Value) (f float64, ok bool) {
+	if f, ok = numberOf(v); ok || f != f || v.Kind() == wire.KindEmpty || v.Kind() == wire.KindString && len(v.Str()) == 0 {
+		return f, ok
+	}
+	r.warn(genai.WarnWrongType, keys[k].name, "want a number, got "+v.Kind().String())
+	return 0, false
+}
+
+// numberOf is number without the warning; NaN comes back, but is not ok.
+func numberOf(v wire.Value) (f float64, ok bool) {
 	switch v.Kind() {
 	case wire.KindInt:
 		return float64(v.Int()), true
@@ -50,16 +61,12 @@ func (r *reading) number(k key, v wire.Value) (f float64, ok bool) {
 		f = v.Double()
 		return f, f == f
 	case wire.KindString:
-		if len(v.Str()) == 0 {
+		f, err := strconv.ParseFloat(text(v.Str()), 64)
+		if err != nil {
 			return 0, false
 		}
-		if f, err := strconv.ParseFloat(text(v.Str()), 64); err == nil {
-			return f, f == f
-		}
-	case wire.KindEmpty:
-		return 0, false
+		return f, f == f
 	}
-	r.warn(genai.WarnWrongType, keys[k].name, "want a number, got "+v.Kind().String())
 	return 0, false
 }
 
@@ -175,15 +182,22 @@ func countTo(field func(*genai.Span) *int64) taker {
 	}
 }
 
+// takeStream reads a boolean; LiteLLM sends it as Python prints it.
 func takeStream(r *reading, k key, v wire.Value) bool {
-	if v.Kind() != wire.KindBool {
+	b := v.Bool()
+	switch {
+	case v.Kind() == wire.KindBool:
+	case v.Kind() == wire.KindString && (string(v.Str()) == "True" || string(v.Str()) == "true"):
+		b = true
+	case v.Kind() == wire.KindString && (string(v.Str()) == "False" || string(v.Str()) == "false"):
+	default:
 		r.warn(genai.WarnWrongType, keys[k].name, "want a boolean, got "+v.Kind().String())
 		return false
 	}
 	q := &r.dst.Request
 	if q.Stream == nil {
 		p := r.memory()
-		p.stream, q.Stream = v.Bool(), &p.stream
+		p.stream, q.Stream = b, &p.stream
 	}
-	return *q.Stream == v.Bool()
+	return *q.Stream == b
 }

@@ -1,6 +1,7 @@
 package dialect_test
 
 import (
+	"math"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -119,6 +120,18 @@ func TestFields(t *testing.T) {
 			func(s *genai.Span) any { return [2]genai.Tokens{s.Usage.Input, s.Usage.Output} },
 			[2]genai.Tokens{{}, genai.Count(7)},
 			map[string]string{"gen_ai.usage.input_tokens": "-1"},
+			genai.WarnCountImplausible,
+		},
+		"tokens that are no number": {
+			m{"gen_ai.usage.input_tokens": math.NaN(), "gen_ai.usage.output_tokens": 1.5},
+			func(s *genai.Span) any { return s.Usage.Known() }, false,
+			map[string]string{"gen_ai.usage.input_tokens": "NaN", "gen_ai.usage.output_tokens": "1.5"},
+			genai.WarnCountImplausible,
+		},
+		"tokens not said": {
+			m{"gen_ai.usage.input_tokens": "", "gen_ai.usage.output_tokens": int64(1)},
+			func(s *genai.Span) any { return s.Usage.Input.Known }, false,
+			map[string]string{"gen_ai.usage.input_tokens": ""},
 			"",
 		},
 		"content elsewhere": {

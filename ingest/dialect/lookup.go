@@ -5,33 +5,78 @@ import (
 	"math/bits"
 )
 
-// slotBits is the size of the table that finds keys: large enough that a multiplier without a
-// collision turns up within some dozens of tries, small enough to stay in the cache.
-const slotBits = 11
+// A key is the number of an attribute key that some dialect reads. Keys are numbered once, at
+// start, in the order in which the dialects declare them.
+type key uint16
+
+// maxKeys bounds the keys of all dialects together; register panics beyond it.
+const maxKeys = 512
+
+const noKey key = maxKeys
+
+// keyInfo is what is known of a key before any span came.
+type keyInfo struct {
+	name     string
+	evidence uint32 // the bits of the dialects that a span with this key speaks
+	since    uint8  // the minor version of the OpenTelemetry conventions 1.x that has it; 0: none, repo: unreleased
+}
+
+var (
+	keys    [maxKeys]keyInfo
+	numKeys key
+)
+
+// maxSlotBits bounds the table that finds keys; maxTries is how many multipliers are tried before it
+// is made twice as large. A small table stays in the cache.
+const (
+	maxSlotBits = 14
+	maxTries    = 2_000
+)
 
 // slots holds, by hash, the one key that a name can be; a comparison then settles it. multiplier
-// was found to give every key a slot of its own.
-var slots, multiplier = func() (t [1 << slotBits]key, mul uint64) {
-	for mul = 0x9e3779b97f4a7c15; ; mul += 2 {
-		for i := range t {
-			t[i] = noKey
+// was found to give every key a slot of its own, in a table of 1 << (64 - shift) slots.
+var (
+	slots      [1 << maxSlotBits]key
+	multiplier uint64
+	shift      = 64 - 11
+)
+
+// buildSlots looks for the multiplier. It is called once, when all keys are there.
+func buildSlots() {
+	folded := map[uint64]string{}
+	for k := range numKeys {
+		h := fold([]byte(keys[k].name))
+		if other, ok := folded[h]; ok {
+			panic("dialect: the keys " + other + " and " + keys[k].name + " have one hash; let fold read more of them")
 		}
-		k := key(0)
-		for ; k < numKeys; k++ {
-			s := &t[slot([]byte(keys[k].name), mul)]
+		folded[h] = keys[k].name
+	}
+	tries := 0
+search:
+	for multiplier = 0x9e3779b97f4a7c15; ; multiplier += 2 {
+		if tries++; tries > maxTries && 64-shift < maxSlotBits {
+			tries = 0
+			shift--
+		}
+		for i := range slots[:1<<(64-shift)] {
+			slots[i] = noKey
+		}
+		for k := range numKeys {
+			s := &slots[slotOf(bytesOf(keys[k].name))]
 			if *s != noKey {
-				break
+				continue search
 			}
 			*s = k
 		}
-		if k == numKeys {
-			return t, mul
-		}
+		return
 	}
-}()
+}
 
-// slot hashes the length and the last sixteen bytes: keys that share those are of no dialect.
-func slot(b []byte, mul uint64) uint64 {
+// slotOf is the place of a key in the table.
+func slotOf(b []byte) uint64 { return fold(b) * multiplier >> (shift & 63) & (1<<maxSlotBits - 1) }
+
+// fold hashes the length and the last sixteen bytes: keys that share those are of no dialect.
+func fold(b []byte) uint64 {
 	n := len(b)
 	h := uint64(n)
 	if n >= 8 {
@@ -47,12 +92,12 @@ func slot(b []byte, mul uint64) uint64 {
 		}
 	}
 	h ^= h >> 32
-	return h * mul >> (64 - slotBits)
+	return h
 }
 
 // lookup finds the key of a name, noKey when no dialect reads it.
 func lookup(name []byte) key {
-	k := slots[slot(name, multiplier)]
+	k := slots[slotOf(name)]
 	if k != noKey && string(name) == keys[k].name {
 		return k
 	}
@@ -60,20 +105,9 @@ func lookup(name []byte) key {
 }
 
 // keySet is a set of keys. It is visited in the order of the keys, which is their precedence.
-type keySet [(int(numKeys) + 63) / 64]uint64
+type keySet [maxKeys / 64]uint64
 
 func (s *keySet) has(k key) bool { return s[k/64]&(1<<(k%64)) != 0 }
 func (s *keySet) add(k key)      { s[k/64] |= 1 << (k % 64) }
-
-// generalKeys are those that mean the same on every span, allKeys are all.
-var generalKeys, allKeys = func() (general, all keySet) {
-	for k := range numKeys {
-		all.add(k)
-		if k >= firstGeneralKey && k <= lastGeneralKey {
-			general.add(k)
-		}
-	}
-	return general, all
-}()
 
 func trailingZeros(m uint64) int { return bits.TrailingZeros64(m) }

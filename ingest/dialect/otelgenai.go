@@ -10,25 +10,146 @@ import (
 
 // otelGenAI reads the OpenTelemetry GenAI conventions 1.26 to 1.41 and the unreleased ones of
 // semantic-conventions-genai, with the spellings that emitters of these conventions send beside
-// them. keys.go lists the keys, takers what becomes of each.
-type otelGenAI struct{}
+// them.
+var otelGenAI = speaker{
+	name: otelName,
+	own: []binding{
+		{"gen_ai.operation.name", takeOperation, 27},
+		{"gen_ai.provider.name", takeProvider, 37},
+		{"gen_ai.system", takeProvider, 26},
+		{"gen_ai.request.model", textTo(func(s *genai.Span) *string { return &s.RequestModel }), 26},
+		{"gen_ai.response.model", textTo(func(s *genai.Span) *string { return &s.ResponseModel }), 26},
+		{"gen_ai.response.id", takeResponseID, 26},
+		{"gen_ai.request.max_tokens", wholeTo(func(q *genai.Request, p *params) (**int64, *int64) { return &q.MaxTokens, &p.maxTokens }), 26},
+		{"gen_ai.request.temperature", numberTo(func(q *genai.Request, p *params) (**float64, *float64) { return &q.Temperature, &p.temperature }), 26},
+		{"gen_ai.request.top_p", numberTo(func(q *genai.Request, p *params) (**float64, *float64) { return &q.TopP, &p.topP }), 26},
+		{"gen_ai.request.top_k", takeTopK, 27},
+		{"gen_ai.request.frequency_penalty", numberTo(func(q *genai.Request, p *params) (**float64, *float64) { return &q.FrequencyPenalty, &p.frequency }), 27},
+		{"gen_ai.request.presence_penalty", numberTo(func(q *genai.Request, p *params) (**float64, *float64) { return &q.PresencePenalty, &p.presence }), 27},
+		{"gen_ai.request.seed", takeSeed, 30},
+		{"gen_ai.openai.request.seed", takeSeed, 28},
+		{"gen_ai.request.choice.count", wholeTo(func(q *genai.Request, p *params) (**int64, *int64) { return &q.ChoiceCount, &p.choices }), 31},
+		{"gen_ai.request.stream", takeStream, 41},
+		{"gen_ai.request.is_stream", takeStream, 0},
+		{"gen_ai.request.stop_sequences", takeStopSequences, 27},
+		{"gen_ai.request.reasoning.level", textTo(func(s *genai.Span) *string { return &s.Request.ReasoningLevel }), repo},
+		{"gen_ai.request.reasoning_effort", textTo(func(s *genai.Span) *string { return &s.Request.ReasoningLevel }), 0},
+		{"gen_ai.output.type", textTo(func(s *genai.Span) *string { return &s.Request.OutputType }), 31},
+		{"gen_ai.openai.request.response_format", takeResponseFormat, 28},
+		{"gen_ai.response.finish_reasons", takeFinishReasons, 26},
+		{"gen_ai.system_instructions", takeSystem, 37},
+		{"gen_ai.input.messages", takeInput, 37},
+		{"gen_ai.prompt", takeInput, 26},
+		{"gen_ai.output.messages", takeOutput, 37},
+		{"gen_ai.completion", takeOutput, 26},
+		{"gen_ai.usage.input_tokens", tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.Input }), 27},
+		{"gen_ai.usage.prompt_tokens", tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.Input }), 26},
+		{"gen_ai.usage.output_tokens", tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.Output }), 27},
+		{"gen_ai.usage.completion_tokens", tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.Output }), 26},
+		{"gen_ai.usage.total_tokens", takeTotal, 0},
+		{"gen_ai.usage.cache_read.input_tokens", tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.CacheRead }), 40},
+		{"gen_ai.usage.cache_read_input_tokens", tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.CacheRead }), 0},
+		{"gen_ai.usage.cached_input_tokens", tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.CacheRead }), 0},
+		{"gen_ai.usage.input_cached_tokens", tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.CacheRead }), 0},
+		{"gen_ai.usage.cache_write.input_tokens", tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.CacheWrite }), repo},
+		{"gen_ai.usage.cache_creation.input_tokens", tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.CacheWrite }), 40},
+		{"gen_ai.usage.cache_write_input_tokens", tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.CacheWrite }), 0},
+		{"gen_ai.usage.cache_creation_input_tokens", tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.CacheWrite }), 0},
+		{"gen_ai.usage.reasoning.output_tokens", tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.Reasoning }), 41},
+		{"gen_ai.usage.reasoning_tokens", tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.Reasoning }), 0},
+		{"gen_ai.usage.cost", takeCost, 0},
+		{"gen_ai.response.time_to_first_chunk", takeTimeToFirst, 41},
+		{"gen_ai.client.operation.time_to_first_chunk", takeTimeToFirst, 0},
+		{"gen_ai.server.time_to_first_token", takeTimeToFirst, 0},
+		{"gen_ai.agent.id", textTo(func(s *genai.Span) *string { return &s.Agent.ID }), 31},
+		{"gen_ai.agent.name", textTo(func(s *genai.Span) *string { return &s.Agent.Name }), 31},
+		{"gen_ai.agent.description", textTo(func(s *genai.Span) *string { return &s.Agent.Description }), 31},
+		{"gen_ai.agent.version", textTo(func(s *genai.Span) *string { return &s.Agent.Version }), 40},
+		{"gen_ai.workflow.name", textTo(func(s *genai.Span) *string { return &s.Workflow }), 41},
+		{"gen_ai.conversation.id", textTo(conversation), 34},
+		{"gen_ai.prompt.name", textTo(func(s *genai.Span) *string { return &s.Prompt.Name }), 39},
+		{"gen_ai.prompt.version", textTo(func(s *genai.Span) *string { return &s.Prompt.Version }), repo},
+		{"gen_ai.tool.name", toolText(func(t *genai.ToolExecution) *string { return &t.Name }), 31},
+		{"gen_ai.tool.type", toolText(func(t *genai.ToolExecution) *string { return &t.Type }), 31},
+		{"gen_ai.tool.description", toolText(func(t *genai.ToolExecution) *string { return &t.Description }), 33},
+		{"gen_ai.tool.call.id", toolText(func(t *genai.ToolExecution) *string { return &t.CallID }), 31},
+		{"gen_ai.tool.call.arguments", takeToolArguments, 38},
+		{"gen_ai.tool.call.result", takeToolResult, 38},
+		{"gen_ai.tool.definitions", takeTools, 38},
+		{"gen_ai.retrieval.query.text", textTo(func(s *genai.Span) *string { return &s.Retrieval.Query }), 40},
+		{"gen_ai.retrieval.top_k", countTo(topK), repo},
+		{"gen_ai.retrieval.documents", takeDocuments, 40},
+		{"gen_ai.data_source.id", textTo(func(s *genai.Span) *string { return &s.Retrieval.DataSource }), 34},
+		{"gen_ai.embeddings.dimension.count", countTo(func(s *genai.Span) *int64 { return &s.Embedding.Dimensions }), 38},
+		{"gen_ai.evaluation.name", evalText(func(e *genai.Evaluation) *string { return &e.Name }), 38},
+		{"gen_ai.evaluation.score.value", takeEvalScore, 38},
+		{"gen_ai.evaluation.score.label", evalText(func(e *genai.Evaluation) *string { return &e.Label }), 38},
+		{"gen_ai.evaluation.explanation", evalText(func(e *genai.Evaluation) *string { return &e.Explanation }), 38},
+		{"gen_ai.input.messages_ref", takeRef, 0},
+		{"gen_ai.output.messages_ref", takeRef, 0},
+		{"gen_ai.system_instructions_ref", takeRef, 0},
+		{"gen_ai.tool.definitions_ref", takeRef, 0},
+	},
+	also: []binding{
+		{"server.address", textTo(func(s *genai.Span) *string { return &s.Request.ServerAddress }), 0},
+		{"anthropic.message.stop_reason", takeFinishReasons, 0},
+		{"anthropic.usage.cache_creation.ephemeral_5m_input_tokens", takeReported, 0},
+		{"anthropic.usage.cache_creation.ephemeral_1h_input_tokens", takeReported, 0},
+		{reasoningDetail, takeReasoningDetail, 0},
+	},
+	version: otelVersion,
+	settle:  settleOTel,
+}
 
-func (otelGenAI) name() string { return "otel-genai" }
+const otelName = "otel-genai"
 
-// speaks tells the version from the keys: instrumentations of the conventions up to 1.36 say
+// general are the keys that mean the same on every span. They are read on every span, last.
+var general = speaker{
+	name: "general",
+	also: []binding{
+		{"error.type", takeErrorType, 0},
+		{"exception.type", takeErrorType, 0},
+		{"exception.message", textTo(func(s *genai.Span) *string { return &s.Error.Message }), 0},
+		{"exception.stacktrace", textTo(func(s *genai.Span) *string { return &s.Error.Stacktrace }), 0},
+		{"http.response.status_code", takeHTTPStatus, 0},
+		{"session.id", textTo(conversation), 0},
+		{"user.id", textTo(user), 0},
+		{"enduser.id", textTo(user), 0},
+		{"enduser.pseudo.id", textTo(user), 0},
+		{"tag.tags", takeTags, 0},
+	},
+}
+
+// repo marks keys that only the unreleased semantic-conventions-genai has.
+const repo = 255
+
+// otelVersion tells the version from the keys: instrumentations of the conventions up to 1.36 say
 // gen_ai.system, later ones do not, and each later key has the version that introduced it.
-func (otelGenAI) speaks(r *reading) (string, bool) {
+func otelVersion(r *reading) string {
 	switch {
-	case !r.gen && !r.genEvents:
-		return "", false
 	case r.genRepo:
-		return "genai", true
+		return "genai"
 	case r.since > 36:
-		return versions[r.since], true
-	case r.present.has(keySystem) || r.genEvents:
-		return "<=1.36", true
+		return versions[r.since]
+	case r.genEvents || r.holds("gen_ai.system"):
+		return "<=1.36"
 	}
-	return "", true
+	return ""
+}
+
+// holds says whether an attribute is among those that are read.
+func (r *reading) holds(name string) bool {
+	k := lookup(bytesOf(name))
+	return k != noKey && r.present.has(k)
+}
+
+// heldText is the text of an attribute that is among those that are read, "" when there is none.
+func (r *reading) heldText(name string) string {
+	k := lookup(bytesOf(name))
+	if k == noKey || !r.present.has(k) {
+		return ""
+	}
+	return text(r.held[k].v.Str())
 }
 
 var versions = func() (v [repo + 1]string) {
@@ -37,119 +158,6 @@ var versions = func() (v [repo + 1]string) {
 	}
 	return v
 }()
-
-func (otelGenAI) fill(_ *genai.Span, r *reading) {
-	had := r.present.has(keyEvalName)
-	r.take(&allKeys)
-	if had && r.eval.Time.IsZero() {
-		r.eval.Time = r.dst.Start
-	}
-}
-
-// takers says by key where its value goes.
-var takers = [numKeys]taker{
-	keyOperationName: takeOperation,
-	keyProviderName:  takeProvider,
-	keySystem:        takeProvider,
-	keyRequestModel:  textTo(func(s *genai.Span) *string { return &s.RequestModel }),
-	keyResponseModel: textTo(func(s *genai.Span) *string { return &s.ResponseModel }),
-	keyResponseID:    takeResponseID,
-
-	keyMaxTokens:        wholeTo(func(q *genai.Request, p *params) (**int64, *int64) { return &q.MaxTokens, &p.maxTokens }),
-	keyTemperature:      numberTo(func(q *genai.Request, p *params) (**float64, *float64) { return &q.Temperature, &p.temperature }),
-	keyTopP:             numberTo(func(q *genai.Request, p *params) (**float64, *float64) { return &q.TopP, &p.topP }),
-	keyTopK:             takeTopK,
-	keyFrequencyPenalty: numberTo(func(q *genai.Request, p *params) (**float64, *float64) { return &q.FrequencyPenalty, &p.frequency }),
-	keyPresencePenalty:  numberTo(func(q *genai.Request, p *params) (**float64, *float64) { return &q.PresencePenalty, &p.presence }),
-	keySeed:             takeSeed,
-	keyOpenAISeed:       takeSeed,
-	keyChoiceCount:      wholeTo(func(q *genai.Request, p *params) (**int64, *int64) { return &q.ChoiceCount, &p.choices }),
-	keyStream:           takeStream,
-	keyIsStream:         takeStream,
-	keyStopSequences:    takeStopSequences,
-	keyReasoningLevel:   textTo(func(s *genai.Span) *string { return &s.Request.ReasoningLevel }),
-	keyReasoningEffort:  textTo(func(s *genai.Span) *string { return &s.Request.ReasoningLevel }),
-	keyOutputType:       textTo(func(s *genai.Span) *string { return &s.Request.OutputType }),
-	keyResponseFormat:   takeResponseFormat,
-	keyServerAddress:    textTo(func(s *genai.Span) *string { return &s.Request.ServerAddress }),
-	keyFinishReasons:    takeFinishReasons,
-	keyStopReason:       takeFinishReasons,
-
-	keySystemInstructions: takeSystem,
-	keyInputMessages:      takeInput,
-	keyPromptContent:      takeInput,
-	keyOutputMessages:     takeOutput,
-	keyCompletionContent:  takeOutput,
-	keyToolDefinitions:    takeTools,
-	keyInputRef:           takeRef,
-	keyOutputRef:          takeRef,
-	keySystemRef:          takeRef,
-	keyToolsRef:           takeRef,
-
-	keyInputTokens:         tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.Input }),
-	keyPromptTokens:        tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.Input }),
-	keyOutputTokens:        tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.Output }),
-	keyCompletionTokens:    tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.Output }),
-	keyTotalTokens:         takeTotal,
-	keyCacheRead:           tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.CacheRead }),
-	keyCacheReadFlat:       tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.CacheRead }),
-	keyCachedInput:         tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.CacheRead }),
-	keyInputCached:         tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.CacheRead }),
-	keyCacheWrite:          tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.CacheWrite }),
-	keyCacheCreation:       tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.CacheWrite }),
-	keyCacheWriteFlat:      tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.CacheWrite }),
-	keyCacheCreationFlat:   tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.CacheWrite }),
-	keyReasoningTokens:     tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.Reasoning }),
-	keyReasoningTokensFlat: tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.Reasoning }),
-	keyReasoningDetail:     takeReasoningDetail,
-	keyAnthropicCache5m:    takeReported,
-	keyAnthropicCache1h:    takeReported,
-	keyCost:                takeCost,
-
-	keyTTFC:       takeTimeToFirst,
-	keyClientTTFC: takeTimeToFirst,
-	keyServerTTFT: takeTimeToFirst,
-
-	keyAgentID:          textTo(func(s *genai.Span) *string { return &s.Agent.ID }),
-	keyAgentName:        textTo(func(s *genai.Span) *string { return &s.Agent.Name }),
-	keyAgentDescription: textTo(func(s *genai.Span) *string { return &s.Agent.Description }),
-	keyAgentVersion:     textTo(func(s *genai.Span) *string { return &s.Agent.Version }),
-	keyWorkflow:         textTo(func(s *genai.Span) *string { return &s.Workflow }),
-	keyConversation:     textTo(conversation),
-	keySessionID:        textTo(conversation),
-	keyContextSession:   textTo(conversation),
-	keyUserID:           textTo(user),
-	keyEndUserID:        textTo(user),
-	keyEndUserPseudoID:  textTo(user),
-	keyContextUser:      textTo(user),
-	keyPromptName:       textTo(func(s *genai.Span) *string { return &s.Prompt.Name }),
-	keyPromptVersion:    textTo(func(s *genai.Span) *string { return &s.Prompt.Version }),
-	keyTags:             takeTags,
-
-	keyToolName:        toolText(func(t *genai.ToolExecution) *string { return &t.Name }),
-	keyToolType:        toolText(func(t *genai.ToolExecution) *string { return &t.Type }),
-	keyToolDescription: toolText(func(t *genai.ToolExecution) *string { return &t.Description }),
-	keyToolCallID:      toolText(func(t *genai.ToolExecution) *string { return &t.CallID }),
-	keyToolArguments:   takeToolArguments,
-	keyToolResult:      takeToolResult,
-
-	keyRetrievalQuery:     textTo(func(s *genai.Span) *string { return &s.Retrieval.Query }),
-	keyRetrievalTopK:      countTo(topK),
-	keyRetrievalDocuments: takeDocuments,
-	keyDataSource:         textTo(func(s *genai.Span) *string { return &s.Retrieval.DataSource }),
-	keyDimensions:         countTo(func(s *genai.Span) *int64 { return &s.Embedding.Dimensions }),
-
-	keyEvalName:        evalText(func(e *genai.Evaluation) *string { return &e.Name }),
-	keyEvalScore:       takeEvalScore,
-	keyEvalLabel:       evalText(func(e *genai.Evaluation) *string { return &e.Label }),
-	keyEvalExplanation: evalText(func(e *genai.Evaluation) *string { return &e.Explanation }),
-
-	keyErrorType:           takeErrorType,
-	keyExceptionType:       takeErrorType,
-	keyExceptionMessage:    textTo(func(s *genai.Span) *string { return &s.Error.Message }),
-	keyExceptionStacktrace: textTo(func(s *genai.Span) *string { return &s.Error.Stacktrace }),
-	keyHTTPStatus:          takeHTTPStatus,
-}
 
 func conversation(s *genai.Span) *string { return &s.Conversation }
 func user(s *genai.Span) *string         { return &s.User }
@@ -169,7 +177,8 @@ func takeOperation(r *reading, k key, v wire.Value) bool {
 
 func knownOperation(o genai.Operation) bool {
 	switch o {
-	case genai.OpRetrieval, genai.OpExecuteTool, genai.OpInvokeAgent, genai.OpCreateAgent, genai.OpInvokeWorkflow, genai.OpPlan:
+	case genai.OpRetrieval, genai.OpExecuteTool, genai.OpInvokeAgent, genai.OpCreateAgent, genai.OpInvokeWorkflow, genai.OpPlan,
+		genai.OpChain, genai.OpTask, genai.OpPrompt, genai.OpGuardrail, genai.OpEvaluator:
 		return true
 	}
 	return o.IsInference()
@@ -220,11 +229,19 @@ func takeStopSequences(r *reading, _ key, v wire.Value) bool {
 	return each(v, func(s string) { q.StopSequences = append(q.StopSequences, s) })
 }
 
+// takeTags reads a list, or JSON of one (OpenInference in JavaScript).
 func takeTags(r *reading, _ key, v wire.Value) bool {
-	if len(r.dst.Tags) > 0 {
+	d := r.dst
+	if len(d.Tags) > 0 {
 		return false
 	}
-	return each(v, func(s string) { r.dst.Tags = append(r.dst.Tags, s) })
+	if s := genai.JSON(text(v.Str())); len(s) > 0 && s[0] == '[' {
+		if s.Elements(func(e genai.JSON) { d.Tags = append(d.Tags, e.Text()) }) {
+			return true
+		}
+		d.Tags = d.Tags[:0]
+	}
+	return each(v, func(s string) { d.Tags = append(d.Tags, s) })
 }
 
 // takeResponseFormat reads what 1.28 to 1.30 called the output type.
@@ -254,7 +271,7 @@ func takeFinishReasons(r *reading, _ key, v wire.Value) bool {
 	}
 	return each(v, func(s string) {
 		if len(s) > 0 && s[0] == '[' { // LiteLLM: the list as JSON
-			if elements(s, func(raw string) { add(unquote(raw)) }) {
+			if genai.JSON(s).Elements(func(e genai.JSON) { add(e.Text()) }) {
 				return
 			}
 		}
@@ -273,12 +290,14 @@ func takeTimeToFirst(r *reading, k key, v wire.Value) bool {
 		return false
 	}
 	d := time.Duration(f * float64(time.Second))
-	if total := r.dst.Duration(); k == keyServerTTFT && total > 0 && d > total {
+	if total := r.dst.Duration(); total > 0 && d > total && keys[k].name == serverTTFT {
 		d = time.Duration(f * float64(time.Millisecond))
 	}
 	r.dst.TimeToFirstToken = d
 	return true
 }
+
+const serverTTFT = "gen_ai.server.time_to_first_token"
 
 // maxSeconds bounds durations: a day is longer than any answer takes, and far from overflow.
 const maxSeconds = 24 * 60 * 60
@@ -318,11 +337,18 @@ func takeEvalScore(r *reading, k key, v wire.Value) (ok bool) {
 }
 
 // takePrefixed reads families of keys: the variables of a prompt, and counts without a field.
-func (r *reading) takePrefixed(name []byte, v wire.Value) bool {
-	const variable, usage, tokens = "gen_ai.prompt.variable.", "gen_ai.usage.", "_tokens"
-	if len(name) <= len(usage) || name[0] != 'g' || name[1] != 'e' {
+func (r *reading) takePrefixed(name []byte, v wire.Value, seq int) bool {
+	if len(name) <= len("gen_ai.usage.") || name[0] != 'g' || name[1] != 'e' {
 		return false
 	}
+	if r.trace != nil {
+		return r.tracePrefixed(name, seq, func() bool { return r.takeGenAI(name, v) })
+	}
+	return r.takeGenAI(name, v)
+}
+
+func (r *reading) takeGenAI(name []byte, v wire.Value) bool {
+	const variable, usage, tokens = "gen_ai.prompt.variable.", "gen_ai.usage.", "_tokens"
 	switch {
 	case len(name) > len(variable) && string(name[:len(variable)]) == variable:
 		if len(r.dst.Prompt.Variables) >= maxVariables {
@@ -333,11 +359,12 @@ func (r *reading) takePrefixed(name []byte, v wire.Value) bool {
 		r.dst.Prompt.Variables = append(r.dst.Prompt.Variables, genai.Variable{
 			Name: text(name[len(variable):]), Value: r.cut(text(name), b),
 		})
-		r.gen, r.genRepo = true, true
+		r.genRepo = true
+		r.evidence |= otelGenAI.bit
 		return true
 	case string(name[:len(usage)]) == usage && string(name[len(name)-len(tokens):]) == tokens && v.Kind() == wire.KindInt && v.Int() >= 0:
 		r.report(text(name), v.Int())
-		r.gen = true
+		r.evidence |= otelGenAI.bit
 		return true
 	}
 	return false

@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"bytes"
+	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,15 +20,22 @@ type reading struct {
 	limits   Limits
 	dst      *genai.Span
 	span     *wire.Span // nil for a log record
-	speakers []speaker
+	speakers []*speaker
 
 	// held has the known attributes of the set that is read: of the span, of one event or of a
 	// record. present and consumed say which are there and which ended in a canonical field.
-	held              [numKeys]heldAttribute
+	held              [maxKeys]heldAttribute
 	present, consumed keySet
-	since             uint8 // the newest minor version of the conventions that a key shows
-	gen, genRepo      bool  // a gen_ai key was seen; one of the unreleased conventions was
-	genEvents         bool  // an event with a GenAI name was seen
+	flat              []element  // the attributes of flattened lists of that set
+	outOfRange        uint64     // the lists of which an index was beyond the limit, as bits
+	evidence          uint32     // the bits of the dialects that the span shows
+	scopeBits         uint32     // the part of it that the scope gave
+	since             uint8      // the newest minor version of the conventions that a key shows
+	genRepo           bool       // a key of the unreleased conventions was seen
+	genEvents         bool       // an event with a GenAI name was seen
+	parts             []flatPart // memory of takeFlatMessages
+	left              []leftOver // memory of finish
+	trace             *tracer    // nil: nobody wants to know where fields came from
 
 	params     *params // memory of the request's parameters
 	total      genai.Tokens
@@ -39,6 +47,9 @@ type reading struct {
 	// repeat them.
 	ownInput, ownOutput bool
 	filled              [numContents]wire.Value // what filled each content
+	composing           bool                    // the output is one message that several attributes add to
+	// cached is what a dialect knows of the input count: that it leaves out what a cache served.
+	cachedOutside bool
 
 	service  genai.Service // of resRaw
 	resRaw   []byte
@@ -49,15 +60,23 @@ type reading struct {
 }
 
 type heldAttribute struct {
-	v  wire.Value
-	at int // how many unknown attributes came before it
+	v   wire.Value
+	seq int32 // which attribute of the set it was
+	at  int32 // how many unknown attributes came before it
+}
+
+// leftOver is an attribute that no dialect took.
+type leftOver struct {
+	seq, at int
+	name    []byte
+	v       wire.Value
 }
 
 func (r *reading) begin(dst *genai.Span, res *wire.Resource, scope *wire.Scope) {
 	reset(dst)
 	r.dst, r.span, r.speakers = dst, nil, r.speakers[:0]
-	r.present, r.consumed = keySet{}, keySet{}
-	r.since, r.gen, r.genRepo, r.genEvents = 0, false, false, false
+	r.outOfRange, r.evidence, r.since, r.genRepo, r.genEvents = 0, 0, 0, false, false
+	r.composing, r.cachedOutside = false, false
 	r.params, r.total, r.disagree, r.httpStatus = nil, genai.Tokens{}, false, 0
 	r.eval, r.evalEvent, r.ownInput, r.ownOutput = genai.Evaluation{}, false, false, false
 	if res != nil {
@@ -65,6 +84,7 @@ func (r *reading) begin(dst *genai.Span, res *wire.Resource, scope *wire.Scope) 
 	}
 	if scope != nil {
 		dst.Scope = r.readScope(scope)
+		r.evidence = r.scopeBits
 	}
 }
 
@@ -144,7 +164,7 @@ func (r *reading) readScope(sc *wire.Scope) genai.Scope {
 	r.scope = genai.Scope{
 		Name: strings.Clone(text(sc.Name)), Version: strings.Clone(text(sc.Version)), Raw: raw,
 	}
-	r.scopeRaw = raw
+	r.scopeRaw, r.scopeBits = raw, scopeEvidence(r.scope.Name)
 	return r.scope
 }
 
@@ -169,87 +189,145 @@ func (r *reading) readSpan(s *wire.Span) {
 	if d.Dropped != (genai.Dropped{}) {
 		r.warn(genai.WarnSenderDropped, "dropped", "the sender's SDK dropped attributes, events or links")
 	}
+	r.evidence |= evidenceOf(spanPrefixes, d.Name)
 	r.load(s.Attributes(), &d.Attributes)
 	if s.EventCount > 0 {
-		r.genEvents = hasGenEvents(s.Events())
+		if r.genEvents = hasGenEvents(s.Events()); r.genEvents {
+			r.evidence |= otelGenAI.bit
+		}
 	}
 	if s.LinkCount > 0 {
 		r.readLinks(s.Links())
 	}
 }
 
-// load sorts a set of attributes into known ones, which are held, and others, which go to rest.
+// load sorts a set of attributes into known ones, which are held, those of flattened lists, and
+// others, which go to rest.
 func (r *reading) load(it wire.KeyValues, rest *[]genai.Attribute) {
 	n := 0
 	for it.Next() {
 		if n++; n > r.limits.Attributes {
 			r.warn(genai.WarnTruncated, "attributes", "there are more attributes than the limit; the rest is in the raw span only")
-			return
+			break
 		}
 		name := it.Key()
 		if k := lookup(name); k != noKey && !r.present.has(k) {
 			r.present.add(k)
-			r.held[k] = heldAttribute{it.Value(), len(*rest)}
-			if k <= lastGenKey {
-				r.gen = true
-				if s := keys[k].since; s == repo {
-					r.genRepo = true
-				} else {
-					r.since = max(r.since, s)
-				}
+			r.held[k] = heldAttribute{it.Value(), int32(n), int32(len(*rest))} //nolint:gosec // below the limit of attributes
+			info := &keys[k]
+			r.evidence |= info.evidence
+			if info.since == repo {
+				r.genRepo = true
+			} else {
+				r.since = max(r.since, info.since)
 			}
 			continue
 		}
-		if !r.takePrefixed(name, it.Value()) {
-			*rest = append(*rest, genai.Attribute{Key: text(name), Value: r.value(name, it.Value())})
+		if r.addElement(name, it.Value(), n, len(*rest)) || r.takePrefixed(name, it.Value(), n) {
+			continue
+		}
+		*rest = append(*rest, genai.Attribute{Key: text(name), Value: r.value(name, it.Value())})
+		if r.trace != nil {
+			r.trace.note(n, Source{Key: string(name), Outcome: Ignored})
 		}
 	}
+	if len(r.flat) > 1 {
+		r.sortFlat()
+	}
+}
+
+// listen finds the dialects that the span speaks and returns the place of the first, len(dialects)
+// when there is none.
+func (r *reading) listen() int {
+	first := len(dialects)
+	for m := r.evidence; m != 0; m &= m - 1 {
+		d := dialects[bits.TrailingZeros32(m)]
+		if len(r.speakers) == 0 {
+			first = bits.TrailingZeros32(m)
+			r.dst.Dialect = d.name
+			if d.version != nil {
+				r.dst.DialectVersion = d.version(r)
+			}
+		}
+		r.speakers = append(r.speakers, d)
+	}
+	return first
 }
 
 // fill lets every dialect that speaks read what is held. What means the same on every span is
 // read on every span.
 func (r *reading) fill() {
 	for _, d := range r.speakers {
-		d.fill(r.dst, r)
+		if len(r.flat) > 0 {
+			r.takeLists(d)
+		}
+		r.take(d)
 	}
-	r.take(&generalKeys)
+	r.take(&general)
 	if r.eval.Name != "" {
+		if r.eval.Time.IsZero() {
+			r.eval.Time = r.dst.Start
+		}
 		r.dst.Evaluations = append(r.dst.Evaluations, r.eval)
 	}
 	r.eval = genai.Evaluation{}
 }
 
-// finish puts the known attributes that no dialect consumed back among the others, where the
-// sender had them, and holds nothing any more.
+// finish puts the attributes that no dialect took back among the others, where the sender had
+// them, and holds nothing any more.
 func (r *reading) finish(to *[]genai.Attribute) {
-	var buf [16]key
-	left := buf[:0]
 	for w := range r.present {
-		for m := r.present[w] &^ r.consumed[w]; m != 0; m &= m - 1 {
-			left = append(left, key(w*64+trailingZeros(m))) //nolint:gosec // below numKeys
+		if r.present[w] == 0 {
+			continue
 		}
+		for m := r.present[w]; m != 0; m &= m - 1 {
+			k := w*64 + trailingZeros(m)
+			h := &r.held[k]
+			if m&-m&r.consumed[w] == 0 {
+				r.left = append(r.left, leftOver{int(h.seq), int(h.at), bytesOf(keys[k].name), h.v})
+			}
+			*h = heldAttribute{}
+		}
+		r.present[w], r.consumed[w] = 0, 0
 	}
-	present := r.present
-	r.present, r.consumed = keySet{}, keySet{}
-	defer r.forget(present)
-	if len(left) == 0 {
-		return
+	if len(r.flat) > 0 {
+		r.finishLists()
 	}
-	slices.SortStableFunc(left, func(a, b key) int { return r.held[a].at - r.held[b].at })
-	for i, k := range left {
-		name := keys[k].name
-		a := genai.Attribute{Key: name, Value: r.value([]byte(name), r.held[k].v)}
-		*to = slices.Insert(*to, min(r.held[k].at+i, len(*to)), a)
+	if r.trace != nil {
+		r.trace.endSet(r.left)
+	}
+	if len(r.left) > 0 {
+		r.giveBack(to)
 	}
 }
 
-// forget lets go of the memory of a set.
-func (r *reading) forget(set keySet) {
-	for w := range set {
-		for m := set[w]; m != 0; m &= m - 1 {
-			r.held[w*64+trailingZeros(m)] = heldAttribute{}
+// finishLists is finish for the attributes of flattened lists.
+func (r *reading) finishLists() {
+	for i := range r.flat {
+		if e := &r.flat[i]; !e.taken {
+			r.left = append(r.left, leftOver{e.seq, e.at, e.name, e.v})
 		}
 	}
+	clear(r.flat)
+	r.flat = r.flat[:0]
+	clear(r.parts[:cap(r.parts)])
+}
+
+// giveBack merges what is left over into a list of attributes, from the end of both.
+func (r *reading) giveBack(to *[]genai.Attribute) {
+	slices.SortFunc(r.left, func(a, b leftOver) int { return a.seq - b.seq })
+	n := len(*to)
+	*to = slices.Grow(*to, len(r.left))[:n+len(r.left)]
+	for i, free := len(r.left)-1, len(*to)-1; i >= 0; i, free = i-1, free-1 {
+		l := &r.left[i]
+		for n > l.at {
+			(*to)[free] = (*to)[n-1]
+			n, free = n-1, free-1
+		}
+		(*to)[free] = genai.Attribute{Key: text(l.name), Value: r.value(l.name, l.v)}
+	}
+	clear(r.left)
+	r.left = r.left[:0]
 }
 
 func (r *reading) readLinks(it wire.Links) {
@@ -341,6 +419,9 @@ func text(b []byte) string {
 	}
 	return unsafe.String(unsafe.SliceData(b), len(b))
 }
+
+// bytesOf shares the memory of s, which nobody may change.
+func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
 // unixNano is the time of n nanoseconds since 1970; 0 means not said and gives the zero time.
 func unixNano(n uint64) time.Time {

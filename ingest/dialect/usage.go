@@ -11,8 +11,8 @@ import (
 // kept as reported.
 func tokensTo(field func(*genai.Usage) *genai.Tokens) taker {
 	return func(r *reading, k key, v wire.Value) bool {
-		n, ok := r.whole(k, v)
-		if !ok || n < 0 || n > maxExact { // -1 stands for unknown
+		n, ok := r.tokens(k, v)
+		if !ok {
 			return false
 		}
 		r.report(keys[k].name, n)
@@ -23,6 +23,23 @@ func tokensTo(field func(*genai.Usage) *genai.Tokens) taker {
 		r.disagree = r.disagree || to.N != n
 		return true
 	}
+}
+
+// tokens reads a number of tokens. "" stands for unknown; what cannot be a count (-1, NaN, a
+// half) is left out and warned about, for a sum would hide it.
+func (r *reading) tokens(k key, v wire.Value) (int64, bool) {
+	if v.Kind() == wire.KindEmpty || v.Kind() == wire.KindString && len(v.Str()) == 0 {
+		return 0, false
+	}
+	before := len(r.dst.Warnings)
+	n, ok := r.whole(k, v)
+	if ok && n >= 0 && n <= maxExact {
+		return n, true
+	}
+	if len(r.dst.Warnings) == before { // of a wrong type whole has warned already
+		r.warn(genai.WarnCountImplausible, keys[k].name, "this cannot be a number of tokens; the count is left out")
+	}
+	return 0, false
 }
 
 // report keeps a count as it was sent, once.
@@ -42,12 +59,11 @@ func (r *reading) report(name string, n int64) {
 const maxReported = 64
 
 func takeReported(r *reading, k key, v wire.Value) bool {
-	n, ok := r.whole(k, v)
-	if !ok || n < 0 {
-		return false
+	n, ok := r.tokens(k, v)
+	if ok {
+		r.report(keys[k].name, n)
 	}
-	r.report(keys[k].name, n)
-	return true
+	return ok
 }
 
 func takeTotal(r *reading, k key, v wire.Value) bool {
@@ -55,7 +71,9 @@ func takeTotal(r *reading, k key, v wire.Value) bool {
 		return false
 	}
 	n, _ := r.whole(k, v)
-	r.total = genai.Count(n)
+	if !r.total.Known {
+		r.total = genai.Count(n)
+	}
 	return true
 }
 
@@ -66,8 +84,8 @@ func takeReasoningDetail(r *reading, k key, v wire.Value) bool {
 	if !u.Known() {
 		return false
 	}
-	n, ok := r.whole(k, v)
-	if !ok || n < 0 {
+	n, ok := r.tokens(k, v)
+	if !ok {
 		return false
 	}
 	if !u.Reasoning.Known {
@@ -77,26 +95,35 @@ func takeReasoningDetail(r *reading, k key, v wire.Value) bool {
 	return true
 }
 
-// settleUsage makes the input count include what a cache served. Senders before 1.40, and
-// Strands with Anthropic's models, leave that out; a sum cannot be smaller than its parts, so it
-// shows in the numbers.
+// settleUsage makes the input count include what a cache served, and marks the counts of spans
+// that call no model. Where the dialect does not say whether its count includes the cached tokens,
+// the numbers may: a sum cannot be smaller than its parts.
 func (r *reading) settleUsage() {
 	u := &r.dst.Usage
+	u.Rollup = u.Rollup || u.Known() && r.dst.Operation != "" && !r.dst.Operation.IsInference()
 	cached := u.CacheRead.N + u.CacheWrite.N
 	switch {
-	case !u.Input.Known:
+	case !u.Input.Known || cached == 0 || u.Rule != genai.CacheNone:
+	case r.cachedOutside:
+		u.Input.N += cached
+		u.Rule = genai.CacheByDialect
 	case cached > u.Input.N:
 		u.Input.N += cached
+		u.Rule = genai.CacheBySum
 		r.warn(genai.WarnTokensDisagree, "usage.input", "the cached tokens are more than the input count, so it leaves them out; they were added")
-	case cached > 0 && r.total.Known && u.Output.Known && r.total.N == u.Input.N+cached+u.Output.N:
+	case r.total.Known && u.Output.Known && r.total.N == u.Input.N+cached+u.Output.N:
 		u.Input.N += cached
+		u.Rule = genai.CacheBySum
 		r.warn(genai.WarnTokensDisagree, "usage.input", "the total counts the cached tokens beside the input count, so it leaves them out; they were added")
+	default:
+		u.Rule = genai.CacheIncluded
 	}
 	if u.Reasoning.N > u.Output.N && u.Output.Known {
 		r.warn(genai.WarnTokensDisagree, "usage.reasoning", "there are more reasoning tokens than output tokens")
 	}
 	if r.total.Known && u.Input.Known && u.Output.Known && r.total.N != u.Total() {
-		r.disagree = true
+		added := u.Rule == genai.CacheByDialect || u.Rule == genai.CacheBySum
+		r.disagree = r.disagree || !added || r.total.N != u.Total()-cached
 	}
 	if r.disagree {
 		r.warn(genai.WarnTokensDisagree, "usage", "two counts of the same thing differ; all are kept as reported")

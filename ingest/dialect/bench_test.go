@@ -1,0 +1,48 @@
+package dialect_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/tiltmeter/tiltmeter/genai"
+	"github.com/tiltmeter/tiltmeter/ingest/dialect"
+	"github.com/tiltmeter/tiltmeter/ingest/wire"
+)
+
+// BenchmarkNormalize reads one real call of a model in each dialect, with a tool offered and its answer in
+// the history, and a span of no dialect. spans/s is what one core reads.
+func BenchmarkNormalize(b *testing.B) {
+	for _, c := range []struct{ name, file, dialect string }{
+		{"otel-genai", "anthropic-sdk-native/anthropic_tools_content/001_traces.pb", "otel-genai"},
+		{"openinference", "openinference-openai/tools/001_traces.pb", "openinference"},
+		{"openllmetry-0.14", "openllmetry-js-0.14/tools/001_traces.pb", "openllmetry"},
+		{"openllmetry-0.27", "openllmetry-js-0.27/tools/001_traces.pb", "openllmetry"},
+		{"ai-sdk-4", "vercel-ai-v4/tools/001_traces.pb", "ai-sdk"},
+		{"ai-sdk-6", "vercel-ai-v6/tools/001_traces.pb", "ai-sdk"},
+		{"ai-sdk-7", "vercel-ai-v7-genai/tools/001_traces.pb", "ai-sdk"},
+		{"none", "strands-js/stable_openai/001_traces.pb", ""},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			raw, err := os.ReadFile("testdata/" + c.file)
+			if err != nil {
+				b.Fatal(err)
+			}
+			n := dialect.New(dialect.Options{})
+			var s genai.Span
+			r := wire.ReadTraces(raw)
+			found := false
+			for !found && r.Next() {
+				n.Span(&s, r.Resource(), r.Scope(), r.Span())
+				found = s.Dialect == c.dialect && (c.dialect == "" || s.Operation == genai.OpChat && len(s.Input) > 2)
+			}
+			if !found {
+				b.Fatalf("%s has no such span", c.file)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				n.Span(&s, r.Resource(), r.Scope(), r.Span())
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "spans/s")
+		})
+	}
+}

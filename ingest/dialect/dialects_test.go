@@ -1,0 +1,332 @@
+package dialect_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/tiltmeter/tiltmeter/genai"
+	"github.com/tiltmeter/tiltmeter/ingest/dialect"
+	"github.com/tiltmeter/tiltmeter/ingest/wire"
+)
+
+// spanOf reads one span of a scope, and gives the account of where its fields came from.
+func spanOf(t *testing.T, o dialect.Options, scope, version string, attrs map[string]any) (genai.Span, []dialect.Source) {
+	t.Helper()
+	td := ptrace.NewTraces()
+	ss := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty()
+	ss.Scope().SetName(scope)
+	ss.Scope().SetVersion(version)
+	s := ss.Spans().AppendEmpty()
+	s.SetTraceID(pcommon.TraceID{1})
+	s.SetSpanID(pcommon.SpanID{2})
+	s.SetStartTimestamp(1e9)
+	s.SetEndTimestamp(3e9)
+	if err := s.Attributes().FromRaw(attrs); err != nil {
+		t.Fatal(err)
+	}
+	b, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := wire.ReadTraces(b)
+	if !r.Next() {
+		t.Fatal("the span was refused")
+	}
+	var got, explained genai.Span
+	n := dialect.New(o)
+	n.Span(&got, r.Resource(), r.Scope(), r.Span())
+	sources := n.Explain(&explained, r.Resource(), r.Scope(), r.Span())
+	if d := cmp.Diff(got, explained, cmpopts.EquateNaNs(), cmpopts.EquateEmpty()); d != "" {
+		t.Errorf("Explain reads the span differently (-Span +Explain):\n%s", d)
+	}
+	return got, sources
+}
+
+func message(role genai.Role, parts ...genai.Part) genai.Message {
+	return genai.Message{Role: role, Parts: parts}
+}
+
+func say(s string) genai.Part { return genai.Part{Type: genai.PartText, Content: s} }
+
+type attributes = map[string]any
+
+// TestDialectMessages: what senders make of messages, trap by trap.
+func TestDialectMessages(t *testing.T) {
+	t.Parallel()
+	call := genai.Part{Type: genai.PartToolCall, ID: "c", Name: "f", Arguments: `{"a":1}`}
+	for name, tc := range map[string]struct {
+		in       attributes
+		input    []genai.Message
+		output   []genai.Message
+		left     []string
+		warnings []genai.WarningCode
+	}{
+		"a call that there is none of": {
+			in: attributes{
+				"llm.input_messages.0.message.role": "user", "llm.input_messages.0.message.content": "hi",
+				"llm.input_messages.0.message.tool_calls.0.tool_call.id":                      nil,
+				"llm.input_messages.0.message.tool_calls.0.tool_call.function.name":           nil,
+				"llm.input_messages.0.message.tool_calls.0.tool_call.function.arguments":      nil,
+				"llm.output_messages.0.message.tool_calls.0.tool_call.id":                     "c",
+				"llm.output_messages.0.message.tool_calls.0.tool_call.function.name":          "f",
+				"llm.output_messages.0.message.tool_calls.0.tool_call.function.arguments":     `"{\"a\":1}"`,
+				"llm.output_messages.0.message.contents.0.message_content.type":               "tool_use",
+				"llm.output_messages.0.message.contents.0.tool_call.id":                       "c",
+				"llm.output_messages.0.message.contents.0.tool_call.function.name":            "f",
+				"llm.output_messages.0.message.contents.0.tool_call.function.arguments":       `{"a":1}`,
+				"llm.output_messages.0.message.contents.1.message_content.type":               "text",
+				"llm.output_messages.0.message.contents.1.message_content.text":               "then",
+				"llm.output_messages.0.message.contents.1.message_content.signature":          "sig",
+				"llm.output_messages.0.message.contents.2.message_content.image":              "data:image/png;base64,AAAA",
+				"llm.output_messages.0.message.contents.2.message_content.type":               "image",
+				"llm.output_messages.0.message.contents.3.message_content.audio.audio.url":    "https://h/a.mp3",
+				"llm.output_messages.0.message.contents.3.message_content.type":               "audio",
+				"llm.output_messages.0.message.contents.9999.message_content.unheard_of.leaf": "x",
+			},
+			input: []genai.Message{message("user", say("hi"))},
+			output: []genai.Message{message(
+				"assistant", call, say("then"), genai.Part{Type: genai.PartBlob, Modality: "image", MIMEType: "image/png", Content: "AAAA"},
+				genai.Part{Type: genai.PartURI, Modality: "audio", URI: "https://h/a.mp3"},
+			)},
+			left: []string{
+				"llm.output_messages.0.message.contents.1.message_content.signature",
+				"llm.output_messages.0.message.contents.9999.message_content.unheard_of.leaf",
+			},
+		},
+		"text that looks like JSON": {
+			in: attributes{
+				"llm.input_messages.0.message.content": "42", "llm.input_messages.1.message.content": `{"a":1}`,
+				"llm.input_messages.2.message.content": `[{"type":"text","text":"x"}]`,
+			},
+			input: []genai.Message{
+				message("user", say("42")), message("user", say(`{"a":1}`)), message("user", say(`[{"type":"text","text":"x"}]`)),
+			},
+		},
+		"holes and wild indices": {
+			in: attributes{
+				"llm.input_messages.7.message.content": "b", "llm.input_messages.3.message.content": "a",
+				"llm.input_messages.10000.message.content": "c", "llm.input_messages.99999999999999999999.message.content": "d",
+				"llm.input_messages.-1.message.content": "e", "llm.input_messages.x.message.content": "f", "llm.input_messages.0": "g",
+			},
+			input: []genai.Message{message("user", say("a")), message("user", say("b"))},
+			left: []string{
+				"llm.input_messages.-1.message.content", "llm.input_messages.0", "llm.input_messages.10000.message.content",
+				"llm.input_messages.99999999999999999999.message.content", "llm.input_messages.x.message.content",
+			},
+			warnings: []genai.WarningCode{genai.WarnIndexOutOfRange},
+		},
+		"the first API of OpenInference": {
+			in:     attributes{"llm.prompts.0.prompt.text": "once", "llm.choices.0.completion.text": "upon"},
+			input:  []genai.Message{message("user", say("once"))},
+			output: []genai.Message{message("assistant", say("upon"))},
+		},
+		"flattened by OpenLLMetry": {
+			in: attributes{
+				"gen_ai.prompt.0.role": "user", "gen_ai.prompt.0.content": `[{"type":"text","text":"x"},{"type":"image_url","image_url":{"url":"https://h/i.png"}}]`,
+				"gen_ai.prompt.1.role": "assistant", "gen_ai.prompt.1.content": "null",
+				"gen_ai.prompt.1.tool_calls.0.id": "c", "gen_ai.prompt.1.tool_calls.0.name": "f", "gen_ai.prompt.1.tool_calls.0.arguments": `{"a":1}`,
+				"gen_ai.prompt.2.role": "tool", "gen_ai.prompt.2.tool_call_id": "c", "gen_ai.prompt.2.content": "sunny",
+				"gen_ai.prompt.3.role": "user", "gen_ai.prompt.3.content": `["a","b"]`,
+				"gen_ai.prompt.4.role": "user", "gen_ai.prompt.4.content": "null",
+				"gen_ai.completion.0.function_call.name": "f", "gen_ai.completion.0.function_call.arguments": `{"a":1}`,
+				"gen_ai.completion.0.refusal": "no", "gen_ai.completion.0.content": "",
+			},
+			input: []genai.Message{
+				message("user", say("x"), genai.Part{Type: genai.PartURI, Modality: "image", URI: "https://h/i.png"}), message("assistant", call),
+				message("tool", genai.Part{Type: genai.PartToolCallResponse, ID: "c", Response: `"sunny"`}),
+				message("user", say(`["a","b"]`)), message("user", say("null")),
+			},
+			output: []genai.Message{message(
+				"assistant", genai.Part{Type: genai.PartToolCall, Name: "f", Arguments: `{"a":1}`},
+				genai.Part{Type: genai.PartRefusal, Content: "no"},
+			)},
+		},
+		"gen_ai.prompt is an attribute, too": {
+			in:    attributes{"gen_ai.prompt": `[{"role":"user","content":"x"}]`, "gen_ai.prompt.name": "p"},
+			input: []genai.Message{message("user", say("x"))},
+		},
+		"AI SDK 3": {
+			in: attributes{
+				"ai.operationId": "ai.generateText", "ai.prompt": `{"prompt":"q"}`, "ai.result.text": "a",
+				"ai.result.toolCalls": `[{"toolCallType":"function","toolCallId":"c","toolName":"f","args":"{\"a\":1}"}]`, "ai.finishReason": "tool-calls",
+			},
+			input:  []genai.Message{message("user", say("q"))},
+			output: []genai.Message{message("assistant", say("a"), genai.Part{Type: genai.PartToolCall, ID: "c", Name: "f", Arguments: `{"a":1}`, Raw: `{"toolCallType":"function"}`})},
+			left:   []string{"ai.operationId"}, // which wrapper it is, no field says
+		},
+		"AI SDK 5": {
+			in: attributes{
+				"ai.operationId": "ai.generateText.doGenerate", "ai.response.text": "a", "ai.response.reasoning": "why",
+				"ai.response.toolCalls": `[{"toolCallId":"c","toolName":"f","input":{"a":1}}]`,
+				"ai.prompt.messages":    `[{"role":"user","content":[{"type":"file","mediaType":"image/png","data":{"0":137,"1":80}}]}]`,
+			},
+			input: []genai.Message{message("user", genai.Part{
+				Type: "file", Raw: `{"type":"file","mediaType":"image/png","data":{"0":137,"1":80}}`,
+			})},
+			output: []genai.Message{message("assistant", genai.Part{Type: genai.PartReasoning, Content: "why"}, say("a"), call)},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, _ := spanOf(t, dialect.Options{}, "", "", tc.in)
+			opts := cmp.Options{cmpopts.EquateEmpty(), cmpopts.IgnoreFields(genai.Message{}, "Encoded")}
+			if d := cmp.Diff(tc.input, s.Input, opts); d != "" {
+				t.Errorf("input (-want +got):\n%s", d)
+			}
+			if d := cmp.Diff(tc.output, s.Output, opts); d != "" {
+				t.Errorf("output (-want +got):\n%s", d)
+			}
+			checkLeft(t, &s, tc.left, tc.warnings)
+		})
+	}
+}
+
+func checkLeft(t *testing.T, s *genai.Span, left []string, warnings []genai.WarningCode) {
+	t.Helper()
+	var keys []string
+	for _, a := range s.Attributes {
+		keys = append(keys, a.Key)
+	}
+	sorted := cmpopts.SortSlices(func(a, b string) bool { return a < b })
+	if d := cmp.Diff(left, keys, sorted, cmpopts.EquateEmpty()); d != "" {
+		t.Errorf("attributes that stay (-want +got):\n%s", d)
+	}
+	var codes []genai.WarningCode
+	for _, w := range s.Warnings {
+		codes = append(codes, w.Code)
+	}
+	if d := cmp.Diff(warnings, codes, cmpopts.EquateEmpty()); d != "" {
+		t.Errorf("warnings (-want +got):\n%s", d)
+	}
+}
+
+// TestDialectFields: the other traps of the dialects, field by field.
+func TestDialectFields(t *testing.T) {
+	t.Parallel()
+	usage := func(s *genai.Span) any { return []any{s.Usage.Input.N, s.Usage.Rule, s.Countable()} }
+	for name, tc := range map[string]struct {
+		scope, version string
+		in             attributes
+		get            func(*genai.Span) any
+		want           any
+	}{
+		"the kind of OpenInference beats the operation": {
+			in: attributes{"openinference.span.kind": "RETRIEVER", "gen_ai.operation.name": "embeddings", "input.value": "q"},
+			get: func(s *genai.Span) any {
+				return []any{s.Dialect, s.Operation, s.Retrieval.Query, s.Attributes[0].Key}
+			}, want: []any{"openinference", genai.OpRetrieval, "q", "gen_ai.operation.name"},
+		},
+		"tags as JSON":             {in: attributes{"openinference.span.kind": "LLM", "tag.tags": `["a","b"]`}, get: func(s *genai.Span) any { return s.Tags }, want: []string{"a", "b"}},
+		"session in the metadata":  {in: attributes{"openinference.span.kind": "LLM", "metadata": `{"session":"s","userId":"u"}`}, get: func(s *genai.Span) any { return s.Conversation + s.User }, want: "su"},
+		"session beside metadata":  {in: attributes{"openinference.span.kind": "LLM", "metadata": `{"thread_id":"m"}`, "session.id": "s"}, get: func(s *genai.Span) any { return s.Conversation }, want: "s"},
+		"arguments for the schema": {in: attributes{"openinference.span.kind": "TOOL", "tool.parameters": `"{\"a\":1}"`}, get: func(s *genai.Span) any { return s.Tool.Arguments }, want: genai.JSON(`{"a":1}`)},
+		"the schema":               {in: attributes{"openinference.span.kind": "TOOL", "tool.parameters": `{"type":"object","properties":{}}`}, get: func(s *genai.Span) any { return s.Tool.Arguments }, want: genai.JSON("")},
+		"Google by its system":     {in: attributes{"openinference.span.kind": "LLM", "llm.provider": "google", "llm.system": "vertexai"}, get: func(s *genai.Span) any { return s.Provider }, want: "gcp.vertex_ai"},
+		"a redacted vector": {
+			in: attributes{"openinference.span.kind": "EMBEDDING", "embedding.embeddings.0.embedding.text": "x", "embedding.embeddings.0.embedding.vector": "__REDACTED__"},
+			get: func(s *genai.Span) any {
+				return []any{s.Embedding.Items, s.Warnings[0].Code, s.Attributes[0].Key}
+			}, want: []any{[]genai.EmbeddingItem{{Text: "x"}}, genai.WarnContentMissing, "embedding.embeddings.0.embedding.vector"},
+		},
+		"documents": {
+			in:  attributes{"openinference.span.kind": "RERANKER", "reranker.query": "q", "reranker.output_documents.0.document.id": int64(7), "reranker.output_documents.0.document.score": 0.5},
+			get: func(s *genai.Span) any { return s.Retrieval }, want: genai.Retrieval{Query: "q", Documents: []genai.Document{{ID: "7", Score: 0.5, HasScore: true}}},
+		},
+		"parameters": {
+			in: attributes{"llm.invocation_parameters": `{"model":"m","max_completion_tokens":5,"temperature":0.5,"stop":["x"],"stream":true,"n":2}`},
+			get: func(s *genai.Span) any {
+				q := s.Request
+				return []any{s.RequestModel, *q.MaxTokens, *q.Temperature, q.StopSequences, *q.Stream, *q.ChoiceCount}
+			}, want: []any{"m", int64(5), 0.5, []string{"x"}, true, int64(2)},
+		},
+		"a call that Traceloop renamed": {
+			scope: "ai", in: attributes{"ai.operationId": "ai.streamText.doStream", "gen_ai.usage.input_tokens": int64(5), "traceloop.entity.name": "x"},
+			get: func(s *genai.Span) any { return s.Countable() }, want: true,
+		},
+		"a wrapper that Traceloop renamed": {
+			scope: "ai", in: attributes{"ai.operationId": "ai.streamText", "gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": int64(5)},
+			get: func(s *genai.Span) any { return []any{s.Countable(), s.Usage.Rollup, s.Usage.Input.N} }, want: []any{false, true, int64(5)},
+		},
+		"the AI SDK under another scope": {
+			scope: "opencode", in: attributes{"ai.operationId": "ai.toolCall", "ai.toolCall.name": "f"},
+			get: func(s *genai.Span) any { return s.Dialect + s.Tool.Name }, want: "ai-sdkf",
+		},
+		"a stream as Python says it": {in: attributes{"llm.request.type": "chat", "llm.is_streaming": "False"}, get: func(s *genai.Span) any { return *s.Request.Stream }, want: false},
+		"Anthropic, JavaScript, 0.27": {
+			scope: "@traceloop/instrumentation-anthropic", version: "0.27.0",
+			in:  attributes{"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": int64(100), "gen_ai.usage.cache_read.input_tokens": int64(5)},
+			get: usage, want: []any{int64(105), genai.CacheByDialect, true},
+		},
+		"Anthropic, JavaScript, 0.28": {
+			scope: "@traceloop/instrumentation-anthropic", version: "0.28.0",
+			in:  attributes{"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": int64(100), "gen_ai.usage.cache_read.input_tokens": int64(5)},
+			get: usage, want: []any{int64(100), genai.CacheIncluded, true},
+		},
+		"Anthropic, AI SDK 5": {
+			in: attributes{
+				"ai.operationId": "ai.generateText.doGenerate", "ai.model.provider": "anthropic.messages", "ai.usage.inputTokens": int64(100),
+				"ai.response.providerMetadata": `{"anthropic":{"usage":{"cache_read_input_tokens":5}}}`,
+			},
+			get: usage, want: []any{int64(105), genai.CacheByDialect, true},
+		},
+		"Anthropic, AI SDK 6": {
+			in: attributes{
+				"ai.operationId": "ai.generateText.doGenerate", "ai.model.provider": "anthropic.messages", "ai.usage.inputTokens": int64(100),
+				"ai.usage.inputTokenDetails.noCacheTokens": int64(95), "ai.usage.inputTokenDetails.cacheReadTokens": int64(5),
+			},
+			get: usage, want: []any{int64(100), genai.CacheIncluded, true},
+		},
+		"a chain repeats its calls": {
+			in:  attributes{"openinference.span.kind": "CHAIN", "llm.token_count.prompt": int64(5)},
+			get: func(s *genai.Span) any { return []any{s.Usage.Rollup, s.Countable()} }, want: []any{true, false},
+		},
+		"counts too large to be any": {
+			in:  attributes{"openinference.span.kind": "LLM", "llm.token_count.prompt": int64(1) << 60, "llm.token_count.completion": "-1"},
+			get: func(s *genai.Span) any { return []any{s.Usage.Known(), len(s.Warnings), s.Warnings[0].Code} }, want: []any{false, 2, genai.WarnCountImplausible},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, _ := spanOf(t, dialect.Options{}, tc.scope, tc.version, tc.in)
+			if d := cmp.Diff(tc.want, tc.get(&s)); d != "" {
+				t.Errorf("-want +got:\n%s", d)
+			}
+		})
+	}
+}
+
+// TestExplain: each attribute has its line, and the lines say which won.
+func TestExplain(t *testing.T) {
+	t.Parallel()
+	_, sources := spanOf(t, dialect.Options{}, "", "", attributes{
+		"openinference.span.kind": "LLM", "llm.model_name": "m", "gen_ai.request.model": "other", "gen_ai.operation.name": "chat",
+		"llm.input_messages.0.message.content": "hi", "gen_ai.input.messages": `[{"role":"user","content":"ho"}]`, "x": "y",
+		"gen_ai.usage.output_tokens": int64(1), "llm.token_count.completion": int64(1),
+	})
+	got := map[string]string{}
+	for _, s := range sources {
+		line := s.Dialect + " " + string(s.Outcome)
+		for _, f := range s.Fields {
+			line += " " + f
+		}
+		got[s.Key] = line
+	}
+	want := map[string]string{
+		"openinference.span.kind":              "openinference filled Operation",
+		"llm.model_name":                       "openinference filled RequestModel",
+		"gen_ai.request.model":                 "otel-genai conflict RequestModel",
+		"gen_ai.operation.name":                "otel-genai repeated Operation",
+		"llm.input_messages.0.message.content": "openinference filled Input",
+		"gen_ai.input.messages":                "otel-genai conflict Input",
+		"x":                                    " ignored",
+		"llm.token_count.completion":           "openinference filled Usage.Output",
+		"gen_ai.usage.output_tokens":           "otel-genai repeated Usage.Output",
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+}
