@@ -15,7 +15,7 @@ func TestWalk(t *testing.T) {
 		whole    bool
 	}{
 		`[1,"a",{"b":[2]}]`: {[]JSON{"1", `"a"`, `{"b":[2]}`}, true},
-		` [ ] `:             {nil, true},
+		"\n[ ]":             {nil, true},
 		`[1,{"b":`:          {[]JSON{"1"}, false},
 		`{"a":1}`:           {nil, false},
 		``:                  {nil, false},

@@ -276,7 +276,7 @@ func (r *reading) fill() {
 // finish puts the attributes that no dialect took back among the others, where the sender had
 // them, and holds nothing any more.
 func (r *reading) finish(to *[]genai.Attribute) {
-	for w := range r.present {
+	for w := range int(numKeys+63) / 64 {
 		if r.present[w] == 0 {
 			continue
 		}
