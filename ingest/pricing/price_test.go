@@ -173,6 +173,8 @@ func TestKnownCalls(t *testing.T) {
 		{"anthropic", "claude-sonnet-4-5-20250929", "2026-01-01", Usage{Input: n(2188), Output: n(11), CacheWrite: n(2176)}, "0.008361"},
 		// Gemini above 200,000
 		{"gcp.gemini", "gemini-2.5-pro", "2026-01-01", tokens(300_000, 1000), "0.765"},
+		// OpenLIT says 0.000022349999999999998 of this one: it leaves the cache out
+		{"openai", "gpt-4o-mini-2024-07-18", "2026-01-01", Usage{Input: n(57), Output: n(23), CacheRead: n(32)}, "0.00001995"},
 		{"openai", "text-embedding-3-small", "2026-01-01", Usage{Input: n(8)}, "0.00000016"},
 		{"openai", "o3", "2025-05-01", tokens(1000, 1000), "0.05"},
 		{"openai", "o3", "2025-07-01", tokens(1000, 1000), "0.01"},
@@ -198,6 +200,7 @@ func TestReportedCost(t *testing.T) {
 		reported genai.Cost
 		want     genai.Cost
 	}{
+		{"both, nothing said: the book's", Options{}.Prefer, "plain", reported("0.001", "USD"), book},
 		{"both: the sender's", PreferReported, "plain", reported("0.001", "USD"), reported("0.001", "USD")},
 		{"both: the book's", PreferBook, "plain", reported("0.001", "USD"), book},
 		{"the sender gave none", PreferReported, "plain", genai.Cost{}, book},

@@ -96,9 +96,15 @@ var rules = []rule{
 	},
 	{
 		"ingest/dialect",
-		[]string{"store", "api", "proto", "cmd", "web", "ingest/otlp", "ingest/spanlog", "ingest/writer"},
+		[]string{"store", "api", "proto", "cmd", "web", "ingest/otlp", "ingest/spanlog", "ingest/writer", "ingest/pricing"},
 		nil,
 		"a dialect turns wire spans into canonical spans and does nothing else",
+	},
+	{
+		"ingest/pricing",
+		[]string{"store", "api", "proto", "cmd", "web", "ingest/otlp", "ingest/spanlog", "ingest/writer", "ingest/dialect", "ingest/wire"},
+		nil,
+		"a price follows from a canonical usage and the book, nothing else",
 	},
 	{
 		"ingest/writer",
