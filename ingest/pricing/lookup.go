@@ -35,7 +35,7 @@ var Reasons = []Reason{
 //  6. by a beginning that the book lists (ft:gpt-4o-mini*), the longest first,
 //
 // in each file of the book before the next file is asked. Google's three names of its APIs stand in for
-// each other. Without a provider the makers of models are asked in a fixed order. A deployment of Azure's
+// each other, and so do Azure's two. Without a provider the makers of models are asked in a fixed order. A deployment of Azure's
 // that is not named as a model is unknown: its name says nothing.
 func (b *Book) Find(provider, model string, at time.Time) (*Entry, Reason) {
 	r, why := b.route(provider, model)
@@ -67,7 +67,15 @@ var families = map[string][]string{
 	"gcp.gemini":    {"gcp.gemini", "gcp.vertex_ai"},
 	"gcp.gen_ai":    {"gcp.gen_ai", "gcp.gemini", "gcp.vertex_ai"},
 	"gcp.vertex_ai": {"gcp.vertex_ai", "gcp.gemini"},
-	"":              makers,
+	// The AI SDK calls one and the same Azure by both names.
+	"azure.ai.openai":    {"azure.ai.openai", "azure.ai.inference"},
+	"azure.ai.inference": {"azure.ai.inference", "azure.ai.openai"},
+	// Spellings that the conventions do not have and that instrumentations use.
+	"voyage":       {"voyage_ai"},
+	"voyageai":     {"voyage_ai"},
+	"fireworks_ai": {"fireworks"},
+	"fireworks-ai": {"fireworks"},
+	"":             makers,
 }
 
 func (b *Book) route(provider, model string) (route, Reason) {
