@@ -28,6 +28,9 @@ const mark = '#'
 // minValueBytes keeps values like "a" from eating the instructions.
 const minValueBytes = 3
 
+// maxValues bounds how many values are looked for; prompts have a handful of variables.
+const maxValues = 64
+
 // maxComparedBytes bounds the search for values, which a text made for it could draw out for minutes. A page
 // of instructions and ten values take some thousands.
 const maxComparedBytes = 4 << 20
@@ -36,7 +39,7 @@ const maxComparedBytes = 4 << 20
 func (r *reducer) begin(values []string) {
 	kept := values[:0]
 	for _, v := range values {
-		if v = strings.TrimFunc(v, func(c rune) bool { return c <= ' ' }); len(v) >= minValueBytes {
+		if v = strings.TrimFunc(v, func(c rune) bool { return c <= ' ' }); len(v) >= minValueBytes && len(kept) < maxValues {
 			kept = append(kept, v)
 		}
 	}
@@ -112,6 +115,7 @@ func (r *reducer) value(s string) (int, bool) {
 // word is the length of the word that s begins with, and whether it has a digit or an @. A word is letters
 // and digits, joined by - and _, and by : . / , and + between digits.
 func word(s string) (n int, taken bool) {
+	tried := false // whether the word is an address
 	for {
 		for n < len(s) {
 			class := classes[s[n]]
@@ -126,10 +130,11 @@ func word(s string) (n int, taken bool) {
 		}
 		switch c := s[n]; c {
 		case '@', '.', '+', '-', ':', '/', ',':
-			if c != ':' && c != '/' && c != ',' {
+			if !tried && c != ':' && c != '/' && c != ',' {
 				if a := address(s); a > 0 {
 					return a, true
 				}
+				tried = true
 			}
 			if !joins(c, s[n-1], s[n+1]) {
 				return n, taken

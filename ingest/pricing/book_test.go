@@ -183,7 +183,7 @@ func TestPricesHaveDays(t *testing.T) {
 
 func TestOver(t *testing.T) {
 	t.Parallel()
-	mine := "provider,model,from,input,output\nopenai,gpt-4o,2026-01-01,1,2\nollama,*,,0,0\n"
+	mine := "\ufeffprovider,model,from,input,output\nopenai,gpt-4o,2026-01-01,1,2\nollama,*,,0,0\n"
 	own, found, err := Read("own.csv", strings.NewReader(mine), Limits{})
 	if err != nil || len(found) > 0 {
 		t.Fatal(found, err)
@@ -203,6 +203,15 @@ func TestOver(t *testing.T) {
 	}
 	if got, want := b.Name(), "own.csv over tiltmeter 2026-08-21"; got != want {
 		t.Errorf("name %q, want %q", got, want)
+	}
+	litellm, _, err := ReadLiteLLM("litellm", strings.NewReader(`{"gpt-4o":{"litellm_provider":"openai","input_cost_per_token":1e-6}}`), day("2026-01-01"), Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at, want := range map[string]string{"2025-12-31": "tiltmeter 2026-08-21", "2026-01-01": "litellm"} {
+		if e, why := litellm.Over(Default()).Find("openai", "gpt-4o", day(at)); e == nil || e.Book != want {
+			t.Errorf("LiteLLM's price from 2026 on, asked for %s: %+v %s, want %s", at, e, why, want)
+		}
 	}
 	var none Book
 	if _, why := none.Find("openai", "gpt-4o", time.Time{}); why != UnknownProvider {

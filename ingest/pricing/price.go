@@ -103,6 +103,10 @@ const (
 // few enough for a sender who makes models up.
 const defaultModels = 4096
 
+// maxRememberedBytes is how long provider and model together may be to be remembered; an ARN has about 120.
+// Longer ones, which nobody names a model, are looked up each time.
+const maxRememberedBytes = 512
+
 // Options is what New needs; the zero value is good.
 type Options struct {
 	Prefer Prefer
@@ -196,6 +200,9 @@ func (p *Pricer) route(provider, model string) (route, Reason) {
 		return f.route, f.why
 	}
 	f.route, f.why = p.book.route(provider, model)
+	if len(provider)+len(model) > maxRememberedBytes {
+		return f.route, f.why
+	}
 	k = key{strings.Clone(provider), strings.Clone(model)} // the caller's strings may hold a whole request
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -298,6 +298,11 @@ func TestModelsRememberedAreBounded(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	before := len(p.routes)
+	p.Price(&Call{Provider: "acme", ResponseModel: strings.Repeat("m", maxRememberedBytes), Usage: tokens(1, 1)})
+	if len(p.routes) != before {
+		t.Error("a name too long to be a model's is remembered")
+	}
 	if len(p.routes) > 10 {
 		t.Errorf("%d models remembered", len(p.routes))
 	}

@@ -51,6 +51,9 @@ func (p Problem) String() string { return p.Path + ": " + p.Reason }
 // file cannot be used at all; problems are entries that were left out.
 func Read(name string, r io.Reader, l Limits) (*Book, []Problem, error) {
 	in := bufio.NewReader(r)
+	if start, _ := in.Peek(len(byteOrderMark)); string(start) == byteOrderMark { // spreadsheets write one
+		_, _ = in.Discard(len(byteOrderMark))
+	}
 	for {
 		c, err := in.ReadByte()
 		if err != nil {
@@ -67,6 +70,8 @@ func Read(name string, r io.Reader, l Limits) (*Book, []Problem, error) {
 		return ReadCSV(name, in, l)
 	}
 }
+
+const byteOrderMark = "\ufeff"
 
 var (
 	errEmpty   = errors.New("the file is empty")
