@@ -269,6 +269,21 @@ acme,last,,,,1,2,
 	}
 }
 
+// TestDefaultAliases: an alias names one model, and none that has a row of its own.
+func TestDefaultAliases(t *testing.T) {
+	t.Parallel()
+	ids, owners := Default().layers[0].ids, map[key]string{}
+	for _, e := range Default().Entries() {
+		for _, a := range e.aliases {
+			k := key{e.Provider, a}
+			if _, taken := ids[k]; taken || owners[k] != "" && owners[k] != e.Model {
+				t.Errorf("%s: %s stands for %s, and for another row", e.Provider, a, e.Model)
+			}
+			owners[k] = e.Model
+		}
+	}
+}
+
 func TestEntriesAreInOrder(t *testing.T) {
 	t.Parallel()
 	all := Default().Entries()
