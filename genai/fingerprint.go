@@ -91,7 +91,7 @@ func (f Fingerprint) String() string {
 // It allocates nothing but what strings with escapes in schemas need.
 func (s *Span) Fingerprint() Fingerprint {
 	p := printers.Get().(*printer)
-	f := Fingerprint{Model: p.model(s), System: p.system(s), Tools: p.tools(s.Tools), Params: p.params(&s.Request)}
+	f := p.print(s)
 	if cap(p.buf) <= maxPrinterBytes && cap(p.tmp) <= maxPrinterBytes {
 		printers.Put(p)
 	}
@@ -110,6 +110,10 @@ type printer struct {
 	hashes   []uint64
 	values   []string // of the span that is being read: what does not count in its system instructions
 	words    reducer
+}
+
+func (p *printer) print(s *Span) Fingerprint {
+	return Fingerprint{Model: p.model(s), System: p.system(s), Tools: p.tools(s.Tools), Params: p.params(&s.Request)}
 }
 
 // hash is the first 64 bits of the SHA-256 of what was written, never 0. Prompts come from people who

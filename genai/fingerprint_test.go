@@ -345,14 +345,6 @@ func TestFingerprintOfWords(t *testing.T) {
 	})
 }
 
-func TestFingerprintAllocatesNothing(t *testing.T) {
-	s := fingerprinted()
-	s.Fingerprint()
-	if n := testing.AllocsPerRun(1000, func() { s.Fingerprint() }); n >= 1 {
-		t.Errorf("%v allocations", n)
-	}
-}
-
 // FuzzFingerprint: whatever stands in instructions and schemas, the fingerprint is made, the same each time.
 func FuzzFingerprint(f *testing.F) {
 	f.Add("You are kind. Today is May 5, 2026.", weatherSchema, "kind")

@@ -3,6 +3,7 @@ package genai_test
 import (
 	"bytes"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -335,6 +336,19 @@ func TestSumUsageKeepsUnknown(t *testing.T) {
 	}
 	if none := genai.SumUsage(nil, genai.UsageRoles(nil, nil)); none.Known() {
 		t.Errorf("no spans: %+v", none)
+	}
+}
+
+func TestUsageNodeOfASpan(t *testing.T) {
+	t.Parallel()
+	s := genai.Span{
+		SpanID: at(2), ParentSpanID: at(1), Start: time.Unix(5, 0), Operation: genai.OpChat, RequestModel: mini, ResponseModel: served,
+		ResponseID: "id", Usage: genai.Usage{Input: genai.Count(57), Output: genai.Count(23)},
+	}
+	want := span(2, 1, genai.OpChat, served, "id", 57, 23)
+	want.RequestModel, want.Start, want.Wrapper = mini, time.Unix(5, 0), true
+	if got := s.UsageNode(true); !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
 	}
 }
 
