@@ -33,7 +33,7 @@ type Batch struct {
 	fresh     map[knownKey]struct{} // contents of this batch
 	projects  map[string]uint32
 	arrival   arrival // of what is added next
-	wire      []byte
+	block     block
 }
 
 // NewBatch makes an empty batch for this store.

@@ -7,13 +7,13 @@ import (
 
 // A column holds the values of one column of a batch as ClickHouse's Native format wants them
 // (https://clickhouse.com/docs/en/interfaces/formats#native): appending a value appends its bytes,
-// and nothing is left to do when the block is sent.
+// and the block is sent from where they are.
 type column interface {
 	typeName() string
 	size() int // bytes, about
-	// prefix appends what comes before the column's data: the version of LowCardinality.
-	prefix(dst []byte) []byte
-	data(dst []byte) []byte
+	// prefix writes what comes before the column's data: the version of LowCardinality.
+	prefix(to *block)
+	data(to *block)
 	reset()
 	// truncate keeps the first rows, at whatever value of a row it is called. It may be slow.
 	truncate(rows int)
@@ -22,17 +22,17 @@ type column interface {
 // fixedCol holds numbers and fixed strings, little endian.
 type fixedCol struct{ buf []byte }
 
-func (c *fixedCol) size() int                { return len(c.buf) }
-func (c *fixedCol) prefix(dst []byte) []byte { return dst }
-func (c *fixedCol) data(dst []byte) []byte   { return append(dst, c.buf...) }
-func (c *fixedCol) reset()                   { c.buf = c.buf[:0] }
-func (c *fixedCol) u8(v uint8)               { c.buf = append(c.buf, v) }
-func (c *fixedCol) u16(v uint16)             { c.buf = binary.LittleEndian.AppendUint16(c.buf, v) }
-func (c *fixedCol) u32(v uint32)             { c.buf = binary.LittleEndian.AppendUint32(c.buf, v) }
-func (c *fixedCol) u64(v uint64)             { c.buf = binary.LittleEndian.AppendUint64(c.buf, v) }
-func (c *fixedCol) i64(v int64)              { c.u64(uint64(v)) }
-func (c *fixedCol) bytes(v []byte)           { c.buf = append(c.buf, v...) }
-func (c *fixedCol) int64(row int) int64      { return int64(binary.LittleEndian.Uint64(c.buf[8*row:])) }
+func (c *fixedCol) size() int           { return len(c.buf) }
+func (c *fixedCol) prefix(*block)       {}
+func (c *fixedCol) data(to *block)      { to.column(c.buf) }
+func (c *fixedCol) reset()              { c.buf = c.buf[:0] }
+func (c *fixedCol) u8(v uint8)          { c.buf = append(c.buf, v) }
+func (c *fixedCol) u16(v uint16)        { c.buf = binary.LittleEndian.AppendUint16(c.buf, v) }
+func (c *fixedCol) u32(v uint32)        { c.buf = binary.LittleEndian.AppendUint32(c.buf, v) }
+func (c *fixedCol) u64(v uint64)        { c.buf = binary.LittleEndian.AppendUint64(c.buf, v) }
+func (c *fixedCol) i64(v int64)         { c.u64(uint64(v)) }
+func (c *fixedCol) bytes(v []byte)      { c.buf = append(c.buf, v...) }
+func (c *fixedCol) int64(row int) int64 { return int64(binary.LittleEndian.Uint64(c.buf[8*row:])) }
 
 func (c *fixedCol) cut(size int) { c.buf = c.buf[:size] }
 
@@ -48,11 +48,11 @@ func (c *fixedCol) offsetAt(rows int) uint64 {
 // stringCol holds strings: length and bytes.
 type stringCol struct{ buf []byte }
 
-func (c *stringCol) typeName() string         { return "String" }
-func (c *stringCol) size() int                { return len(c.buf) }
-func (c *stringCol) prefix(dst []byte) []byte { return dst }
-func (c *stringCol) data(dst []byte) []byte   { return append(dst, c.buf...) }
-func (c *stringCol) reset()                   { c.buf = c.buf[:0] }
+func (c *stringCol) typeName() string { return "String" }
+func (c *stringCol) size() int        { return len(c.buf) }
+func (c *stringCol) prefix(*block)    {}
+func (c *stringCol) data(to *block)   { to.column(c.buf) }
+func (c *stringCol) reset()           { c.buf = c.buf[:0] }
 func (c *stringCol) str(s string) {
 	c.buf = binary.AppendUvarint(c.buf, uint64(len(s)))
 	c.buf = append(c.buf, s...)
@@ -89,7 +89,7 @@ func (c *stringCol) value(row int) []byte {
 type lowCol struct {
 	dict stringCol
 	n    uint32 // entries of dict
-	keys []uint32
+	keys fixedCol
 	seen map[string]uint32
 	last string
 	lkey uint32
@@ -99,11 +99,11 @@ type lowCol struct {
 const maxDictEntries = 1 << 16
 
 func (c *lowCol) typeName() string { return "LowCardinality(String)" }
-func (c *lowCol) size() int        { return 4*len(c.keys) + c.dict.size() }
+func (c *lowCol) size() int        { return c.keys.size() + c.dict.size() }
 
 func (c *lowCol) str(s string) {
-	if s == c.last && len(c.keys) > 0 {
-		c.keys = append(c.keys, c.lkey)
+	if s == c.last && len(c.keys.buf) > 0 {
+		c.keys.u32(c.lkey)
 		return
 	}
 	k, ok := c.seen[s]
@@ -118,12 +118,12 @@ func (c *lowCol) str(s string) {
 		c.dict.str(s)
 	}
 	c.last, c.lkey = s, k
-	c.keys = append(c.keys, k)
+	c.keys.u32(k)
 }
 
 // truncate leaves names in the dictionary that no row may have: they cost their bytes.
 func (c *lowCol) truncate(rows int) {
-	c.keys = c.keys[:rows]
+	c.keys.cut(4 * rows)
 	if rows == 0 {
 		c.last = ""
 	}
@@ -132,7 +132,7 @@ func (c *lowCol) truncate(rows int) {
 // value of a row, found the slow way.
 func (c *lowCol) value(row int) string {
 	for s, k := range c.seen {
-		if k == c.keys[row] {
+		if k == binary.LittleEndian.Uint32(c.keys.buf[4*row:]) {
 			return s
 		}
 	}
@@ -141,7 +141,8 @@ func (c *lowCol) value(row int) string {
 
 func (c *lowCol) reset() {
 	c.dict.reset()
-	c.n, c.keys, c.last = 0, c.keys[:0], ""
+	c.keys.reset()
+	c.n, c.last = 0, ""
 	if len(c.seen) > maxDictEntries {
 		c.seen = nil
 	}
@@ -155,22 +156,17 @@ const (
 	lowIndexU32           = 2
 )
 
-func (c *lowCol) prefix(dst []byte) []byte {
-	return binary.LittleEndian.AppendUint64(dst, lowCardinalityVersion)
-}
+func (c *lowCol) prefix(to *block) { to.u64(lowCardinalityVersion) }
 
-func (c *lowCol) data(dst []byte) []byte {
-	if len(c.keys) == 0 {
-		return dst
+func (c *lowCol) data(to *block) {
+	if len(c.keys.buf) == 0 {
+		return
 	}
-	dst = binary.LittleEndian.AppendUint64(dst, lowHasDictionary|lowIndexU32)
-	dst = binary.LittleEndian.AppendUint64(dst, uint64(c.n))
-	dst = append(dst, c.dict.buf...)
-	dst = binary.LittleEndian.AppendUint64(dst, uint64(len(c.keys)))
-	for _, k := range c.keys {
-		dst = binary.LittleEndian.AppendUint32(dst, k)
-	}
-	return dst
+	to.u64(lowHasDictionary | lowIndexU32)
+	to.u64(uint64(c.n))
+	to.column(c.dict.buf)
+	to.u64(uint64(len(c.keys.buf) / 4))
+	to.column(c.keys.buf)
 }
 
 // mapCol is Map(LowCardinality(String), String).
@@ -181,12 +177,10 @@ type mapCol struct {
 	values  stringCol
 }
 
-func (c *mapCol) typeName() string         { return "Map(LowCardinality(String), String)" }
-func (c *mapCol) size() int                { return c.offsets.size() + c.keys.size() + c.values.size() }
-func (c *mapCol) prefix(dst []byte) []byte { return c.keys.prefix(dst) }
-func (c *mapCol) data(dst []byte) []byte {
-	return c.values.data(c.keys.data(c.offsets.data(dst)))
-}
+func (c *mapCol) typeName() string { return "Map(LowCardinality(String), String)" }
+func (c *mapCol) size() int        { return c.offsets.size() + c.keys.size() + c.values.size() }
+func (c *mapCol) prefix(to *block) { c.keys.prefix(to) }
+func (c *mapCol) data(to *block)   { c.offsets.data(to); c.keys.data(to); c.values.data(to) }
 
 func (c *mapCol) reset() {
 	c.offsets.reset()
@@ -236,23 +230,6 @@ func (t *table) truncate() {
 	for _, c := range t.columns {
 		c.truncate(t.rows)
 	}
-}
-
-// block appends the rows as one Native block of revision 0.
-func (t *table) block(dst []byte) []byte {
-	dst = binary.AppendUvarint(dst, uint64(len(t.columns)))
-	dst = binary.AppendUvarint(dst, uint64(t.rows))
-	for _, c := range t.columns {
-		dst = appendText(appendText(dst, c.name), c.typeName())
-		if t.rows > 0 {
-			dst = c.data(c.prefix(dst))
-		}
-	}
-	return dst
-}
-
-func appendText(dst []byte, s string) []byte {
-	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
 }
 
 // insertSQL names the columns, so that their order in the table does not matter.

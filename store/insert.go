@@ -57,12 +57,12 @@ func (s *Store) insert(ctx context.Context, b *Batch, t *table, token string) er
 	default:
 		return ErrNotMigrated
 	}
-	b.wire = t.block(b.wire[:0])
-	if err := s.post.insert(ctx, t, token+":"+t.name, b.wire); err != nil {
+	b.block.write(t)
+	if err := s.post.insert(ctx, t, token+":"+t.name, &b.block); err != nil {
 		s.metrics.insertErrors.Inc()
 		return err
 	}
 	s.metrics.rows.WithLabelValues(t.name).Add(float64(t.rows))
-	s.metrics.bytes.Add(float64(len(b.wire)))
+	s.metrics.bytes.Add(float64(b.block.bytes))
 	return nil
 }

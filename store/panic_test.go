@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 	"time"
@@ -76,7 +77,12 @@ func TestPanicLeavesTheBatchWhole(t *testing.T) {
 	}
 }
 
-func dataOf(c column) string { return string(c.data(nil)) }
+func dataOf(c column) string {
+	var b block
+	c.data(&b)
+	b.cut()
+	return string(bytes.Join(b.pieces, nil))
+}
 
 // panics runs f with a store whose known contents are gone, which is met at the resource and scope of a row.
 func panics(t *testing.T, b *Batch, f func()) {

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -13,6 +12,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -83,7 +83,7 @@ func newPoster(o *clickhouse.Options) *poster {
 // insert sends a block to the address that took the last one, and to the others in turn as long as
 // nobody answers: under the same token, so that the block counts once if an answer was lost. An
 // answer of ClickHouse, whatever it says, is the answer.
-func (p *poster) insert(ctx context.Context, t *table, token string, block []byte) error {
+func (p *poster) insert(ctx context.Context, t *table, token string, b *block) error {
 	q := url.Values{"query": {t.insertSQL()}, "database": {p.auth.Database}, "log_comment": {"Insert"}}
 	maps.Copy(q, p.settings)
 	q.Set("insert_deduplication_token", token)
@@ -91,7 +91,7 @@ func (p *poster) insert(ctx context.Context, t *table, token string, block []byt
 	first := p.good.Load()
 	for i := range int64(len(p.bases)) {
 		at := (first + i) % int64(len(p.bases))
-		err := p.send(ctx, p.bases[at]+"?"+q.Encode(), t, block)
+		err := p.send(ctx, p.bases[at]+"?"+q.Encode(), t, b)
 		answer, answered := errors.AsType[*InsertError](err)
 		if err == nil || answered && answer.Code != 0 || ctx.Err() != nil {
 			p.good.Store(at)
@@ -102,11 +102,20 @@ func (p *poster) insert(ctx context.Context, t *table, token string, block []byt
 	return errors.Join(errs...)
 }
 
-func (p *poster) send(ctx context.Context, address string, t *table, block []byte) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(block))
-	if err != nil {
-		return err
+func (p *poster) send(ctx context.Context, address string, t *table, b *block) error {
+	// A transport closes a body when it is done with it, which may be after the answer (http.RoundTripper).
+	var open sync.WaitGroup
+	defer open.Wait()
+	body := func() (io.ReadCloser, error) {
+		open.Add(1)
+		return b.reader(open.Done), nil
 	}
+	first, _ := body()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, first)
+	if err != nil {
+		return errors.Join(err, first.Close())
+	}
+	req.GetBody, req.ContentLength = body, b.bytes
 	for k, v := range p.header {
 		req.Header.Set(k, v)
 	}

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -63,7 +65,7 @@ func TestInsertGoesToWhoAnswers(t *testing.T) {
 	p := posterTo(t, silent(t), proxy, good)
 	rows := &table{name: "spans", rows: 1}
 	for range 3 {
-		if err := p.insert(t.Context(), rows, "token", nil); err != nil {
+		if err := p.insert(t.Context(), rows, "token", &block{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -86,7 +88,7 @@ func TestAnAnswerIsTheAnswer(t *testing.T) {
 	t.Parallel()
 	refusing, _ := answering(t, 469, http.StatusInternalServerError, "Code: 469. DB::Exception: Constraint", nil)
 	other, atOther := answering(t, 0, http.StatusOK, "", nil)
-	err := posterTo(t, refusing, other).insert(t.Context(), &table{name: "spans", rows: 1}, "token", nil)
+	err := posterTo(t, refusing, other).insert(t.Context(), &table{name: "spans", rows: 1}, "token", &block{})
 	e, ok := errors.AsType[*InsertError](err)
 	if !ok || e.Code != 469 || !e.AboutRows() || e.Table != "spans" {
 		t.Errorf("got %v", err)
@@ -109,9 +111,47 @@ func TestAnInsertEnds(t *testing.T) {
 		t.Fatalf("timeouts of %+v are not set", p.client)
 	}
 	tr.ResponseHeaderTimeout = 50 * time.Millisecond
-	err := p.insert(t.Context(), &table{name: "spans", rows: 1}, "token", nil)
+	err := p.insert(t.Context(), &table{name: "spans", rows: 1}, "token", &block{})
 	if n, ok := errors.AsType[net.Error](err); !ok || !n.Timeout() {
 		t.Errorf("got %v, want a timeout", err)
+	}
+}
+
+// TestABlockIsReadNoMore: when an insert returns, nobody reads the batch's memory any more, even
+// where the answer came before the block was sent.
+func TestABlockIsReadNoMore(t *testing.T) {
+	t.Parallel()
+	refusing, _ := answering(t, 469, http.StatusInternalServerError, "Code: 469. DB::Exception: Constraint", nil)
+	p := posterTo(t, refusing)
+	for range 20 {
+		column := bytes.Repeat([]byte("x"), 8<<20)
+		b := &block{pieces: [][]byte{column}, bytes: int64(len(column))}
+		if err := p.insert(t.Context(), &table{name: "spans", rows: 1}, "token", b); err == nil {
+			t.Fatal("no error")
+		}
+		clear(column) // a race, if it is read
+	}
+}
+
+// TestABlockArrivesWhole: the pieces come in order, as one body of a known length.
+func TestABlockArrivesWhole(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("column", 50_000)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if want := "head" + long + "tail"; err != nil || string(body) != want || r.ContentLength != int64(len(want)) {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}))
+	t.Cleanup(s.Close)
+	var b block
+	b.small = append(b.small, "head"...)
+	b.column(nil)
+	b.column([]byte(long))
+	b.small = append(b.small, "tail"...)
+	b.cut()
+	if err := posterTo(t, strings.TrimPrefix(s.URL, "http://")).insert(t.Context(), &table{name: "spans", rows: 1}, "token", &b); err != nil {
+		t.Fatal(err)
 	}
 }
 

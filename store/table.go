@@ -46,12 +46,12 @@ type hashesCol struct {
 	elem    hashCol
 }
 
-func (c *hashesCol) typeName() string         { return "Array(FixedString(16))" }
-func (c *hashesCol) size() int                { return c.offsets.size() + c.elem.size() }
-func (c *hashesCol) prefix(dst []byte) []byte { return dst }
-func (c *hashesCol) data(dst []byte) []byte   { return c.elem.data(c.offsets.data(dst)) }
-func (c *hashesCol) reset()                   { c.offsets.reset(); c.n = 0; c.elem.reset() }
-func (c *hashesCol) end(n int)                { c.n += uint64(n); c.offsets.u64(c.n) } //nolint:gosec // a length
+func (c *hashesCol) typeName() string { return "Array(FixedString(16))" }
+func (c *hashesCol) size() int        { return c.offsets.size() + c.elem.size() }
+func (c *hashesCol) prefix(*block)    {}
+func (c *hashesCol) data(to *block)   { c.offsets.data(to); c.elem.data(to) }
+func (c *hashesCol) reset()           { c.offsets.reset(); c.n = 0; c.elem.reset() }
+func (c *hashesCol) end(n int)        { c.n += uint64(n); c.offsets.u64(c.n) } //nolint:gosec // a length
 func (c *hashesCol) truncate(rows int) {
 	c.n = c.offsets.offsetAt(rows)
 	c.elem.buf = c.elem.buf[:hashBytes*c.n]
@@ -65,12 +65,12 @@ type namesCol struct {
 	elem    lowCol
 }
 
-func (c *namesCol) typeName() string         { return "Array(LowCardinality(String))" }
-func (c *namesCol) size() int                { return c.offsets.size() + c.elem.size() }
-func (c *namesCol) prefix(dst []byte) []byte { return c.elem.prefix(dst) }
-func (c *namesCol) data(dst []byte) []byte   { return c.elem.data(c.offsets.data(dst)) }
-func (c *namesCol) reset()                   { c.offsets.reset(); c.n = 0; c.elem.reset() }
-func (c *namesCol) end(n int)                { c.n += uint64(n); c.offsets.u64(c.n) } //nolint:gosec // a length
+func (c *namesCol) typeName() string { return "Array(LowCardinality(String))" }
+func (c *namesCol) size() int        { return c.offsets.size() + c.elem.size() }
+func (c *namesCol) prefix(to *block) { c.elem.prefix(to) }
+func (c *namesCol) data(to *block)   { c.offsets.data(to); c.elem.data(to) }
+func (c *namesCol) reset()           { c.offsets.reset(); c.n = 0; c.elem.reset() }
+func (c *namesCol) end(n int)        { c.n += uint64(n); c.offsets.u64(c.n) } //nolint:gosec // a length
 func (c *namesCol) truncate(rows int) {
 	c.n = c.offsets.offsetAt(rows)
 	c.elem.truncate(int(c.n)) //nolint:gosec // a length
