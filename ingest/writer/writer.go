@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -51,6 +52,9 @@ const (
 
 	// keepBytes is the largest batch whose memory is kept for the next one.
 	keepBytes = 256 << 20
+
+	// restAfter is how long nothing must come until the memory of batches is given back.
+	restAfter = 10 * time.Second
 )
 
 // Options tune the writer. Zero fields mean the defaults.
@@ -223,7 +227,7 @@ func (w *Writer) pump(ctx context.Context, r spanlog.Reader) error {
 }
 
 // collect fills batches from position next on and hands them over in order.
-func (w *Writer) collect(ctx context.Context, r spanlog.Reader, next uint64, free <-chan *batch, full chan<- *batch) error {
+func (w *Writer) collect(ctx context.Context, r spanlog.Reader, next uint64, free chan *batch, full chan<- *batch) error {
 	for {
 		var b *batch
 		select {
@@ -232,7 +236,7 @@ func (w *Writer) collect(ctx context.Context, r spanlog.Reader, next uint64, fre
 			return ctx.Err()
 		}
 		var err error
-		if next, err = w.fill(ctx, r, next, b); err != nil {
+		if next, err = w.fill(ctx, r, next, b, free); err != nil {
 			return err
 		}
 		select {
@@ -245,28 +249,54 @@ func (w *Writer) collect(ctx context.Context, r spanlog.Reader, next uint64, fre
 
 // fill reads records from position next on until the batch is large enough, or FlushEvery after
 // the first record. It returns the position after the last one.
-func (w *Writer) fill(ctx context.Context, r spanlog.Reader, next uint64, b *batch) (uint64, error) {
-	wait := ctx
-	for b.rows.Rows() < w.opts.Rows && b.bytes < w.opts.Bytes {
-		entries, err := w.fetch(ctx, wait, r, next, w.opts.Bytes-b.bytes)
-		if err != nil {
-			return next, err
-		}
-		if len(entries) == 0 { // the wait for more is over
-			return next, nil
-		}
-		if b.empty() {
-			b.first = entries[0].Seq
-			var cancel context.CancelFunc
-			wait, cancel = context.WithTimeout(ctx, w.opts.FlushEvery) //nolint:fatcontext // of ctx, once
-			defer cancel()
-		}
+func (w *Writer) fill(ctx context.Context, r spanlog.Reader, next uint64, b *batch, free chan *batch) (uint64, error) {
+	entries, err := w.first(ctx, r, next, b, free)
+	if err != nil {
+		return next, err
+	}
+	b.first = entries[0].Seq
+	wait, cancel := context.WithTimeout(ctx, w.opts.FlushEvery)
+	defer cancel()
+	for len(entries) > 0 {
 		for _, e := range entries {
 			w.add(b, e)
 			b.last, next = e.Seq, e.Seq+1
 		}
+		if b.rows.Rows() >= w.opts.Rows || b.bytes >= w.opts.Bytes {
+			break
+		}
+		if entries, err = w.fetch(ctx, wait, r, next, w.opts.Bytes-b.bytes); err != nil {
+			return next, err
+		}
 	}
 	return next, nil
+}
+
+// first waits for the records that begin a batch, and rests meanwhile.
+func (w *Writer) first(ctx context.Context, r spanlog.Reader, next uint64, b *batch, free chan *batch) ([]spanlog.Entry, error) {
+	for rested := false; !rested; rested = w.rest(b, free) {
+		wait, cancel := context.WithTimeout(ctx, restAfter)
+		entries, err := w.fetch(ctx, wait, r, next, w.opts.Bytes)
+		cancel()
+		if err != nil || len(entries) > 0 {
+			return entries, err
+		}
+	}
+	return w.fetch(ctx, ctx, r, next, w.opts.Bytes)
+}
+
+// rest gives the memory of the batches back to the system. It is false while one of them is on its way.
+func (w *Writer) rest(b *batch, free chan *batch) bool {
+	select {
+	case other := <-free:
+		*b, *other = *w.newBatch(), *w.newBatch()
+		free <- other
+	default:
+		*b = *w.newBatch()
+		return false
+	}
+	debug.FreeOSMemory()
+	return true
 }
 
 // fetch reads what the log has from next on. It returns nothing when wait ends before ctx does.
