@@ -213,7 +213,7 @@ func (a *app) startReceivers(ctx context.Context) error {
 	}
 	config := otlp.Config{
 		GRPCAddr: a.s.otlpGRPCAddr, HTTPAddr: a.s.otlpHTTPAddr, Limits: a.limits(),
-		InFlightBytes: int64(a.s.maxInFlight), SpansPerSecond: a.s.projectRate, AllowedOrigins: a.s.allowedOrigins,
+		InFlightBytes: int64(a.s.maxInFlight), DrainBytes: int64(a.s.maxDrain), SpansPerSecond: a.s.projectRate, AllowedOrigins: a.s.allowedOrigins,
 	}
 	var err error
 	if config.TLS, err = api.LoadTLS(a.s.tlsCert, a.s.tlsKey); err != nil {

@@ -52,6 +52,7 @@ type serveSettings struct {
 
 	maxRequest     size
 	maxInFlight    size
+	maxDrain       size
 	maxSpans       int
 	maxAttributes  int
 	maxAttribute   size
@@ -70,7 +71,7 @@ type serveSettings struct {
 func (s *serveSettings) flags(fs *pflag.FlagSet) {
 	*s = serveSettings{
 		logMaxBytes: 8 << 30, minFreeDisk: 1 << 30,
-		maxRequest: 16 << 20, maxInFlight: 256 << 20, maxAttribute: 4 << 20,
+		maxRequest: 16 << 20, maxInFlight: 256 << 20, maxDrain: 64 << 20, maxAttribute: 4 << 20,
 		batchBytes: 64 << 20,
 	}
 	fs.StringVar(&s.config, "config", "", "settings file (default tiltmeter.yaml, if there is one)")
@@ -106,6 +107,7 @@ func (s *serveSettings) flags(fs *pflag.FlagSet) {
 
 	fs.Var(&s.maxRequest, "max-request", "largest OTLP request, decompressed")
 	fs.Var(&s.maxInFlight, "max-in-flight", "bytes of requests that are worked on at once; more answers with back-pressure")
+	fs.Var(&s.maxDrain, "max-drain", "bytes of a refused OTLP/HTTP request that are read and thrown away, so that its sender sees the answer")
 	fs.IntVar(&s.maxSpans, "max-spans", 50_000, "largest number of spans or log records in a request")
 	fs.IntVar(&s.maxAttributes, "max-attributes", 1024, "attributes of a span that are read; the raw span keeps all")
 	fs.Var(&s.maxAttribute, "max-attribute", "bytes of an attribute value that are read; the raw span keeps all")

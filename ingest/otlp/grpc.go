@@ -116,7 +116,7 @@ func (s *Server) exportGRPC(ctx context.Context, sig signal, r *http.Request) (o
 	if err := in.readGRPC(ctx, r); err != nil {
 		return outcome{}, err
 	}
-	return s.receive(ctx, sig, project, in.body)
+	return s.receive(ctx, sig, project, in.body, in.sent)
 }
 
 // readGRPC reads the one message of a unary call.

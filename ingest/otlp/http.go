@@ -3,7 +3,9 @@ package otlp
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"math"
 	"mime"
 	"net/http"
@@ -79,7 +81,7 @@ func (s *Server) serveHTTP(sig signal, w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		s.writeOutcome(w, sig, format, out)
 	} else {
-		code = s.writeRefusal(ctx, w, sig, format, err)
+		code = s.writeRefusal(w, r, sig, format, err)
 	}
 	s.meters.answered(sig, "http", format.name, strconv.Itoa(code), s.since(start))
 }
@@ -101,7 +103,7 @@ func (s *Server) exportHTTP(ctx context.Context, sig signal, format bodyFormat, 
 			return outcome{}, err
 		}
 	}
-	return s.receive(ctx, sig, project, in.body)
+	return s.receive(ctx, sig, project, in.body, in.sent)
 }
 
 func (s *Server) writeOutcome(w http.ResponseWriter, sig signal, format bodyFormat, out outcome) {
@@ -126,24 +128,37 @@ func jsonResponse(sig signal, out outcome) []byte {
 }
 
 // writeRefusal answers with the refusal's status in the request's own encoding.
-func (s *Server) writeRefusal(ctx context.Context, w http.ResponseWriter, sig signal, format bodyFormat, err error) int {
-	r := s.refused(ctx, sig, err)
-	a := r.answer()
+func (s *Server) writeRefusal(w http.ResponseWriter, r *http.Request, sig signal, format bodyFormat, err error) int {
+	refusal := s.refused(r.Context(), sig, err)
+	a := refusal.answer()
 	if a.retry {
-		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(r.wait().Seconds()))))
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(refusal.wait().Seconds()))))
 	}
 	if a.http == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="tiltmeter"`)
 	}
-	if a.http == http.StatusRequestEntityTooLarge {
-		w.Header().Set("Connection", "close") // the rest of the body is not worth reading
+	if !s.drain(r) {
+		w.Header().Set("Connection", "close")
 	}
-	body, err := encodeStatus(r.status().Proto(), format.json)
+	body, err := encodeStatus(refusal.status().Proto(), format.json)
 	if err != nil {
 		body = nil
 	}
 	s.write(w, a.http, format, body)
 	return a.http
+}
+
+// drain reads what is left of the body of a refused request, up to Config.DrainBytes, and throws it
+// away; it says whether that was all. Many clients look at the answer only when they have written
+// everything, and a connection that is closed before is all that they would see of it. A client that
+// asks before it sends (Expect: 100-continue) is told no and does not send.
+func (s *Server) drain(r *http.Request) bool {
+	if r.Header.Get("Expect") != "" || r.ContentLength > s.config.DrainBytes {
+		return false
+	}
+	n, err := io.CopyN(io.Discard, r.Body, s.config.DrainBytes+1)
+	s.meters.drained.Add(float64(n))
+	return errors.Is(err, io.EOF)
 }
 
 func (s *Server) write(w http.ResponseWriter, code int, format bodyFormat, body []byte) {
@@ -166,7 +181,7 @@ func (s *Server) protect(sig signal, next http.Handler) http.Handler {
 				"an operator allows them with --allowed-origins", origin)
 		}
 		format, _ := formatOf(r)
-		code := s.writeRefusal(r.Context(), w, sig, format, refusal)
+		code := s.writeRefusal(w, r, sig, format, refusal)
 		s.meters.answered(sig, "http", format.name, strconv.Itoa(code), 0)
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

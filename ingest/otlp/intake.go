@@ -67,6 +67,8 @@ type intake struct {
 	// weight is what all of that weighs.
 	weight int64
 	body   []byte
+	// sent is what the body was made of.
+	sent sentForm
 }
 
 func (s *Server) newIntake() *intake {
@@ -190,7 +192,8 @@ func (in *intake) fromJSON(sig signal) error {
 		return err
 	}
 	in.held = append(in.held, pooled)
-	in.body, err = jsonToProto(in.body, *pooled, sig, in.server.config.Limits.RequestBytes, func(bytes int64) bool {
+	in.sent.json = true
+	in.body, in.sent.wrong, err = jsonToProto(in.body, *pooled, sig, in.server.config.Limits.RequestBytes, func(bytes int64) bool {
 		return in.grow(before + bytes)
 	})
 	if r, ok := asRefusal(err); ok {

@@ -1,17 +1,23 @@
 package otlp
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httputil"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"google.golang.org/grpc/codes"
 
 	"github.com/tiltmeter/tiltmeter/ingest/spanlog"
@@ -296,7 +302,7 @@ func TestJSONGrowth(t *testing.T) {
 	t.Parallel()
 	minus := oneSpan(ids + `,"attributes":{"a":[-1` + strings.Repeat(",-1", 100_000) + `]}`)
 	asked := int64(0)
-	out, err := jsonToProto(minus, nil, traces, maxRequestBytes, func(n int64) bool { asked = max(asked, n); return true })
+	out, _, err := jsonToProto(minus, nil, traces, maxRequestBytes, func(n int64) bool { asked = max(asked, n); return true })
 	if err != nil || len(out) < 4*len(minus) || asked < int64(len(out)) {
 		t.Errorf("%d bytes of JSON became %d, %d were asked for, %v", len(minus), len(out), asked, err)
 	}
@@ -307,9 +313,88 @@ func TestJSONGrowth(t *testing.T) {
 		if want == tooLarge {
 			limit = len(minus)
 		}
-		out, err := jsonToProto(minus, nil, traces, limit, grow)
+		out, _, err := jsonToProto(minus, nil, traces, limit, grow)
 		if r, ok := asRefusal(err); !ok || r.situation != want || len(out) > 2*len(minus)+1000 {
 			t.Errorf("want %v: %d bytes, %v", want, len(out), err)
 		}
 	}
+}
+
+// TestRefusedSendersSeeTheAnswer: a client that writes its whole request before it reads is told why it
+// was refused and does not meet a closed connection, as long as the request is not larger than what is
+// drained. What a client announces beyond that is not waited for.
+func TestRefusedSendersSeeTheAnswer(t *testing.T) {
+	t.Parallel()
+	const limit, drain = 1 << 20, 32 << 20
+	deny := func(context.Context, func(string) string) (string, error) { return "", ErrUnauthenticated }
+	for name, tc := range map[string]struct {
+		deps Deps
+		size int
+		want int
+	}{
+		"too large":                   {Deps{}, drain / 2, http.StatusRequestEntityTooLarge},
+		"without a key":               {Deps{Authorize: deny}, drain / 2, http.StatusUnauthorized},
+		"larger than what is drained": {Deps{}, drain + 1, http.StatusRequestEntityTooLarge},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := start(t, Config{Limits: wire.Limits{RequestBytes: limit}, DrainBytes: drain}, tc.deps, &recorder{})
+			if tc.size <= drain {
+				for _, known := range []bool{true, false} {
+					if got := writeFirst(t, r.HTTPAddr().String(), tc.size, known); got != tc.want {
+						t.Errorf("a client that writes first, length known %v: %d, want %d", known, got, tc.want)
+					}
+				}
+				if got := testutil.ToFloat64(r.meters.drained); got < float64(tc.size) {
+					t.Errorf("the metric says that %v bytes were drained", got)
+				}
+			}
+			resp, _ := r.post(t, traces, make([]byte, tc.size), asProto)
+			if resp.StatusCode != tc.want || resp.Close != (tc.size > drain) {
+				t.Errorf("net/http: %d, the connection is closed: %v", resp.StatusCode, resp.Close)
+			}
+			before := testutil.ToFloat64(r.meters.drained)
+			resp, _ = r.post(t, traces, make([]byte, tc.size), map[string]string{"Content-Type": "application/x-protobuf", "Expect": "100-continue"})
+			if got := testutil.ToFloat64(r.meters.drained); resp.StatusCode != tc.want || got != before {
+				t.Errorf("a client that asked first: %d, %v bytes were asked of it", resp.StatusCode, got-before)
+			}
+		})
+	}
+}
+
+// writeFirst sends a request over a plain socket, with its length or in chunks, reads nothing until all
+// of it is written, and returns the status of the answer.
+func writeFirst(t *testing.T, addr string, size int, known bool) int {
+	t.Helper()
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	length := "Transfer-Encoding: chunked"
+	if known {
+		length = "Content-Length: " + strconv.Itoa(size)
+	}
+	w := bufio.NewWriter(conn)
+	fmt.Fprintf(w, "POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-protobuf\r\n%s\r\n\r\n", length)
+	if known {
+		_, err = w.Write(make([]byte, size))
+	} else {
+		body := httputil.NewChunkedWriter(w)
+		if _, err = body.Write(make([]byte, size)); err == nil {
+			err = body.Close()
+		}
+		fmt.Fprint(w, "\r\n")
+	}
+	if err = errors.Join(err, w.Flush()); err != nil {
+		t.Error("write:", err)
+		return 0
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Error("read:", err)
+		return 0
+	}
+	resp.Body.Close()
+	return resp.StatusCode
 }

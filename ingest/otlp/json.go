@@ -1,10 +1,10 @@
 package otlp
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -19,15 +19,16 @@ import (
 // or snake_case, attributes as a list of pairs or as an object, nulls; unknown fields are ignored.
 //
 // A field of a span that cannot be read is written with a wire type it cannot have: the wire walk
-// then refuses that span, under that field's name, and keeps the others.
+// then refuses that span, under that field's name, and keeps the others. wrong says what the first
+// such field held, and where, as JSON: its sender knows no other form.
 //
 // grow is asked before memory is taken, for all of it so far. Errors are a *refusal when grow said
 // no or what b becomes is over limit: a list of small numbers grows more than fourfold.
-func jsonToProto(b, dst []byte, s signal, limit int, grow func(bytes int64) bool) ([]byte, error) {
+func jsonToProto(b, dst []byte, s signal, limit int, grow func(bytes int64) bool) (proto []byte, wrong string, err error) {
 	c := converter{scanner: scanner{b: b}, out: dst[:0], dst: cap(dst), granted: cap(dst), limit: limit, grow: grow}
 	c.account()
 	if c.peek() != '{' {
-		return dst, errors.New("read JSON: expected an object")
+		return dst, "", fmt.Errorf("read JSON at byte %d: expected an object, found %s", c.pos, c.found(c.pos))
 	}
 	want := requestFields[s]
 	c.object(func(key []byte) {
@@ -40,7 +41,7 @@ func jsonToProto(b, dst []byte, s signal, limit int, grow func(bytes int64) bool
 	})
 	c.end()
 	c.insertLengths()
-	return c.out, c.err
+	return c.out, c.wrong, c.err
 }
 
 // converter writes protobuf while it reads JSON.
@@ -56,6 +57,8 @@ type converter struct {
 	// moving a message when it ends would copy a nested value once for each level around it.
 	lengths []length
 	missing int
+	// wrong is what the first field held that was spoilt, and where it lies.
+	wrong string
 }
 
 // length is the length of a nested message and the place of its first byte.
@@ -83,14 +86,14 @@ func (c *converter) room(n int) {
 	}
 }
 
-// account asks for what is held: out, the lengths, and a buffer for strings with escapes, which
-// are never longer than the whole.
+// account asks for what is held: out, the lengths, and what the scanner may need, which is never more
+// than the whole for strings with escapes and an eighth of it for values that are skipped.
 func (c *converter) account() {
 	outgrown := 0
 	if c.granted > c.dst {
 		outgrown = c.dst
 	}
-	if !c.grow(int64(c.granted+outgrown) + lengthBytes*int64(cap(c.lengths)) + int64(len(c.b))) {
+	if !c.grow(int64(c.granted+outgrown) + lengthBytes*int64(cap(c.lengths)) + int64(len(c.b)+len(c.b)/8)) {
 		c.refuse(&refusal{situation: busy})
 	}
 }
@@ -131,7 +134,7 @@ func (c *converter) member(name string, def fields) {
 func message(def fields) func(*converter, protowire.Number) {
 	return func(c *converter, num protowire.Number) {
 		if c.peek() != '{' {
-			c.mismatch(num)
+			c.mismatch(num, wantObject)
 			return
 		}
 		c.nested(num, func() {
@@ -144,7 +147,7 @@ func message(def fields) func(*converter, protowire.Number) {
 func repeated(one func(*converter, protowire.Number)) func(*converter, protowire.Number) {
 	return func(c *converter, num protowire.Number) {
 		if c.peek() != '[' {
-			c.mismatch(num)
+			c.mismatch(num, wantList)
 			return
 		}
 		c.array(func() {
@@ -205,21 +208,68 @@ func (c *converter) tag(num protowire.Number, t protowire.Type, n int) {
 	c.out = protowire.AppendTag(c.out, num, t)
 }
 
-// mismatch skips a value of the wrong type and spoils its field.
-func (c *converter) mismatch(num protowire.Number) {
+// mismatch skips a value that is not what was wanted and spoils its field.
+func (c *converter) mismatch(num protowire.Number, want string) {
+	c.peek()
+	at := c.pos
 	c.skip()
-	c.spoil(num)
+	c.spoil(num, at, want)
 }
 
-// spoil writes field num as an empty group, a wire type that no field of the OTLP has.
-func (c *converter) spoil(num protowire.Number) {
+// spoil writes field num, whose value lies at the byte given and is not what was wanted, as an empty
+// group, a wire type that no field of the OTLP has.
+func (c *converter) spoil(num protowire.Number, at int, want string) {
+	if c.wrong == "" && c.err == nil {
+		c.wrong = fmt.Sprintf("at byte %d, expected %s, found %s", at, want, c.found(at))
+	}
 	c.tag(num, protowire.StartGroupType, binary.MaxVarintLen32)
 	c.out = protowire.AppendTag(c.out, num, protowire.EndGroupType)
 }
 
+// What fields hold, in an answer's words.
+const (
+	wantObject  = "an object"
+	wantList    = "a list"
+	wantString  = "a string"
+	wantBase64  = "base64 in a string"
+	wantInteger = "an integer"
+	wantNumber  = "a number"
+	wantBool    = "true or false"
+	wantEnum    = "a number or a name"
+	wantPair    = `an object with "key" and "value"`
+	wantPairs   = `a list of objects with "key" and "value"`
+)
+
+// maxFoundBytes is how much of a string or a number an answer repeats.
+const maxFoundBytes = 40
+
+// found says what lies at the byte given.
+func (s *scanner) found(at int) string {
+	if at >= len(s.b) {
+		return "the end"
+	}
+	switch s.b[at] {
+	case '{':
+		return "an object"
+	case '[':
+		return "a list"
+	case '"':
+		text := s.b[at+1:]
+		if end := bytes.IndexByte(text, '"'); end >= 0 && end <= maxFoundBytes {
+			return fmt.Sprintf("the string %q", text[:end])
+		}
+		return fmt.Sprintf("a string that begins with %q", strings.ToValidUTF8(string(text[:min(len(text), maxFoundBytes)]), ""))
+	}
+	word := s.b[at:min(len(s.b), at+maxFoundBytes)]
+	if end := bytes.IndexAny(word, ",]} \t\r\n"); end >= 0 {
+		word = word[:end]
+	}
+	return strings.ToValidUTF8(string(word), "\uFFFD")
+}
+
 func readString(c *converter, num protowire.Number) {
 	if c.peek() != '"' {
-		c.mismatch(num)
+		c.mismatch(num, wantString)
 		return
 	}
 	c.bytes(num, c.str())
@@ -264,32 +314,36 @@ func decodeBase64(text []byte) ([]byte, bool) {
 
 func readBytes(c *converter, num protowire.Number) {
 	if c.peek() != '"' {
-		c.mismatch(num)
+		c.mismatch(num, wantBase64)
 		return
 	}
+	at := c.pos
 	b, ok := decodeBase64(c.str())
 	if !ok {
-		c.spoil(num)
+		c.spoil(num, at, wantBase64)
 		return
 	}
 	c.bytes(num, b)
 }
 
-func (c *converter) integer() (int64, bool) {
+// integer reads the value of field num; where there is none the field is spoilt.
+func (c *converter) integer(num protowire.Number) (n int64, ok bool) {
+	c.peek()
+	at := c.pos
 	text, ok := c.scalar()
-	if !ok {
-		return 0, false
+	if ok {
+		n, ok = parseInt(text)
 	}
-	return parseInt(text)
+	if !ok {
+		c.spoil(num, at, wantInteger)
+	}
+	return n, ok
 }
 
 func readVarint(c *converter, num protowire.Number) {
-	n, ok := c.integer()
-	if !ok {
-		c.spoil(num)
-		return
+	if n, ok := c.integer(num); ok {
+		c.varint(num, uint64(n))
 	}
-	c.varint(num, uint64(n))
 }
 
 func (c *converter) varint(num protowire.Number, n uint64) {
@@ -298,33 +352,29 @@ func (c *converter) varint(num protowire.Number, n uint64) {
 }
 
 func readFixed64(c *converter, num protowire.Number) {
-	n, ok := c.integer()
-	if !ok {
-		c.spoil(num)
-		return
+	if n, ok := c.integer(num); ok {
+		c.tag(num, protowire.Fixed64Type, 8)
+		c.out = protowire.AppendFixed64(c.out, uint64(n))
 	}
-	c.tag(num, protowire.Fixed64Type, 8)
-	c.out = protowire.AppendFixed64(c.out, uint64(n))
 }
 
 func readFixed32(c *converter, num protowire.Number) {
-	n, ok := c.integer()
-	if !ok {
-		c.spoil(num)
-		return
+	if n, ok := c.integer(num); ok {
+		c.tag(num, protowire.Fixed32Type, 4)
+		c.out = protowire.AppendFixed32(c.out, uint32(n))
 	}
-	c.tag(num, protowire.Fixed32Type, 4)
-	c.out = protowire.AppendFixed32(c.out, uint32(n))
 }
 
 func readDouble(c *converter, num protowire.Number) {
+	c.peek()
+	at := c.pos
 	text, ok := c.scalar()
 	f := 0.0
 	if ok {
 		f, ok = parseDouble(text)
 	}
 	if !ok {
-		c.spoil(num)
+		c.spoil(num, at, wantNumber)
 		return
 	}
 	c.double(num, f)
@@ -342,16 +392,17 @@ func readBool(c *converter, num protowire.Number) {
 	case c.literal("false"):
 		c.varint(num, 0)
 	case c.peek() == '"':
+		at := c.pos
 		switch string(c.str()) {
 		case "true":
 			c.varint(num, 1)
 		case "false":
 			c.varint(num, 0)
 		default:
-			c.spoil(num)
+			c.spoil(num, at, wantBool)
 		}
 	default:
-		c.mismatch(num)
+		c.mismatch(num, wantBool)
 	}
 }
 
@@ -363,9 +414,11 @@ func readEnum(prefix string, names ...string) func(*converter, protowire.Number)
 		values[n] = uint64(i)
 	}
 	return func(c *converter, num protowire.Number) {
+		c.peek()
+		at := c.pos
 		text, ok := c.scalar()
 		if !ok {
-			c.spoil(num)
+			c.spoil(num, at, wantEnum)
 			return
 		}
 		if n, ok := parseInt(text); ok {

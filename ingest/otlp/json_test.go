@@ -61,7 +61,8 @@ func pdataRead(sig signal, b []byte, isProto bool) (string, error) {
 
 // toProto converts without a limit that matters.
 func toProto(b []byte, sig signal) ([]byte, error) {
-	return jsonToProto(b, nil, sig, maxRequestBytes, func(int64) bool { return true })
+	out, _, err := jsonToProto(b, nil, sig, maxRequestBytes, func(int64) bool { return true })
+	return out, err
 }
 
 // oneSpan wraps the members of a span to a request.
@@ -153,6 +154,82 @@ func TestJSONBadFieldCostsTheSpan(t *testing.T) {
 		if err != nil || rep.Items != 2 || rep.Rejected != 1 ||
 			!strings.HasSuffix(rep.First.Path, "spans[0]."+path) {
 			t.Errorf("%s: %+v, %v", members, rep, err)
+		}
+	}
+}
+
+// TestJSONOfAnyDepthCostsItsSpan: a value that is nested too deeply costs its span, whatever it is
+// nested in, and where nobody would read it it costs nothing. Memory and stack stay bounded.
+func TestJSONOfAnyDepthCostsItsSpan(t *testing.T) {
+	t.Parallel()
+	const deep = 1_000_000
+	nest := func(open, inner, end string) string {
+		n := deep / len(open)
+		return strings.Repeat(open, n) + inner + strings.Repeat(end, n)
+	}
+	for name, tc := range map[string]struct {
+		members  string
+		rejected int
+	}{
+		"plain lists":      {`"attributes":{"a":` + nest(`[`, `1`, `]`) + `}`, 1},
+		"plain objects":    {`"attributes":{"a":` + nest(`{"b":`, `null`, `}`) + `}`, 1},
+		"lists of values":  {`"attributes":[{"key":"a","value":` + nest(`{"arrayValue":{"values":[`, `{"intValue":1}`, `]}}`) + `}]`, 1},
+		"maps of values":   {`"attributes":[{"key":"a","value":` + nest(`{"kvlistValue":{"values":[{"key":"b","value":`, `{"intValue":1}`, `}]}}`) + `}]`, 1},
+		"of an event":      {`"events":[{"attributes":{"a":` + nest(`[`, ``, `]`) + `}}]`, 1},
+		"not a name":       {`"name":` + nest(`[`, ``, `]`), 1},
+		"an unknown field": {`"new":` + nest(`{"b":[`, `true,"x\n",-1.5e3,{}`, `]}`), 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			body := strings.TrimSuffix(string(oneSpan(ids+","+tc.members)), `]}]}]}`) + `,{` + ids + `}]}]}]}`
+			asked := int64(0)
+			b, _, err := jsonToProto([]byte(body), nil, traces, maxRequestBytes, func(n int64) bool { asked = max(asked, n); return true })
+			if err != nil {
+				t.Fatal(err)
+			}
+			rep, err := wire.ValidateTraces(b, wire.Limits{})
+			if err != nil || rep.Items != 2 || rep.Rejected != tc.rejected {
+				t.Errorf("%+v, %v; want %d of 2 refused", rep, err, tc.rejected)
+			}
+			if asked > int64(4*len(body)) {
+				t.Errorf("%d bytes asked for, to read %d", asked, len(body))
+			}
+			cut := strings.Replace(body, `]}]}]}`, `}}]}]}`, 1)
+			if tc.rejected == 0 {
+				cut = strings.Replace(body, `]}`, `}]`, 1)
+			}
+			if _, err := toProto([]byte(cut), traces); err == nil {
+				t.Error("brackets that do not match are taken")
+			}
+		})
+	}
+}
+
+// TestJSONSendersAreToldOfJSON: what was wrong is said in the form that was sent: the path as JSON has
+// it, where the value lies and what it is. No word of protobuf.
+func TestJSONSendersAreToldOfJSON(t *testing.T) {
+	t.Parallel()
+	r := start(t, Config{}, Deps{}, &recorder{})
+	for body, want := range map[string]string{
+		string(oneSpan(ids + `,"name":5`)): `resourceSpans[0].scopeSpans[0].spans[0].name: not what this field holds; ` +
+			`the first such value: at byte 124, expected a string, found 5`,
+		string(oneSpan(ids + `,"start_time_unix_nano": "yesterday"`)):                        `startTimeUnixNano: not what this field holds; the first such value: at byte 141, expected an integer, found the string "yesterday"`,
+		string(oneSpan(ids + `,"kind":{}`)):                                                  `expected a number or a name, found an object`,
+		string(oneSpan(ids + `,"status":{"code":[]}`)):                                       `expected a number or a name, found a list`,
+		string(oneSpan(ids + `,"attributes":[{"key":"a","value":{"boolValue":"perhaps"}}]`)): `spans[0].attributes[0]: not what this field holds; the first such value: at byte 163, expected true or false, found the string "perhaps"`,
+		string(oneSpan(ids + `,"attributes":7`)):                                             `expected a list of objects with "key" and "value", found 7`,
+		string(oneSpan(`"traceId":"zz"`)):                                                    `resourceSpans[0].scopeSpans[0].spans[0].traceId: trace id must be`,
+		`{"resourceSpans":[{"resource":7,"scopeSpans":[{"spans":[{}]}]}]}`:                   `at byte 30, expected an object, found 7`,
+		`{"resourceSpans": 5}`:                                                               `read JSON: a value is not what its field holds: at byte 18, expected a list, found 5`,
+		`{"resourceSpans":[{"scopeSpans":[5]}]}`:                                             `at byte 33, expected an object, found 5`,
+		` [5]`:                                                                               `read JSON at byte 1: expected an object, found a list`,
+		``:                                                                                   `read JSON at byte 0: expected an object, found the end`,
+		`{"resourceSpans":[}`:                                                                `read JSON at byte 18: expected`,
+	} {
+		_, answer := r.post(t, traces, []byte(body), asJSON)
+		text := strings.ReplaceAll(string(answer), `\"`, `"`)
+		if !strings.Contains(text, want) || strings.Contains(text, "protobuf") {
+			t.Errorf("%s: told %s; want %s", body, answer, want)
 		}
 	}
 }

@@ -8,8 +8,10 @@ import (
 	"unicode/utf8"
 )
 
-// maxJSONDepth is how many objects and arrays may lie within each other. It bounds the stack. A
-// value as deep as the wire walk allows takes two levels of JSON for each level of list.
+// maxJSONDepth is how many objects and arrays within each other are read as what they are. It bounds
+// the stack. What lies deeper is skipped, and the list or object that holds it is left empty: that is
+// far deeper than the wire walk takes (wire.MaxNesting messages, of which three levels of JSON make at
+// least two), so that it refuses the span around it and no other.
 const maxJSONDepth = 512
 
 // scanner reads JSON (RFC 8259) in one pass, without building a tree: a request costs what it
@@ -20,7 +22,29 @@ type scanner struct {
 	depth int
 	err   error
 	buf   []byte // holds the string read last when it had escapes
+	open  levels // of the value that is being skipped
 }
+
+// levels are the objects and arrays around a place, a bit each, so that a body of nothing but
+// brackets costs an eighth of itself.
+type levels struct {
+	bits []byte
+	n    int
+}
+
+func (l *levels) push(object bool) {
+	if l.n/8 == len(l.bits) {
+		l.bits = append(l.bits, 0)
+	}
+	at, bit := l.n/8, byte(1)<<(l.n%8)
+	l.n++
+	if l.bits[at] &^= bit; object {
+		l.bits[at] |= bit
+	}
+}
+
+// inObject says whether the innermost one is an object.
+func (l *levels) inObject() bool { return l.bits[(l.n-1)/8]&(1<<((l.n-1)%8)) != 0 }
 
 func (s *scanner) fail(what string) {
 	if s.err == nil {
@@ -66,10 +90,12 @@ func (s *scanner) object(each func(key []byte)) {
 func (s *scanner) array(each func()) { s.list('[', ']', each) }
 
 func (s *scanner) list(open, end byte, each func()) {
-	s.expect(open)
-	if s.depth++; s.depth > maxJSONDepth {
-		s.fail(fmt.Sprintf("nested deeper than %d", maxJSONDepth))
+	if s.depth == maxJSONDepth {
+		s.skip()
+		return
 	}
+	s.expect(open)
+	s.depth++
 	defer func() { s.depth-- }()
 	if s.peek() == end && s.err == nil {
 		s.pos++
@@ -245,13 +271,63 @@ func (s *scanner) literal(word string) bool {
 // null reads null if it comes next.
 func (s *scanner) null() bool { return s.peek() == 'n' && s.literal("null") }
 
-// skip reads a value of any kind.
+// skip reads a value of any kind and depth. It does not call itself.
 func (s *scanner) skip() {
+	s.open.n = 0
+	for s.err == nil {
+		if c := s.peek(); c == '{' || c == '[' {
+			s.pos++
+			s.open.push(c == '{')
+			if s.peek() != closing(c == '{') {
+				s.skipKey()
+				continue
+			}
+			s.pos++
+			s.open.n--
+		} else {
+			s.skipScalar()
+		}
+		if s.skipEnds(); s.open.n == 0 {
+			return
+		}
+	}
+}
+
+// skipEnds reads what may follow a value within skip, to the next value.
+func (s *scanner) skipEnds() {
+	for s.open.n > 0 && s.err == nil {
+		end := closing(s.open.inObject())
+		switch s.peek() {
+		case ',':
+			s.pos++
+			s.skipKey()
+			return
+		case end:
+			s.pos++
+			s.open.n--
+		default:
+			s.fail(fmt.Sprintf("expected ',' or %q", end))
+		}
+	}
+}
+
+// skipKey reads the key of a member where one belongs.
+func (s *scanner) skipKey() {
+	if s.open.inObject() {
+		s.str()
+		s.expect(':')
+	}
+}
+
+func closing(object bool) byte {
+	if object {
+		return '}'
+	}
+	return ']'
+}
+
+func (s *scanner) skipScalar() {
 	switch c := s.peek(); {
-	case c == '{':
-		s.object(func([]byte) { s.skip() })
-	case c == '[':
-		s.array(s.skip)
 	case c == '"':
 		s.str()
 	case c == 't' && s.literal("true"), c == 'f' && s.literal("false"), c == 'n' && s.literal("null"):

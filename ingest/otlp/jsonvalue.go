@@ -87,13 +87,13 @@ func readKeyValues(c *converter, num protowire.Number) {
 	case '{':
 		c.object(func(key []byte) { c.pair(num, key) })
 	default:
-		c.mismatch(num)
+		c.mismatch(num, wantPairs)
 	}
 }
 
 func readKeyValue(c *converter, num protowire.Number) {
 	if c.peek() != '{' {
-		c.mismatch(num)
+		c.mismatch(num, wantPair)
 		return
 	}
 	c.nested(num, func() {

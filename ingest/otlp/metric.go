@@ -25,6 +25,7 @@ type meters struct {
 	refusals   *prometheus.CounterVec
 	duplicates *prometheus.CounterVec
 	bytes      *prometheus.CounterVec
+	drained    prometheus.Counter
 	panics     prometheus.Counter
 	points     *prometheus.CounterVec
 	seconds    *prometheus.HistogramVec
@@ -50,6 +51,10 @@ func newMeters(reg prometheus.Registerer, g *gate) (*meters, error) {
 			"Requests that the log already had: a sender's retry.", "signal"),
 		bytes: counter("tiltmeter_ingest_received_bytes_total",
 			"Bytes of requests after decompression, as protobuf.", "signal"),
+		drained: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "tiltmeter_ingest_drained_bytes_total",
+			Help: "Bytes of refused requests over HTTP that were read and thrown away, so that their senders see the answer.",
+		}),
 		panics: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "tiltmeter_ingest_panics_total", Help: "Panics that a handler recovered from.",
 		}),
@@ -68,7 +73,7 @@ func newMeters(reg prometheus.Registerer, g *gate) (*meters, error) {
 		Help: "Bytes of requests that are being read, checked or written to the log.",
 	}, func() float64 { return float64(g.used.Load()) })
 	for _, c := range []prometheus.Collector{
-		m.requests, m.received, m.rejected, m.refusals, m.duplicates, m.bytes, m.panics, m.points, m.seconds,
+		m.requests, m.received, m.rejected, m.refusals, m.duplicates, m.bytes, m.drained, m.panics, m.points, m.seconds,
 		inFlight,
 	} {
 		if err := reg.Register(c); err != nil {

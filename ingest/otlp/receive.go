@@ -2,6 +2,7 @@ package otlp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"strings"
@@ -59,23 +60,63 @@ func (s *Server) admit(ctx context.Context, h header) (project string, err error
 	return project, nil
 }
 
-// receive takes one request: body is its protobuf bytes. It returns after the log has them on
-// disk and keeps nothing of body.
-func (s *Server) receive(ctx context.Context, sig signal, project string, body []byte) (outcome, error) {
+// sentForm is the form in which a request came, which its sender is answered in terms of.
+type sentForm struct {
+	json bool
+	// wrong says where the first JSON value lies that is not what its field holds, and what it is.
+	wrong string
+}
+
+// path puts a path of wire into the sender's words: the OTLP's JSON has its names in camelCase.
+func (f sentForm) path(path string) string {
+	if !f.json {
+		return path
+	}
+	var b strings.Builder
+	for i, word := range strings.Split(path, "_") {
+		if i > 0 && word != "" {
+			word = strings.ToUpper(word[:1]) + word[1:]
+		}
+		b.WriteString(word)
+	}
+	return b.String()
+}
+
+// refused is the first refused item in the sender's words.
+func (f sentForm) refused(first wire.Offender) string {
+	text := first.Reason.Text()
+	if f.wrong != "" && first.Reason == wire.ReasonMalformed {
+		text = "not what this field holds; the first such value: " + f.wrong
+	}
+	return f.path(first.Path) + ": " + text
+}
+
+// refuse is the answer to a request that cannot be walked.
+func (f sentForm) refuse(err error) *refusal {
+	r := refuseWire(err)
+	if f.wrong != "" && errors.Is(err, wire.ErrMalformed) {
+		r.message = "read JSON: a value is not what its field holds: " + f.wrong
+	}
+	return r
+}
+
+// receive takes one request: body is its protobuf bytes, whatever form it came in. It returns after
+// the log has them on disk and keeps nothing of body.
+func (s *Server) receive(ctx context.Context, sig signal, project string, body []byte, form sentForm) (outcome, error) {
 	if len(body) > s.config.Limits.RequestBytes {
 		return outcome{}, refuseSize(s.config.Limits.RequestBytes)
 	}
 	s.meters.bytes.WithLabelValues(sig.String()).Add(float64(len(body)))
 	if sig == metrics {
-		return s.countMetrics(project, body)
+		return s.countMetrics(project, body, form)
 	}
 	rep, err := validate(sig, body, s.config.Limits)
 	if err != nil {
-		return outcome{}, refuseWire(err)
+		return outcome{}, form.refuse(err)
 	}
 	if rep.Accepted() == 0 {
 		s.meters.refused(project, sig, &rep)
-		return partial(&rep), nil
+		return partial(&rep, form), nil
 	}
 	// Charged before the log has them, so that a crowd of requests at once does not pass as one, and
 	// given back for what was not taken: a retry is not billed for what back-pressure turned away.
@@ -97,11 +138,11 @@ func (s *Server) receive(ctx context.Context, sig signal, project string, body [
 	}
 	if duplicate {
 		s.meters.duplicates.WithLabelValues(sig.String()).Inc()
-		return partial(&rep), nil
+		return partial(&rep, form), nil
 	}
 	taken = true
 	s.meters.taken(project, sig, &rep)
-	return partial(&rep), nil
+	return partial(&rep, form), nil
 }
 
 var logSignals = map[signal]spanlog.Signal{traces: spanlog.SignalTraces, logs: spanlog.SignalLogs}
@@ -114,23 +155,23 @@ func validate(sig signal, body []byte, l wire.Limits) (wire.Report, error) {
 }
 
 // partial returns what the sender is told about spans that were refused: nothing if none was.
-func partial(rep *wire.Report) outcome {
+func partial(rep *wire.Report, form sentForm) outcome {
 	if rep.Rejected == 0 {
 		return outcome{}
 	}
 	return outcome{
 		rejected: int64(rep.Rejected),
-		message:  fmt.Sprintf("%d of %d refused; the first: %s", rep.Rejected, rep.Items, rep.First),
+		message:  fmt.Sprintf("%d of %d refused; the first: %s", rep.Rejected, rep.Items, form.refused(rep.First)),
 	}
 }
 
-func (s *Server) countMetrics(project string, body []byte) (outcome, error) {
+func (s *Server) countMetrics(project string, body []byte, form sentForm) (outcome, error) {
 	count, err := wire.CountMetrics(body, func(scope []byte, points int) {
 		name := s.meters.scopes.fold(string(scope))
 		s.meters.points.WithLabelValues(project, name).Add(float64(points))
 	})
 	if err != nil {
-		return outcome{}, refuseWire(err)
+		return outcome{}, form.refuse(err)
 	}
 	if count.DataPoints == 0 {
 		return outcome{}, nil

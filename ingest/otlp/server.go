@@ -35,6 +35,9 @@ const (
 	// DefaultAppendTimeout is how long the log may take: the exporters' own default is 10 s, and
 	// an answer should come before they give up.
 	DefaultAppendTimeout = 8 * time.Second
+	// DefaultDrainBytes bounds what is read, and thrown away, of a request over HTTP that is refused:
+	// four of the largest, which is more than exporters batch by mistake.
+	DefaultDrainBytes = 64 << 20
 	// maxRequestBytes is how large Limits.RequestBytes may be set: positions in a request are 32
 	// bits in places, and the log takes no more than 64 MiB.
 	maxRequestBytes = 1 << 30
@@ -51,6 +54,9 @@ type Config struct {
 	// InFlightBytes bounds the bytes of all requests under way; past it senders are asked to
 	// come back.
 	InFlightBytes int64
+	// DrainBytes bounds what is read of the body of a refused request over HTTP, so that clients which
+	// write first and read then see the answer. A request that announces more is cut off at once.
+	DrainBytes int64
 	// AppendTimeout is how long one request may wait for the log.
 	AppendTimeout time.Duration
 	// SpansPerSecond is the rate of spans and log records for each project, 0 for none.
@@ -112,6 +118,9 @@ func New(c Config, d Deps) (*Server, error) {
 	if c.InFlightBytes == 0 {
 		c.InFlightBytes = DefaultInFlightBytes
 	}
+	if c.DrainBytes == 0 {
+		c.DrainBytes = DefaultDrainBytes
+	}
 	if c.AppendTimeout == 0 {
 		c.AppendTimeout = DefaultAppendTimeout
 	}
@@ -140,6 +149,7 @@ func (c *Config) check() []error {
 		}
 	}
 	notNegative("in_flight_bytes", c.InFlightBytes)
+	notNegative("drain_bytes", c.DrainBytes)
 	notNegative("append_timeout", int64(c.AppendTimeout))
 	notNegative("spans_per_second", int64(c.SpansPerSecond))
 	notNegative("spans_burst", int64(c.SpansBurst))

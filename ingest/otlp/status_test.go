@@ -236,7 +236,8 @@ func TestPartialSuccess(t *testing.T) {
 	if err := json.Unmarshal(got, &answer); err != nil {
 		t.Fatal(err)
 	}
-	if p := answer.PartialSuccess; p.RejectedSpans != "1" || p.ErrorMessage != first {
+	inJSON := strings.NewReplacer("resource_spans", "resourceSpans", "scope_spans", "scopeSpans", "trace_id", "traceId").Replace(first)
+	if p := answer.PartialSuccess; p.RejectedSpans != "1" || p.ErrorMessage != inJSON {
 		t.Errorf("JSON: %s", got)
 	}
 	for _, rec := range r.log.all() {
