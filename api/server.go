@@ -29,8 +29,9 @@ import (
 
 // Config is what a user may set.
 type Config struct {
-	Addr        string // host:port of the one port
-	TLSCertFile string // PEM; with TLSKeyFile, or both empty for plain text
+	Addr        string       // host:port of the one port
+	Listener    net.Listener // instead of opening Addr; Start takes it over
+	TLSCertFile string       // PEM; with TLSKeyFile, or both empty for plain text
 	TLSKeyFile  string
 	Limits      Limits
 }
@@ -128,9 +129,12 @@ func New(c Config, d Deps) (*Server, error) {
 
 // Start opens the port and serves until Shutdown. It returns when the port is open.
 func (s *Server) Start(ctx context.Context) error {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", s.config.Addr)
-	if err != nil {
-		return fmt.Errorf("listen on %s: %w", s.config.Addr, err)
+	l := s.config.Listener
+	if l == nil {
+		var err error
+		if l, err = new(net.ListenConfig).Listen(ctx, "tcp", s.config.Addr); err != nil {
+			return fmt.Errorf("listen on %s: %w", s.config.Addr, err)
+		}
 	}
 	s.mu.Lock()
 	s.listener = l

@@ -32,9 +32,10 @@ import (
 
 // app is a running server: its parts, and how to stop them in the reverse order of their start.
 type app struct {
-	s   serveSettings
-	log *slog.Logger
-	reg *prometheus.Registry
+	s     serveSettings
+	log   *slog.Logger
+	reg   *prometheus.Registry
+	ports ports
 
 	started  time.Time
 	required bool // requests need keys
@@ -60,6 +61,10 @@ func startApp(ctx context.Context, s serveSettings, log *slog.Logger) (_ *app, e
 		}
 	}()
 	a.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if a.ports, err = openPorts(ctx, s); err != nil { // before anything is made: nothing is left of a start that cannot be
+		return nil, err
+	}
+	a.onStop(func(context.Context) error { return a.ports.close() })
 	if err := os.MkdirAll(s.dataDir, 0o750); err != nil {
 		return nil, fmt.Errorf("create data folder: %w", err)
 	}
@@ -212,7 +217,7 @@ func (a *app) startReceivers(ctx context.Context) error {
 		return err
 	}
 	config := otlp.Config{
-		GRPCAddr: a.s.otlpGRPCAddr, HTTPAddr: a.s.otlpHTTPAddr, Limits: a.limits(),
+		GRPCListener: a.ports[flagOTLPGRPC], HTTPListener: a.ports[flagOTLPHTTP], Limits: a.limits(),
 		InFlightBytes: int64(a.s.maxInFlight), DrainBytes: int64(a.s.maxDrain), SpansPerSecond: a.s.projectRate, AllowedOrigins: a.s.allowedOrigins,
 	}
 	var err error
@@ -346,9 +351,9 @@ func (a *app) startWriter(context.Context) (err error) {
 
 func (a *app) startAPI(ctx context.Context) (err error) {
 	if !a.s.has("api") {
-		return a.startProbes(ctx)
+		return a.startProbes()
 	}
-	a.api, err = api.New(api.Config{Addr: a.s.httpAddr, TLSCertFile: a.s.tlsCert, TLSKeyFile: a.s.tlsKey}, api.Deps{
+	a.api, err = api.New(api.Config{Listener: a.ports[flagHTTP], TLSCertFile: a.s.tlsCert, TLSKeyFile: a.s.tlsKey}, api.Deps{
 		Store: a.store, Ingest: newIngestView(a), Guard: a.guard, Web: web.Handler(), Ready: a.parts(),
 		Logger: a.log, Registerer: a.reg, Gatherer: a.reg,
 	})
@@ -364,33 +369,29 @@ func (a *app) startAPI(ctx context.Context) (err error) {
 }
 
 // startProbes serves health and metrics for a process without the API role.
-func (a *app) startProbes(ctx context.Context) error {
+func (a *app) startProbes() error {
 	handler := api.Probes(a.guard, a.parts(), a.reg)
 	tlsConfig, err := api.LoadTLS(a.s.tlsCert, a.s.tlsKey)
 	if err != nil {
 		return err
 	}
-	return a.serveHTTP(ctx, a.s.httpAddr, handler, tlsConfig)
+	a.serveHTTP(a.ports[flagHTTP], handler, tlsConfig)
+	return nil
 }
 
 // serveHTTP serves a handler until the app stops.
-func (a *app) serveHTTP(ctx context.Context, addr string, h http.Handler, tlsConfig *tls.Config) error {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
-	if err != nil {
-		return fmt.Errorf("listen: %w", err)
-	}
+func (a *app) serveHTTP(l net.Listener, h http.Handler, tlsConfig *tls.Config) {
 	if tlsConfig != nil {
 		l = tls.NewListener(l, tlsConfig)
 	}
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
 	a.run(func(context.Context) error {
 		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve %s: %w", addr, err)
+			return fmt.Errorf("serve %s: %w", l.Addr(), err)
 		}
 		return nil
 	})
 	a.onStop(server.Shutdown)
-	return nil
 }
 
 // parts are what /readyz asks.
@@ -422,14 +423,15 @@ func (a *app) logPart() api.Part {
 }
 
 // startProfiles serves Go's profiles, to operators on this machine who asked for them.
-func (a *app) startProfiles(ctx context.Context) error {
+func (a *app) startProfiles(context.Context) error {
 	if a.s.pprofAddr == "" {
 		return nil
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
-	return a.serveHTTP(ctx, a.s.pprofAddr, mux, nil)
+	a.serveHTTP(a.ports[flagPprof], mux, nil)
+	return nil
 }
 
 // announce prints where things are: where to send at once, where to look when there is something to see.
@@ -439,7 +441,7 @@ func (a *app) announce(out io.Writer) {
 		scheme = "https"
 	}
 	if a.otlp != nil {
-		fmt.Fprintf(out, "Send OTLP to %s (gRPC) or %s://%s (HTTP)\n", a.otlp.GRPCAddr(), scheme, a.otlp.HTTPAddr())
+		fmt.Fprintf(out, "Send OTLP to %s (gRPC) or %s://%s (HTTP)\n", dialable(a.otlp.GRPCAddr().String()), scheme, dialable(a.otlp.HTTPAddr().String()))
 	}
 	if a.required {
 		fmt.Fprintln(out, "Others can reach this server: every request needs a key (tiltmeter keys).")
@@ -457,7 +459,7 @@ func (a *app) announce(out io.Writer) {
 			case <-tick.C:
 			}
 		}
-		fmt.Fprintf(out, "Tiltmeter is ready: %s://%s\n", scheme, a.api.Addr())
+		fmt.Fprintf(out, "Tiltmeter is ready: %s://%s\n", scheme, dialable(a.api.Addr()))
 		return nil
 	})
 }

@@ -2,69 +2,51 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"io"
-	"net/url"
+	"os"
 	"text/tabwriter"
 	"time"
-
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/metadata"
 
 	pb "github.com/tiltmeter/tiltmeter/proto/gen/tiltmeter/v1"
 )
 
 const deadLettersUsage = `dead-letters list [FLAGS]
-       tiltmeter dead-letters replay [ID …]
+       tiltmeter dead-letters replay [FLAGS] [ID …]
 
 Lists the requests that were acknowledged and could not be read, or puts them (all, or those
-named) at the end of the log to be read again.`
+named) at the end of the log to be read again. The address is the server's own setting: a flag,
+TILTMETER_HTTP_ADDR or the settings file.`
 
 func runDeadLetters(ctx context.Context, args []string, out io.Writer) error {
 	fs := newFlags("dead-letters", deadLettersUsage, out)
-	server := fs.String("server", "http://127.0.0.1:8080", "base URL of the server")
-	key := fs.String("key", "", "key with the scope admin")
+	var server apiServer
+	server.flags(fs, "admin")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
-	conn, err := dialAPI(*server)
+	list := fs.NArg() == 1 && fs.Arg(0) == "list"
+	if !list && (fs.NArg() == 0 || fs.Arg(0) != "replay") {
+		return misused(fs)
+	}
+	if err := resolveClient(fs, os.LookupEnv, nil); err != nil {
+		return err
+	}
+	conn, err := server.dial()
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	if *key != "" {
-		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+*key)
-	}
 	client := pb.NewIngestServiceClient(conn)
-	switch {
-	case fs.NArg() == 1 && fs.Arg(0) == "list":
-		return listDeadLetters(ctx, client, out)
-	case fs.NArg() >= 1 && fs.Arg(0) == "replay":
-		answer, err := client.ReplayDeadLetters(ctx, &pb.ReplayDeadLettersRequest{Ids: fs.Args()[1:]})
-		if err != nil {
-			return fmt.Errorf("replay: %w", err)
-		}
-		_, err = fmt.Fprintln(out, "replayed", answer.GetReplayed())
-		return err
+	if list {
+		return server.explain(ctx, listDeadLetters(server.authorize(ctx), client, out))
 	}
-	fs.Usage()
-	return exitError(2)
-}
-
-// dialAPI connects to the gRPC services on the port that also serves the page.
-func dialAPI(server string) (*grpc.ClientConn, error) {
-	u, err := url.Parse(server)
-	if err != nil || u.Host == "" {
-		return nil, fmt.Errorf("--server %q is not a URL like http://127.0.0.1:8080", server)
+	answer, err := client.ReplayDeadLetters(server.authorize(ctx), &pb.ReplayDeadLettersRequest{Ids: fs.Args()[1:]})
+	if err != nil {
+		return server.explain(ctx, err)
 	}
-	creds := insecure.NewCredentials()
-	if u.Scheme == "https" {
-		creds = credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS12})
-	}
-	return grpc.NewClient(u.Host, grpc.WithTransportCredentials(creds))
+	_, err = fmt.Fprintln(out, "replayed", answer.GetReplayed())
+	return err
 }
 
 func listDeadLetters(ctx context.Context, client pb.IngestServiceClient, out io.Writer) error {
@@ -73,7 +55,7 @@ func listDeadLetters(ctx context.Context, client pb.IngestServiceClient, out io.
 	for token := ""; ; {
 		page, err := client.ListDeadLetters(ctx, &pb.ListDeadLettersRequest{PageToken: token})
 		if err != nil {
-			return fmt.Errorf("list dead letters: %w", err)
+			return err
 		}
 		for _, d := range page.GetDeadLetters() {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", d.GetId(), d.GetReceivedAt().AsTime().Format(time.RFC3339),

@@ -12,23 +12,93 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/tiltmeter/tiltmeter/api/auth"
 	"github.com/tiltmeter/tiltmeter/cmd/tiltmeter/demo"
 	"github.com/tiltmeter/tiltmeter/ingest/writer"
+	pb "github.com/tiltmeter/tiltmeter/proto/gen/tiltmeter/v1"
 	"github.com/tiltmeter/tiltmeter/store"
 )
+
+const demoUsage = `demo [FLAGS]
+
+Plays the demo company's agents into a server: their history at once, then live with --forever.
+A server that holds the demo's traces of these days already, like one of serve --demo, is not given
+them again. --seed, --now and --truth ask for a performance of their own, --again for one more.
+The addresses are the server's own settings: a flag, TILTMETER_HTTP_ADDR and
+TILTMETER_OTLP_GRPC_ADDR, or the settings file.`
 
 func runDemo(ctx context.Context, args []string, out io.Writer) error {
 	o := demo.Default()
 	o.Out, o.Logger = out, slog.New(slog.NewTextHandler(os.Stderr, nil))
-	fs := newFlags("demo", "demo [FLAGS]\n\nPlays the demo company's agents into a server: their history at once, then live with --forever.", out)
+	fs := newFlags("demo", demoUsage, out)
 	o.Flags(fs)
+	again := fs.Bool("again", false, "play the history once more into a server that holds it")
+	var page apiServer
+	fs.StringVar(&page.httpAddr, flagHTTP, "127.0.0.1:8080", "address of the server's page, which is asked whether it holds the history")
+	fs.StringVar(&page.key, "read-key", "", "key with the scope read, for that question; without one that is needed the history is played")
+	fs.StringVar(&page.config, "config", "", "the server's settings file, for its addresses (default tiltmeter.yaml, if there is one)")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
-	return demo.Run(ctx, o)
+	if fs.NArg() > 0 {
+		return misused(fs)
+	}
+	if err := resolveClient(fs, os.LookupEnv, map[string]string{"endpoint": flagOTLPGRPC}); err != nil {
+		return err
+	}
+	o.Endpoint, page.ca = dialable(o.Endpoint), o.CA
+	if err := reach(ctx, o.Endpoint, "endpoint"); o.Endpoint != "" && err != nil {
+		return err
+	}
+	if !*again && !fs.Changed("seed") && !fs.Changed("now") && o.Truth == "" {
+		o.Played = func(ctx context.Context, from, to time.Time) (bool, error) {
+			there, err := page.holdsDemo(ctx, from, to)
+			if err != nil {
+				o.Logger.Warn("cannot see whether the demo was played before; it is played", "error", err)
+			}
+			return there, nil
+		}
+	}
+	return explainExport(o.Endpoint, demo.Run(ctx, o))
+}
+
+// holdsDemo reports whether the server holds the demo's traces of that time.
+func (s *apiServer) holdsDemo(ctx context.Context, from, to time.Time) (bool, error) {
+	conn, err := s.dial()
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close()
+	list, err := pb.NewTraceServiceClient(conn).ListTraces(s.authorize(ctx), &pb.ListTracesRequest{
+		StartTime: timestamppb.New(from), EndTime: timestamppb.New(to), Filter: []string{"service=" + demo.SupportService}, PageSize: 1,
+	})
+	return len(list.GetTraces()) > 0, s.explain(ctx, err)
+}
+
+// explainExport says what a refused export means, and what to do, without the words of gRPC.
+func explainExport(addr string, err error) error {
+	st, ok := status.FromError(err)
+	if err == nil || !ok {
+		return err
+	}
+	// FromError puts what wraps the status before its text, which ends with what the server said.
+	_, said, found := strings.Cut(st.Message(), " desc = ")
+	if !found {
+		said = st.Message()
+	}
+	switch st.Code() {
+	case codes.Unauthenticated, codes.PermissionDenied:
+		return fmt.Errorf("the server at %s: %s; name it with --key or TILTMETER_KEY", addr, said)
+	default:
+		return fmt.Errorf("the server at %s does not take the traces: %s", addr, said)
+	}
 }
 
 // startDemo plays into this server's own receiver, over its port, as any other sender.

@@ -71,6 +71,17 @@ func TestASecondServeDoesNotDoubleTheDemo(t *testing.T) {
 	if strings.Count(s.logged(), historyPlayed) > 1 {
 		t.Error("the history was played again")
 	}
+	before := s.stored(from, to)
+	demo := []string{"demo", "--endpoint", s.grpc, "--http-addr", s.http}
+	if got := tool(t, nil, demo...); got.code != 0 || !strings.Contains(got.out, "nothing is left to play") {
+		t.Errorf("demo beside serve --demo: %+v", got)
+	}
+	if n := s.stored(from, to); n != before {
+		t.Errorf("%d traces of the history became %d", before, n)
+	}
+	if got := tool(t, nil, append(demo, "--again", "--days", "0.05")...); got.code != 0 || !strings.Contains(got.out, "played 0.05 days") {
+		t.Errorf("demo --again: %+v", got)
+	}
 }
 
 func TestDemoBehindKeysAndTLS(t *testing.T) {

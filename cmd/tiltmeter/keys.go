@@ -21,15 +21,15 @@ A secret is printed once and stored as a hash only.`
 func runKeys(_ context.Context, args []string, out io.Writer) error {
 	fs := newFlags("keys", keysUsage, out)
 	dataDir := fs.String("data-dir", "./data", "data folder of the server")
+	fs.String("config", "", "the server's settings file, for its data folder (default tiltmeter.yaml, if there is one)")
 	scope := fs.String("scope", "", "what the key allows: ingest, read or admin")
 	project := fs.String("project", "", "project the key belongs to; read and admin keys may say * for all (default \"default\")")
 	name := fs.String("name", "", "a note that says who uses the key")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
-	// Every command shares the server's settings for the folder, and nothing else of them.
-	if v, ok := os.LookupEnv(variable("data-dir")); ok && !fs.Changed("data-dir") {
-		*dataDir = v
+	if err := resolveClient(fs, os.LookupEnv, nil); err != nil {
+		return err
 	}
 	keys, err := auth.Open(*dataDir)
 	if err != nil {
@@ -47,8 +47,7 @@ func runKeys(_ context.Context, args []string, out io.Writer) error {
 		_, err := fmt.Fprintln(out, "revoked", fs.Arg(1))
 		return err
 	}
-	fs.Usage()
-	return exitError(2)
+	return misused(fs)
 }
 
 func createKey(keys *auth.Keys, scopeName, project, name string, out io.Writer) error {

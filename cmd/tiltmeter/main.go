@@ -63,7 +63,10 @@ func main() {
 }
 
 func dispatch(ctx context.Context, args []string, out io.Writer) error {
-	if len(args) == 0 || args[0] == "help" || args[0] == "--help" || args[0] == "-h" {
+	if len(args) == 0 {
+		return errors.Join(usage(os.Stderr), exitError(2))
+	}
+	if args[0] == "help" || args[0] == "--help" || args[0] == "-h" {
 		return usage(out)
 	}
 	for _, c := range commands() {
@@ -93,13 +96,20 @@ func runVersion(_ context.Context, _ []string, out io.Writer) error {
 	return err
 }
 
+// misused prints how a command is used, to people and not into a pipe.
+func misused(fs *pflag.FlagSet) error {
+	fs.SetOutput(os.Stderr)
+	fs.Usage()
+	return exitError(2)
+}
+
 // newFlags makes a flag set that prints its own usage.
 func newFlags(name, usage string, out io.Writer) *pflag.FlagSet {
 	fs := pflag.NewFlagSet(name, pflag.ContinueOnError)
 	fs.SortFlags = false
 	fs.SetOutput(out)
 	fs.Usage = func() {
-		fmt.Fprintf(out, "Usage: tiltmeter %s\n\n%s", usage, fs.FlagUsages())
+		fmt.Fprintf(fs.Output(), "Usage: tiltmeter %s\n\n%s", usage, fs.FlagUsages())
 	}
 	return fs
 }

@@ -42,6 +42,40 @@ func resolve(fs *pflag.FlagSet, lookup func(string) (string, bool)) error {
 	return errors.Join(errs...)
 }
 
+// resolveClient fills the flags of a command that talks to a server from the server's own settings, so
+// that one variable or file sets both: from where resolve takes them, in the same order. as names the
+// server's setting where the command's flag has another name. --key is TILTMETER_KEY too: a secret on
+// the command line can be seen by others.
+func resolveClient(fs *pflag.FlagSet, lookup func(string) (string, bool), as map[string]string) error {
+	var s serveSettings
+	server := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	s.flags(server)
+	setting := func(f *pflag.Flag) *pflag.Flag {
+		if name, ok := as[f.Name]; ok {
+			return server.Lookup(name)
+		}
+		return server.Lookup(f.Name)
+	}
+	var errs []error
+	fs.Visit(func(f *pflag.Flag) {
+		if to := setting(f); to != nil {
+			errs = append(errs, server.Set(to.Name, f.Value.String()))
+		}
+	})
+	errs = append(errs, resolve(server, lookup))
+	fs.VisitAll(func(f *pflag.Flag) {
+		if f.Changed {
+			return
+		}
+		if from := setting(f); from != nil {
+			errs = append(errs, fs.Set(f.Name, from.Value.String()))
+		} else if v, ok := lookup(variable(f.Name)); ok && f.Name == "key" {
+			errs = append(errs, fs.Set(f.Name, v))
+		}
+	})
+	return errors.Join(errs...)
+}
+
 func variable(flag string) string {
 	return "TILTMETER_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }

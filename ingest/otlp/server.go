@@ -47,6 +47,9 @@ const (
 type Config struct {
 	// GRPCAddr and HTTPAddr are where to listen, as host:port; an empty one is not opened.
 	GRPCAddr, HTTPAddr string
+	// GRPCListener and HTTPListener are used instead of opening the addresses, if set. Shutdown closes
+	// them when Start has been called.
+	GRPCListener, HTTPListener net.Listener
 	// TLS is used on both ports if set.
 	TLS *tls.Config
 	// Limits is what one request may hold.
@@ -157,7 +160,7 @@ func (c *Config) check() []error {
 	if c.Limits.RequestBytes > maxRequestBytes {
 		errs = append(errs, fmt.Errorf("limits.request_bytes is %d: it must be at most %d", c.Limits.RequestBytes, maxRequestBytes))
 	}
-	if c.GRPCAddr == "" && c.HTTPAddr == "" {
+	if c.GRPCAddr == "" && c.HTTPAddr == "" && c.GRPCListener == nil && c.HTTPListener == nil {
 		errs = append(errs, errors.New("grpc_addr and http_addr are both empty: nothing could be received"))
 	}
 	return errs
@@ -166,14 +169,15 @@ func (c *Config) check() []error {
 // Start listens and serves. It returns as soon as both ports are open; ctx bounds that alone.
 func (s *Server) Start(ctx context.Context) error {
 	var listen net.ListenConfig
-	if s.config.GRPCAddr != "" {
+	s.grpcListener, s.httpListener = s.config.GRPCListener, s.config.HTTPListener
+	if s.config.GRPCAddr != "" && s.grpcListener == nil {
 		l, err := listen.Listen(ctx, "tcp", s.config.GRPCAddr)
 		if err != nil {
 			return fmt.Errorf("listen for OTLP/gRPC: %w", err)
 		}
 		s.grpcListener = l
 	}
-	if s.config.HTTPAddr != "" {
+	if s.config.HTTPAddr != "" && s.httpListener == nil {
 		l, err := listen.Listen(ctx, "tcp", s.config.HTTPAddr)
 		if err != nil {
 			if s.grpcListener != nil {

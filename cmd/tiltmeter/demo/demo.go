@@ -60,8 +60,8 @@ const (
 
 // Flags binds the options to fs; their values are the defaults.
 func (o *Options) Flags(fs *pflag.FlagSet) {
-	fs.StringVar(&o.Endpoint, "endpoint", o.Endpoint, "OTLP/gRPC address, host:port")
-	fs.StringVar(&o.Key, "key", o.Key, "API key")
+	fs.StringVar(&o.Endpoint, "endpoint", o.Endpoint, "OTLP/gRPC address, host:port; else the server's setting otlp-grpc-addr")
+	fs.StringVar(&o.Key, "key", o.Key, "key with the scope ingest; its project gets the traces")
 	fs.StringVar(&o.CA, "ca", o.CA, "PEM file of the authority that signed the server's certificate; turns TLS on")
 	fs.Uint64Var(&o.Seed, "seed", o.Seed, "equal seeds play equal stories")
 	fs.Float64Var(&o.Days, "days", o.Days, "days of history to send at once; 0 with --forever: none")
@@ -131,7 +131,11 @@ func Run(ctx context.Context, o Options) error {
 	}
 	if played {
 		o.Logger.Info("the demo's history is stored already; going on live")
-		fmt.Fprintln(o.Out, "the server holds the demo's traces of this time; going on live")
+		next := "nothing is left to play"
+		if o.Forever {
+			next = "going on live"
+		}
+		fmt.Fprintln(o.Out, "the server holds the demo's traces of this time already;", next)
 	} else if err := history(ctx, c, p, &o); err != nil {
 		return err
 	}

@@ -26,6 +26,9 @@ const (
 	openInFlight   = 16 // requests in flight a connection at a rate, when not said
 )
 
+// defaultProject is the project of spans that come without a key.
+const defaultProject = "default"
+
 // Options is one run. Zero values of Batch, Connections, Compression, Timeout, RetryFor, VerifyTimeout and
 // VerifySample mean the flags' defaults; everything else is taken as it is.
 type Options struct {
@@ -43,7 +46,9 @@ type Options struct {
 	RetryFor      time.Duration   // how long a request is retried after it was first sent, then given up
 	RetryAll      bool            // every acknowledged request is sent once more
 	DropFirst     bool            // every request is sent, hung up on while the server works on it, and sent again
-	Key           string          // bearer key for ingest and for Verify
+	Key           string          // bearer key for ingest; its project gets the spans
+	ReadKey       string          // bearer key for Verify; empty: Key
+	Project       string          // the project of Key, which Verify reads; empty: that of the key it reads with
 	CA            string          // PEM file; set: TLS
 	Ledger        string          // file, see ReadLedger
 	Verify        string          // base URL of the REST API
@@ -56,7 +61,7 @@ type Options struct {
 
 // Flags binds the options to fs with their defaults.
 func (o *Options) Flags(fs *pflag.FlagSet) {
-	fs.StringVar(&o.Endpoint, "endpoint", "127.0.0.1:4317", "OTLP address, host:port (4318 with --http)")
+	fs.StringVar(&o.Endpoint, "endpoint", "127.0.0.1:4317", "OTLP address, host:port (4318 with --http); else the server's setting otlp-grpc-addr or otlp-http-addr")
 	fs.BoolVar(&o.HTTP, "http", false, "send OTLP/HTTP with protobuf instead of gRPC")
 	fs.DurationVar(&o.Duration, "duration", 30*time.Second, "how long to send; 0 with --spans: until all are sent")
 	fs.Float64Var(&o.Rate, "rate", 0, "spans per second on a fixed timetable; 0: as fast as they are acknowledged")
@@ -70,7 +75,9 @@ func (o *Options) Flags(fs *pflag.FlagSet) {
 	fs.DurationVar(&o.RetryFor, "retry-for", time.Minute, "give up a request this long after it was first sent")
 	fs.BoolVar(&o.RetryAll, "retry-all", false, "send every acknowledged request a second time, as a client does that missed the answer")
 	fs.BoolVar(&o.DropFirst, "drop-first", false, "hang up on the first attempt of every request once its bytes have gone, then retry at once, as a client does that times out too soon")
-	fs.StringVar(&o.Key, "key", "", "API key")
+	fs.StringVar(&o.Key, "key", "", "key with the scope ingest; its project gets the traffic (without one: the project default)")
+	fs.StringVar(&o.ReadKey, "read-key", "", "key with the scope read for --verify (default: --key)")
+	fs.StringVar(&o.Project, "project", "", "project of --key, in which --verify looks (default: that of the key it reads with)")
 	fs.StringVar(&o.CA, "ca", "", "PEM file of the authority that signed the server's certificate; turns TLS on")
 	fs.StringVar(&o.Ledger, "ledger", "", "write a line for each trace of each acknowledged request to this file")
 	fs.StringVar(&o.Verify, "verify", "", "base URL of the server, e.g. http://127.0.0.1:8080: compare what it stored with what it acknowledged")
@@ -93,6 +100,8 @@ func (o *Options) validate() error {
 		}
 	}
 	bad(o.Endpoint == "", "--endpoint is empty: give host:port")
+	bad(o.Project != "" && o.Project != defaultProject && o.Key == "", "--project %s needs --key: spans belong to the project of the key they come with; "+
+		"`tiltmeter keys create --scope ingest --project %s` makes one, for servers that need no keys too", o.Project, o.Project)
 	bad(o.Batch < 1 || o.Batch > maxBatch, "--batch %d is not within 1 and %d", o.Batch, maxBatch)
 	bad(o.Connections < 1 || o.Connections > maxConnections, "--connections %d is not within 1 and %d", o.Connections, maxConnections)
 	bad(o.Concurrency < 0 || o.Concurrency > maxConcurrency, "--concurrency %d is not within 0 and %d", o.Concurrency, maxConcurrency)
@@ -117,6 +126,7 @@ func (o *Options) complete() {
 	o.RetryFor = cmp.Or(o.RetryFor, d.RetryFor)
 	o.VerifyTimeout = cmp.Or(o.VerifyTimeout, d.VerifyTimeout)
 	o.VerifySample = cmp.Or(o.VerifySample, d.VerifySample)
+	o.ReadKey = cmp.Or(o.ReadKey, o.Key)
 	if o.Seed == 0 {
 		o.Seed = uint64(time.Now().UnixNano())
 	}

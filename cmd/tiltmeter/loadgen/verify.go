@@ -87,6 +87,9 @@ func newVerifier(ctx context.Context, o *Options, ids idSource, roots *x509.Cert
 		if v.before, err = v.surplus(ctx); err == nil {
 			return v, nil
 		}
+		if errors.Is(err, errReadKey) {
+			return nil, fmt.Errorf("verify: %w", err)
+		}
 		if time.Now().After(deadline) || sleep(ctx, pollEvery) != nil {
 			return nil, fmt.Errorf("verify: count what is stored before the run: %w", err)
 		}
@@ -123,6 +126,14 @@ func (n *int64JSON) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// inProject names the project that is looked into, if one was said.
+func (v *verifier) inProject(q url.Values) url.Values {
+	if v.o.Project != "" {
+		q.Set("project", v.o.Project)
+	}
+	return q
+}
+
 // counts is what the server holds of all projects that the key may read.
 type counts struct {
 	summed int64 // spans by the summaries that the trace list is made from
@@ -140,6 +151,9 @@ func (v *verifier) summed(ctx context.Context) (names []string, spans int64, err
 		return nil, 0, err
 	}
 	for _, p := range list.Projects {
+		if v.o.Project != "" && p.Name != v.o.Project {
+			continue
+		}
 		names = append(names, p.Name)
 		spans += int64(p.Spans)
 	}
@@ -210,6 +224,9 @@ func (v *verifier) backlog(ctx context.Context) (pending int64, age time.Duratio
 	return int64(st.Log.Pending), age, nil
 }
 
+// errReadKey ends a verification at once: waiting makes no key good.
+var errReadKey = errors.New("--verify needs a key with the scope read")
+
 var errNotFound = errors.New("not found")
 
 func (v *verifier) get(ctx context.Context, path string, q url.Values, into any) error {
@@ -217,8 +234,8 @@ func (v *verifier) get(ctx context.Context, path string, q url.Values, into any)
 	if err != nil {
 		return fmt.Errorf("get %s: %w", path, err)
 	}
-	if v.o.Key != "" {
-		req.Header.Set("Authorization", "Bearer "+v.o.Key)
+	if v.o.ReadKey != "" {
+		req.Header.Set("Authorization", "Bearer "+v.o.ReadKey)
 	}
 	res, err := v.client.Do(req)
 	if err != nil {
@@ -232,6 +249,8 @@ func (v *verifier) get(ctx context.Context, path string, q url.Values, into any)
 	switch {
 	case res.StatusCode == http.StatusNotFound:
 		return fmt.Errorf("get %s: %w", path, errNotFound)
+	case res.StatusCode == http.StatusUnauthorized, res.StatusCode == http.StatusForbidden:
+		return fmt.Errorf("get %s: HTTP %d: %w: name one of that project with --read-key", path, res.StatusCode, errReadKey)
 	case res.StatusCode != http.StatusOK:
 		return fmt.Errorf("get %s: HTTP %d: %.300s", path, res.StatusCode, body)
 	}
@@ -331,6 +350,7 @@ func (v *verifier) compareList(ctx context.Context) error {
 		"endTime":   {time.Now().Add(time.Hour).UTC().Format(time.RFC3339Nano)},
 		"pageSize":  {strconv.Itoa(listPage)},
 	}
+	v.inProject(q)
 	complete := false
 	for seen := 0; seen < maxListedPages && !complete; seen++ {
 		var page struct {
@@ -397,7 +417,7 @@ func (v *verifier) compareSample(ctx context.Context) error {
 				SpanID string `json:"spanId"`
 			} `json:"spans"`
 		}
-		err := v.get(ctx, "/v1/traces/"+hex.EncodeToString(id[:]), nil, &trace)
+		err := v.get(ctx, "/v1/traces/"+hex.EncodeToString(id[:]), v.inProject(url.Values{}), &trace)
 		if errors.Is(err, errNotFound) {
 			if k.outcome == Acked {
 				v.problem("trace %x was acknowledged and is not there", id)
