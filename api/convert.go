@@ -18,6 +18,23 @@ import (
 // validText makes a text fit for protobuf, which refuses a whole message for one invalid byte.
 func validText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
+// given is validText for an optional field: unset when there is no text.
+func given(s string) *string {
+	if s == "" {
+		return nil
+	}
+	s = validText(s)
+	return &s
+}
+
+// counted is an optional number of which zero means that it is not known.
+func counted(n int64) *int64 {
+	if n == 0 {
+		return nil
+	}
+	return &n
+}
+
 func validTexts[S ~string](in []S) []string {
 	if len(in) == 0 {
 		return nil
@@ -83,6 +100,7 @@ func outlineProto(o *store.SpanOutline) *pb.Span {
 	s := spanProto(&o.Span)
 	s.InputMessageCount, s.OutputMessageCount = clamp32(o.InputMessages), clamp32(o.OutputMessages)
 	s.InputPreview, s.OutputPreview = validText(o.InputPreview), validText(o.OutputPreview)
+	s.ContentsLeftOut = true
 	return s
 }
 
@@ -260,14 +278,14 @@ func toolProto(t *genai.ToolExecution) *pb.Tool {
 		return nil
 	}
 	return &pb.Tool{
-		Name: validText(t.Name), Type: validText(t.Type), Description: validText(t.Description), CallId: validText(t.CallID),
-		Arguments: validText(string(t.Arguments)), Result: validText(string(t.Result)),
+		Name: validText(t.Name), Type: given(t.Type), Description: given(t.Description), CallId: given(t.CallID),
+		Arguments: given(string(t.Arguments)), Result: given(string(t.Result)),
 	}
 }
 
 func toolDefinitionProto(t *genai.ToolDefinition) *pb.ToolDefinition {
 	return &pb.ToolDefinition{
-		Type: validText(t.Type), Name: validText(t.Name), Description: validText(t.Description), Parameters: validText(string(t.Parameters)),
+		Type: validText(t.Type), Name: validText(t.Name), Description: given(t.Description), Parameters: given(string(t.Parameters)),
 	}
 }
 
@@ -276,13 +294,13 @@ func retrievalProto(r *genai.Retrieval) *pb.Retrieval {
 		return nil
 	}
 	return &pb.Retrieval{
-		DataSource: validText(r.DataSource), Query: validText(r.Query), TopK: r.TopK,
+		DataSource: validText(r.DataSource), Query: given(r.Query), TopK: counted(r.TopK),
 		Documents: each(r.Documents, documentProto),
 	}
 }
 
 func documentProto(d *genai.Document) *pb.Document {
-	p := &pb.Document{Id: validText(d.ID), Content: validText(d.Content), Metadata: validText(string(d.Metadata))}
+	p := &pb.Document{Id: validText(d.ID), Content: given(d.Content), Metadata: given(string(d.Metadata))}
 	if d.HasScore {
 		p.Score = &d.Score
 	}
@@ -293,8 +311,8 @@ func embeddingProto(e *genai.Embedding) *pb.Embedding {
 	if e.Dimensions == 0 && len(e.Items) == 0 {
 		return nil
 	}
-	return &pb.Embedding{Dimensions: e.Dimensions, Items: each(e.Items, func(i *genai.EmbeddingItem) *pb.EmbeddingItem {
-		return &pb.EmbeddingItem{Text: validText(i.Text), Vector: i.Vector}
+	return &pb.Embedding{Dimensions: counted(e.Dimensions), Items: each(e.Items, func(i *genai.EmbeddingItem) *pb.EmbeddingItem {
+		return &pb.EmbeddingItem{Text: given(i.Text), Vector: i.Vector}
 	})}
 }
 
@@ -307,16 +325,16 @@ func messageProto(m *genai.Message) *pb.Message {
 
 func partProto(p *genai.Part) *pb.Part {
 	return &pb.Part{
-		Type: validText(string(p.Type)), Content: validText(p.Content), Id: validText(p.ID), Name: validText(p.Name),
-		Arguments: validText(string(p.Arguments)), Response: validText(string(p.Response)), Modality: validText(p.Modality),
-		MimeType: validText(p.MIMEType), FileId: validText(p.FileID), Uri: validText(p.URI), Raw: validText(string(p.Raw)),
+		Type: validText(string(p.Type)), Content: given(p.Content), Id: given(p.ID), Name: given(p.Name),
+		Arguments: given(string(p.Arguments)), Response: given(string(p.Response)), Modality: given(p.Modality),
+		MimeType: given(p.MIMEType), FileId: given(p.FileID), Uri: given(p.URI), Raw: given(string(p.Raw)),
 	}
 }
 
 func evaluationProto(e *genai.Evaluation) *pb.Evaluation {
 	p := &pb.Evaluation{
-		Name: validText(e.Name), Label: validText(e.Label), Explanation: validText(e.Explanation),
-		ResponseId: validText(e.ResponseID), ErrorType: validText(e.ErrorType), Time: timestamp(e.Time),
+		Name: validText(e.Name), Label: given(e.Label), Explanation: given(e.Explanation),
+		ResponseId: given(e.ResponseID), ErrorType: given(e.ErrorType), Time: timestamp(e.Time),
 	}
 	if e.HasScore {
 		p.Score = &e.Score
@@ -328,7 +346,7 @@ func errorProto(e *genai.Error) *pb.Error {
 	if *e == (genai.Error{}) {
 		return nil
 	}
-	return &pb.Error{Type: validText(e.Type), Message: validText(e.Message), Stacktrace: validText(e.Stacktrace), HttpStatus: e.HTTPStatus}
+	return &pb.Error{Type: validText(e.Type), Message: validText(e.Message), Stacktrace: given(e.Stacktrace), HttpStatus: counted(e.HTTPStatus)}
 }
 
 func eventProto(e *genai.Event) *pb.Event {

@@ -19,7 +19,7 @@ import (
 )
 
 // jsonFormat is how REST answers look: lists, counts and empty texts are always there, so that a
-// reader need not ask; what is unknown (an unset count, cost or time) is left out.
+// reader need not ask; what is unknown or left out (an optional field, an unset message) is absent.
 var jsonFormat = runtime.JSONPb{
 	MarshalOptions:   protojson.MarshalOptions{EmitDefaultValues: true},
 	UnmarshalOptions: protojson.UnmarshalOptions{DiscardUnknown: true},

@@ -42,9 +42,11 @@ func rawSpanProto(raw *store.RawSpan) (*pb.RawSpan, error) {
 		return nil, fmt.Errorf("encode stored span: %w", err)
 	}
 	out := &pb.RawSpan{Truncated: raw.Truncated}
-	if out.ResourceSpans, err = onlyGroup(text, "resourceSpans"); err != nil {
+	group, err := onlyGroup(text, "resourceSpans")
+	if err != nil {
 		return nil, fmt.Errorf("encode stored span: %w", err)
 	}
+	out.ResourceSpans = []*structpb.Struct{group}
 	for _, l := range raw.Logs {
 		logs, err := new(plog.ProtoUnmarshaler).UnmarshalLogs(wrap(l.Resource, l.Scope, l.Record))
 		if err != nil {

@@ -2,11 +2,11 @@ package api_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"math"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -220,16 +220,13 @@ func TestRawSpanKeepsEverything(t *testing.T) {
 	r := start(t)
 	r.store.raw = rawBytes(t)
 	_, body := r.get(t, "/v1/traces/"+traceID+"/spans/0102030405060708/raw")
-	var raw struct {
-		ResourceSpans json.RawMessage   `json:"resourceSpans"`
-		ResourceLogs  []json.RawMessage `json:"resourceLogs"`
-	}
-	if err := json.Unmarshal([]byte(body), &raw); err != nil {
-		t.Fatal(err)
-	}
-	traces, err := new(ptrace.JSONUnmarshaler).UnmarshalTraces([]byte(`{"resourceSpans":[` + string(raw.ResourceSpans) + `]}`))
+	traces, err := new(ptrace.JSONUnmarshaler).UnmarshalTraces([]byte(body)) // the answer as it is: OTLP/JSON
 	if err != nil {
 		t.Fatal(err)
+	}
+	logs, err := new(plog.JSONUnmarshaler).UnmarshalLogs([]byte(body))
+	if err != nil || logs.LogRecordCount() != len(r.store.raw.Logs) {
+		t.Errorf("%d log records, want %d; %v", logs.LogRecordCount(), len(r.store.raw.Logs), err)
 	}
 	b, err := new(ptrace.ProtoMarshaler).MarshalTraces(traces)
 	if err != nil {
@@ -332,5 +329,26 @@ func TestHealthAndReflection(t *testing.T) {
 	services, err := list(grpc.PerRPCCredentials(bearer(read)))
 	if err != nil || !strings.Contains(services, "tiltmeter.v1.TraceService") {
 		t.Errorf("reflection: %s, %v", services, err)
+	}
+}
+
+// TestATraceClaimsNothing: what a sender did not give, and what a trace leaves out, is absent and not an
+// empty text or a zero; and the trace says that it leaves contents out.
+func TestATraceClaimsNothing(t *testing.T) {
+	t.Parallel()
+	r := start(t)
+	r.store.detail = &store.TraceDetail{Summary: exampleSummary(), Spans: []store.SpanOutline{{Span: genai.Span{
+		Operation: genai.OpExecuteTool,
+		Tool:      genai.ToolExecution{Name: "t"}, Retrieval: genai.Retrieval{Documents: []genai.Document{{ID: "d"}}},
+		Embedding: genai.Embedding{Items: []genai.EmbeddingItem{{}}}, Error: genai.Error{Type: "timeout"},
+	}}}}
+	_, body := r.get(t, "/v1/traces/"+traceID)
+	for _, absent := range []string{"arguments", "result", "content", "metadata", "query", "topK", "dimensions", "text", "stacktrace", "httpStatus"} {
+		if strings.Contains(body, `"`+absent+`":`) {
+			t.Errorf("%s is there: %s", absent, body)
+		}
+	}
+	if !regexp.MustCompile(`"contentsLeftOut":\s*true`).MatchString(body) {
+		t.Errorf("it does not say that contents are left out: %s", body)
 	}
 }

@@ -495,11 +495,12 @@ export interface components {
             };
             version?: string;
         };
+        /** @description In JSON this is OTLP's TracesData, and LogsData, beside a field that readers of those ignore. */
         RawSpan: {
             /** @description OTLP/JSON, one record each */
             resourceLogs?: Record<string, unknown>[];
-            /** @description OTLP/JSON, one span */
-            resourceSpans?: Record<string, unknown>;
+            /** @description OTLP/JSON, one element with one span */
+            resourceSpans?: Record<string, unknown>[];
             /** @description the span has more log records than the server returns */
             truncated?: boolean;
         };
@@ -563,6 +564,11 @@ export interface components {
             attributes?: {
                 [key: string]: string;
             };
+            /**
+             * @description Messages, documents, and the arguments and results of tools are left out here, whether there are any
+             *     or not: GetConversation and GetSpan have them.
+             */
+            contentsLeftOut?: boolean;
             conversationId?: string;
             cost?: components["schemas"]["Cost"];
             /** @description which instrumentation dialect was recognised; empty for a span that is not GenAI */
@@ -1172,7 +1178,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A successful response. */
+            /** @description In JSON this is OTLP's TracesData, and LogsData, beside a field that readers of those ignore. */
             200: {
                 headers: {
                     [name: string]: unknown;

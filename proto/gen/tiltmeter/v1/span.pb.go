@@ -5,6 +5,7 @@
 // source: tiltmeter/v1/span.proto
 
 // The canonical GenAI span as the API shows it. Field names follow the OpenTelemetry GenAI conventions.
+// An optional field is unset when the sender did not give it, or where the method leaves contents out.
 
 package tiltmeterv1
 
@@ -187,9 +188,12 @@ type Span struct {
 	Links              []*Link           `protobuf:"bytes,46,rep,name=links,proto3" json:"links,omitempty"`
 	TraceState         string            `protobuf:"bytes,49,opt,name=trace_state,json=traceState,proto3" json:"trace_state,omitempty"` // W3C tracestate
 	Dropped            *Dropped          `protobuf:"bytes,50,opt,name=dropped,proto3" json:"dropped,omitempty"`                         // unset: nothing
-	Truncated          bool              `protobuf:"varint,48,opt,name=truncated,proto3" json:"truncated,omitempty"`                    // the span has more log records, or more bytes, than the server reads
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// Messages, documents, and the arguments and results of tools are left out here, whether there are any
+	// or not: GetConversation and GetSpan have them.
+	ContentsLeftOut bool `protobuf:"varint,51,opt,name=contents_left_out,json=contentsLeftOut,proto3" json:"contents_left_out,omitempty"`
+	Truncated       bool `protobuf:"varint,48,opt,name=truncated,proto3" json:"truncated,omitempty"` // the span has more log records, or more bytes, than the server reads
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Span) Reset() {
@@ -563,6 +567,13 @@ func (x *Span) GetDropped() *Dropped {
 		return x.Dropped
 	}
 	return nil
+}
+
+func (x *Span) GetContentsLeftOut() bool {
+	if x != nil {
+		return x.ContentsLeftOut
+	}
+	return false
 }
 
 func (x *Span) GetTruncated() bool {
@@ -1149,11 +1160,11 @@ func (x *Prompt) GetVariables() map[string]string {
 type Tool struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Type          string                 `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
-	Description   string                 `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
-	CallId        string                 `protobuf:"bytes,4,opt,name=call_id,json=callId,proto3" json:"call_id,omitempty"`
-	Arguments     string                 `protobuf:"bytes,5,opt,name=arguments,proto3" json:"arguments,omitempty"` // JSON text as sent
-	Result        string                 `protobuf:"bytes,6,opt,name=result,proto3" json:"result,omitempty"`       // JSON text as sent
+	Type          *string                `protobuf:"bytes,2,opt,name=type,proto3,oneof" json:"type,omitempty"`
+	Description   *string                `protobuf:"bytes,3,opt,name=description,proto3,oneof" json:"description,omitempty"`
+	CallId        *string                `protobuf:"bytes,4,opt,name=call_id,json=callId,proto3,oneof" json:"call_id,omitempty"`
+	Arguments     *string                `protobuf:"bytes,5,opt,name=arguments,proto3,oneof" json:"arguments,omitempty"` // JSON text as sent
+	Result        *string                `protobuf:"bytes,6,opt,name=result,proto3,oneof" json:"result,omitempty"`       // JSON text as sent
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1196,36 +1207,36 @@ func (x *Tool) GetName() string {
 }
 
 func (x *Tool) GetType() string {
-	if x != nil {
-		return x.Type
+	if x != nil && x.Type != nil {
+		return *x.Type
 	}
 	return ""
 }
 
 func (x *Tool) GetDescription() string {
-	if x != nil {
-		return x.Description
+	if x != nil && x.Description != nil {
+		return *x.Description
 	}
 	return ""
 }
 
 func (x *Tool) GetCallId() string {
-	if x != nil {
-		return x.CallId
+	if x != nil && x.CallId != nil {
+		return *x.CallId
 	}
 	return ""
 }
 
 func (x *Tool) GetArguments() string {
-	if x != nil {
-		return x.Arguments
+	if x != nil && x.Arguments != nil {
+		return *x.Arguments
 	}
 	return ""
 }
 
 func (x *Tool) GetResult() string {
-	if x != nil {
-		return x.Result
+	if x != nil && x.Result != nil {
+		return *x.Result
 	}
 	return ""
 }
@@ -1234,8 +1245,8 @@ type ToolDefinition struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Type          string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
 	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Description   string                 `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
-	Parameters    string                 `protobuf:"bytes,4,opt,name=parameters,proto3" json:"parameters,omitempty"` // JSON schema as sent
+	Description   *string                `protobuf:"bytes,3,opt,name=description,proto3,oneof" json:"description,omitempty"`
+	Parameters    *string                `protobuf:"bytes,4,opt,name=parameters,proto3,oneof" json:"parameters,omitempty"` // JSON schema as sent
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1285,15 +1296,15 @@ func (x *ToolDefinition) GetName() string {
 }
 
 func (x *ToolDefinition) GetDescription() string {
-	if x != nil {
-		return x.Description
+	if x != nil && x.Description != nil {
+		return *x.Description
 	}
 	return ""
 }
 
 func (x *ToolDefinition) GetParameters() string {
-	if x != nil {
-		return x.Parameters
+	if x != nil && x.Parameters != nil {
+		return *x.Parameters
 	}
 	return ""
 }
@@ -1301,8 +1312,8 @@ func (x *ToolDefinition) GetParameters() string {
 type Retrieval struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	DataSource    string                 `protobuf:"bytes,1,opt,name=data_source,json=dataSource,proto3" json:"data_source,omitempty"`
-	Query         string                 `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
-	TopK          int64                  `protobuf:"varint,3,opt,name=top_k,json=topK,proto3" json:"top_k,omitempty"`
+	Query         *string                `protobuf:"bytes,2,opt,name=query,proto3,oneof" json:"query,omitempty"`
+	TopK          *int64                 `protobuf:"varint,3,opt,name=top_k,json=topK,proto3,oneof" json:"top_k,omitempty"`
 	Documents     []*Document            `protobuf:"bytes,4,rep,name=documents,proto3" json:"documents,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1346,15 +1357,15 @@ func (x *Retrieval) GetDataSource() string {
 }
 
 func (x *Retrieval) GetQuery() string {
-	if x != nil {
-		return x.Query
+	if x != nil && x.Query != nil {
+		return *x.Query
 	}
 	return ""
 }
 
 func (x *Retrieval) GetTopK() int64 {
-	if x != nil {
-		return x.TopK
+	if x != nil && x.TopK != nil {
+		return *x.TopK
 	}
 	return 0
 }
@@ -1370,8 +1381,8 @@ type Document struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Score         *float64               `protobuf:"fixed64,2,opt,name=score,proto3,oneof" json:"score,omitempty"`
-	Content       string                 `protobuf:"bytes,3,opt,name=content,proto3" json:"content,omitempty"`
-	Metadata      string                 `protobuf:"bytes,4,opt,name=metadata,proto3" json:"metadata,omitempty"` // JSON text as sent
+	Content       *string                `protobuf:"bytes,3,opt,name=content,proto3,oneof" json:"content,omitempty"`
+	Metadata      *string                `protobuf:"bytes,4,opt,name=metadata,proto3,oneof" json:"metadata,omitempty"` // JSON text as sent
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1421,22 +1432,22 @@ func (x *Document) GetScore() float64 {
 }
 
 func (x *Document) GetContent() string {
-	if x != nil {
-		return x.Content
+	if x != nil && x.Content != nil {
+		return *x.Content
 	}
 	return ""
 }
 
 func (x *Document) GetMetadata() string {
-	if x != nil {
-		return x.Metadata
+	if x != nil && x.Metadata != nil {
+		return *x.Metadata
 	}
 	return ""
 }
 
 type Embedding struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Dimensions    int64                  `protobuf:"varint,1,opt,name=dimensions,proto3" json:"dimensions,omitempty"`
+	Dimensions    *int64                 `protobuf:"varint,1,opt,name=dimensions,proto3,oneof" json:"dimensions,omitempty"`
 	Items         []*EmbeddingItem       `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1473,8 +1484,8 @@ func (*Embedding) Descriptor() ([]byte, []int) {
 }
 
 func (x *Embedding) GetDimensions() int64 {
-	if x != nil {
-		return x.Dimensions
+	if x != nil && x.Dimensions != nil {
+		return *x.Dimensions
 	}
 	return 0
 }
@@ -1488,7 +1499,7 @@ func (x *Embedding) GetItems() []*EmbeddingItem {
 
 type EmbeddingItem struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	Text          *string                `protobuf:"bytes,1,opt,name=text,proto3,oneof" json:"text,omitempty"`
 	Vector        []float32              `protobuf:"fixed32,2,rep,packed,name=vector,proto3" json:"vector,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1525,8 +1536,8 @@ func (*EmbeddingItem) Descriptor() ([]byte, []int) {
 }
 
 func (x *EmbeddingItem) GetText() string {
-	if x != nil {
-		return x.Text
+	if x != nil && x.Text != nil {
+		return *x.Text
 	}
 	return ""
 }
@@ -1618,16 +1629,16 @@ func (x *Message) GetIndex() int32 {
 type Part struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Type          string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"` // text, reasoning, tool_call, tool_call_response, blob, file, uri, refusal, document, …
-	Content       string                 `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
-	Id            string                 `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`
-	Name          string                 `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
-	Arguments     string                 `protobuf:"bytes,5,opt,name=arguments,proto3" json:"arguments,omitempty"` // JSON text as sent
-	Response      string                 `protobuf:"bytes,6,opt,name=response,proto3" json:"response,omitempty"`   // JSON text as sent
-	Modality      string                 `protobuf:"bytes,7,opt,name=modality,proto3" json:"modality,omitempty"`
-	MimeType      string                 `protobuf:"bytes,8,opt,name=mime_type,json=mimeType,proto3" json:"mime_type,omitempty"`
-	FileId        string                 `protobuf:"bytes,9,opt,name=file_id,json=fileId,proto3" json:"file_id,omitempty"`
-	Uri           string                 `protobuf:"bytes,10,opt,name=uri,proto3" json:"uri,omitempty"`
-	Raw           string                 `protobuf:"bytes,11,opt,name=raw,proto3" json:"raw,omitempty"` // JSON of what no field above holds; of the whole part when its type is unknown
+	Content       *string                `protobuf:"bytes,2,opt,name=content,proto3,oneof" json:"content,omitempty"`
+	Id            *string                `protobuf:"bytes,3,opt,name=id,proto3,oneof" json:"id,omitempty"`
+	Name          *string                `protobuf:"bytes,4,opt,name=name,proto3,oneof" json:"name,omitempty"`
+	Arguments     *string                `protobuf:"bytes,5,opt,name=arguments,proto3,oneof" json:"arguments,omitempty"` // JSON text as sent
+	Response      *string                `protobuf:"bytes,6,opt,name=response,proto3,oneof" json:"response,omitempty"`   // JSON text as sent
+	Modality      *string                `protobuf:"bytes,7,opt,name=modality,proto3,oneof" json:"modality,omitempty"`
+	MimeType      *string                `protobuf:"bytes,8,opt,name=mime_type,json=mimeType,proto3,oneof" json:"mime_type,omitempty"`
+	FileId        *string                `protobuf:"bytes,9,opt,name=file_id,json=fileId,proto3,oneof" json:"file_id,omitempty"`
+	Uri           *string                `protobuf:"bytes,10,opt,name=uri,proto3,oneof" json:"uri,omitempty"`
+	Raw           *string                `protobuf:"bytes,11,opt,name=raw,proto3,oneof" json:"raw,omitempty"` // JSON of what no field above holds; of the whole part when its type is unknown
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1670,71 +1681,71 @@ func (x *Part) GetType() string {
 }
 
 func (x *Part) GetContent() string {
-	if x != nil {
-		return x.Content
+	if x != nil && x.Content != nil {
+		return *x.Content
 	}
 	return ""
 }
 
 func (x *Part) GetId() string {
-	if x != nil {
-		return x.Id
+	if x != nil && x.Id != nil {
+		return *x.Id
 	}
 	return ""
 }
 
 func (x *Part) GetName() string {
-	if x != nil {
-		return x.Name
+	if x != nil && x.Name != nil {
+		return *x.Name
 	}
 	return ""
 }
 
 func (x *Part) GetArguments() string {
-	if x != nil {
-		return x.Arguments
+	if x != nil && x.Arguments != nil {
+		return *x.Arguments
 	}
 	return ""
 }
 
 func (x *Part) GetResponse() string {
-	if x != nil {
-		return x.Response
+	if x != nil && x.Response != nil {
+		return *x.Response
 	}
 	return ""
 }
 
 func (x *Part) GetModality() string {
-	if x != nil {
-		return x.Modality
+	if x != nil && x.Modality != nil {
+		return *x.Modality
 	}
 	return ""
 }
 
 func (x *Part) GetMimeType() string {
-	if x != nil {
-		return x.MimeType
+	if x != nil && x.MimeType != nil {
+		return *x.MimeType
 	}
 	return ""
 }
 
 func (x *Part) GetFileId() string {
-	if x != nil {
-		return x.FileId
+	if x != nil && x.FileId != nil {
+		return *x.FileId
 	}
 	return ""
 }
 
 func (x *Part) GetUri() string {
-	if x != nil {
-		return x.Uri
+	if x != nil && x.Uri != nil {
+		return *x.Uri
 	}
 	return ""
 }
 
 func (x *Part) GetRaw() string {
-	if x != nil {
-		return x.Raw
+	if x != nil && x.Raw != nil {
+		return *x.Raw
 	}
 	return ""
 }
@@ -1743,10 +1754,10 @@ type Evaluation struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Score         *float64               `protobuf:"fixed64,2,opt,name=score,proto3,oneof" json:"score,omitempty"`
-	Label         string                 `protobuf:"bytes,3,opt,name=label,proto3" json:"label,omitempty"`
-	Explanation   string                 `protobuf:"bytes,4,opt,name=explanation,proto3" json:"explanation,omitempty"`
-	ResponseId    string                 `protobuf:"bytes,5,opt,name=response_id,json=responseId,proto3" json:"response_id,omitempty"`
-	ErrorType     string                 `protobuf:"bytes,6,opt,name=error_type,json=errorType,proto3" json:"error_type,omitempty"`
+	Label         *string                `protobuf:"bytes,3,opt,name=label,proto3,oneof" json:"label,omitempty"`
+	Explanation   *string                `protobuf:"bytes,4,opt,name=explanation,proto3,oneof" json:"explanation,omitempty"`
+	ResponseId    *string                `protobuf:"bytes,5,opt,name=response_id,json=responseId,proto3,oneof" json:"response_id,omitempty"`
+	ErrorType     *string                `protobuf:"bytes,6,opt,name=error_type,json=errorType,proto3,oneof" json:"error_type,omitempty"`
 	Time          *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=time,proto3" json:"time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1797,29 +1808,29 @@ func (x *Evaluation) GetScore() float64 {
 }
 
 func (x *Evaluation) GetLabel() string {
-	if x != nil {
-		return x.Label
+	if x != nil && x.Label != nil {
+		return *x.Label
 	}
 	return ""
 }
 
 func (x *Evaluation) GetExplanation() string {
-	if x != nil {
-		return x.Explanation
+	if x != nil && x.Explanation != nil {
+		return *x.Explanation
 	}
 	return ""
 }
 
 func (x *Evaluation) GetResponseId() string {
-	if x != nil {
-		return x.ResponseId
+	if x != nil && x.ResponseId != nil {
+		return *x.ResponseId
 	}
 	return ""
 }
 
 func (x *Evaluation) GetErrorType() string {
-	if x != nil {
-		return x.ErrorType
+	if x != nil && x.ErrorType != nil {
+		return *x.ErrorType
 	}
 	return ""
 }
@@ -1835,8 +1846,8 @@ type Error struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Type          string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
 	Message       string                 `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
-	Stacktrace    string                 `protobuf:"bytes,3,opt,name=stacktrace,proto3" json:"stacktrace,omitempty"`
-	HttpStatus    int64                  `protobuf:"varint,4,opt,name=http_status,json=httpStatus,proto3" json:"http_status,omitempty"`
+	Stacktrace    *string                `protobuf:"bytes,3,opt,name=stacktrace,proto3,oneof" json:"stacktrace,omitempty"`
+	HttpStatus    *int64                 `protobuf:"varint,4,opt,name=http_status,json=httpStatus,proto3,oneof" json:"http_status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1886,15 +1897,15 @@ func (x *Error) GetMessage() string {
 }
 
 func (x *Error) GetStacktrace() string {
-	if x != nil {
-		return x.Stacktrace
+	if x != nil && x.Stacktrace != nil {
+		return *x.Stacktrace
 	}
 	return ""
 }
 
 func (x *Error) GetHttpStatus() int64 {
-	if x != nil {
-		return x.HttpStatus
+	if x != nil && x.HttpStatus != nil {
+		return *x.HttpStatus
 	}
 	return 0
 }
@@ -2100,7 +2111,7 @@ var File_tiltmeter_v1_span_proto protoreflect.FileDescriptor
 
 const file_tiltmeter_v1_span_proto_rawDesc = "" +
 	"\n" +
-	"\x17tiltmeter/v1/span.proto\x12\ftiltmeter.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd1\x11\n" +
+	"\x17tiltmeter/v1/span.proto\x12\ftiltmeter.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfd\x11\n" +
 	"\x04Span\x12\x19\n" +
 	"\btrace_id\x18\x01 \x01(\tR\atraceId\x12\x17\n" +
 	"\aspan_id\x18\x02 \x01(\tR\x06spanId\x12$\n" +
@@ -2156,7 +2167,8 @@ const file_tiltmeter_v1_span_proto_rawDesc = "" +
 	"\x05links\x18. \x03(\v2\x12.tiltmeter.v1.LinkR\x05links\x12\x1f\n" +
 	"\vtrace_state\x181 \x01(\tR\n" +
 	"traceState\x12/\n" +
-	"\adropped\x182 \x01(\v2\x15.tiltmeter.v1.DroppedR\adropped\x12\x1c\n" +
+	"\adropped\x182 \x01(\v2\x15.tiltmeter.v1.DroppedR\adropped\x12*\n" +
+	"\x11contents_left_out\x183 \x01(\bR\x0fcontentsLeftOut\x12\x1c\n" +
 	"\ttruncated\x180 \x01(\bR\ttruncated\x1a=\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
@@ -2215,80 +2227,116 @@ const file_tiltmeter_v1_span_proto_rawDesc = "" +
 	"\tvariables\x18\x03 \x03(\v2#.tiltmeter.v1.Prompt.VariablesEntryR\tvariables\x1a<\n" +
 	"\x0eVariablesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9f\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf6\x01\n" +
 	"\x04Tool\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
-	"\x04type\x18\x02 \x01(\tR\x04type\x12 \n" +
-	"\vdescription\x18\x03 \x01(\tR\vdescription\x12\x17\n" +
-	"\acall_id\x18\x04 \x01(\tR\x06callId\x12\x1c\n" +
-	"\targuments\x18\x05 \x01(\tR\targuments\x12\x16\n" +
-	"\x06result\x18\x06 \x01(\tR\x06result\"z\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x17\n" +
+	"\x04type\x18\x02 \x01(\tH\x00R\x04type\x88\x01\x01\x12%\n" +
+	"\vdescription\x18\x03 \x01(\tH\x01R\vdescription\x88\x01\x01\x12\x1c\n" +
+	"\acall_id\x18\x04 \x01(\tH\x02R\x06callId\x88\x01\x01\x12!\n" +
+	"\targuments\x18\x05 \x01(\tH\x03R\targuments\x88\x01\x01\x12\x1b\n" +
+	"\x06result\x18\x06 \x01(\tH\x04R\x06result\x88\x01\x01B\a\n" +
+	"\x05_typeB\x0e\n" +
+	"\f_descriptionB\n" +
+	"\n" +
+	"\b_call_idB\f\n" +
+	"\n" +
+	"_argumentsB\t\n" +
+	"\a_result\"\xa3\x01\n" +
 	"\x0eToolDefinition\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x12\n" +
-	"\x04name\x18\x02 \x01(\tR\x04name\x12 \n" +
-	"\vdescription\x18\x03 \x01(\tR\vdescription\x12\x1e\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12%\n" +
+	"\vdescription\x18\x03 \x01(\tH\x00R\vdescription\x88\x01\x01\x12#\n" +
 	"\n" +
-	"parameters\x18\x04 \x01(\tR\n" +
-	"parameters\"\x8d\x01\n" +
+	"parameters\x18\x04 \x01(\tH\x01R\n" +
+	"parameters\x88\x01\x01B\x0e\n" +
+	"\f_descriptionB\r\n" +
+	"\v_parameters\"\xab\x01\n" +
 	"\tRetrieval\x12\x1f\n" +
 	"\vdata_source\x18\x01 \x01(\tR\n" +
-	"dataSource\x12\x14\n" +
-	"\x05query\x18\x02 \x01(\tR\x05query\x12\x13\n" +
-	"\x05top_k\x18\x03 \x01(\x03R\x04topK\x124\n" +
-	"\tdocuments\x18\x04 \x03(\v2\x16.tiltmeter.v1.DocumentR\tdocuments\"u\n" +
+	"dataSource\x12\x19\n" +
+	"\x05query\x18\x02 \x01(\tH\x00R\x05query\x88\x01\x01\x12\x18\n" +
+	"\x05top_k\x18\x03 \x01(\x03H\x01R\x04topK\x88\x01\x01\x124\n" +
+	"\tdocuments\x18\x04 \x03(\v2\x16.tiltmeter.v1.DocumentR\tdocumentsB\b\n" +
+	"\x06_queryB\b\n" +
+	"\x06_top_k\"\x98\x01\n" +
 	"\bDocument\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n" +
-	"\x05score\x18\x02 \x01(\x01H\x00R\x05score\x88\x01\x01\x12\x18\n" +
-	"\acontent\x18\x03 \x01(\tR\acontent\x12\x1a\n" +
-	"\bmetadata\x18\x04 \x01(\tR\bmetadataB\b\n" +
-	"\x06_score\"^\n" +
-	"\tEmbedding\x12\x1e\n" +
+	"\x05score\x18\x02 \x01(\x01H\x00R\x05score\x88\x01\x01\x12\x1d\n" +
+	"\acontent\x18\x03 \x01(\tH\x01R\acontent\x88\x01\x01\x12\x1f\n" +
+	"\bmetadata\x18\x04 \x01(\tH\x02R\bmetadata\x88\x01\x01B\b\n" +
+	"\x06_scoreB\n" +
 	"\n" +
-	"dimensions\x18\x01 \x01(\x03R\n" +
-	"dimensions\x121\n" +
-	"\x05items\x18\x02 \x03(\v2\x1b.tiltmeter.v1.EmbeddingItemR\x05items\";\n" +
-	"\rEmbeddingItem\x12\x12\n" +
-	"\x04text\x18\x01 \x01(\tR\x04text\x12\x16\n" +
-	"\x06vector\x18\x02 \x03(\x02R\x06vector\"\x96\x01\n" +
+	"\b_contentB\v\n" +
+	"\t_metadata\"r\n" +
+	"\tEmbedding\x12#\n" +
+	"\n" +
+	"dimensions\x18\x01 \x01(\x03H\x00R\n" +
+	"dimensions\x88\x01\x01\x121\n" +
+	"\x05items\x18\x02 \x03(\v2\x1b.tiltmeter.v1.EmbeddingItemR\x05itemsB\r\n" +
+	"\v_dimensions\"I\n" +
+	"\rEmbeddingItem\x12\x17\n" +
+	"\x04text\x18\x01 \x01(\tH\x00R\x04text\x88\x01\x01\x12\x16\n" +
+	"\x06vector\x18\x02 \x03(\x02R\x06vectorB\a\n" +
+	"\x05_text\"\x96\x01\n" +
 	"\aMessage\x12\x12\n" +
 	"\x04role\x18\x01 \x01(\tR\x04role\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12(\n" +
 	"\x05parts\x18\x03 \x03(\v2\x12.tiltmeter.v1.PartR\x05parts\x12#\n" +
 	"\rfinish_reason\x18\x04 \x01(\tR\ffinishReason\x12\x14\n" +
-	"\x05index\x18\x05 \x01(\x05R\x05index\"\x88\x02\n" +
+	"\x05index\x18\x05 \x01(\x05R\x05index\"\xa8\x03\n" +
 	"\x04Part\x12\x12\n" +
-	"\x04type\x18\x01 \x01(\tR\x04type\x12\x18\n" +
-	"\acontent\x18\x02 \x01(\tR\acontent\x12\x0e\n" +
-	"\x02id\x18\x03 \x01(\tR\x02id\x12\x12\n" +
-	"\x04name\x18\x04 \x01(\tR\x04name\x12\x1c\n" +
-	"\targuments\x18\x05 \x01(\tR\targuments\x12\x1a\n" +
-	"\bresponse\x18\x06 \x01(\tR\bresponse\x12\x1a\n" +
-	"\bmodality\x18\a \x01(\tR\bmodality\x12\x1b\n" +
-	"\tmime_type\x18\b \x01(\tR\bmimeType\x12\x17\n" +
-	"\afile_id\x18\t \x01(\tR\x06fileId\x12\x10\n" +
+	"\x04type\x18\x01 \x01(\tR\x04type\x12\x1d\n" +
+	"\acontent\x18\x02 \x01(\tH\x00R\acontent\x88\x01\x01\x12\x13\n" +
+	"\x02id\x18\x03 \x01(\tH\x01R\x02id\x88\x01\x01\x12\x17\n" +
+	"\x04name\x18\x04 \x01(\tH\x02R\x04name\x88\x01\x01\x12!\n" +
+	"\targuments\x18\x05 \x01(\tH\x03R\targuments\x88\x01\x01\x12\x1f\n" +
+	"\bresponse\x18\x06 \x01(\tH\x04R\bresponse\x88\x01\x01\x12\x1f\n" +
+	"\bmodality\x18\a \x01(\tH\x05R\bmodality\x88\x01\x01\x12 \n" +
+	"\tmime_type\x18\b \x01(\tH\x06R\bmimeType\x88\x01\x01\x12\x1c\n" +
+	"\afile_id\x18\t \x01(\tH\aR\x06fileId\x88\x01\x01\x12\x15\n" +
 	"\x03uri\x18\n" +
-	" \x01(\tR\x03uri\x12\x10\n" +
-	"\x03raw\x18\v \x01(\tR\x03raw\"\xed\x01\n" +
+	" \x01(\tH\bR\x03uri\x88\x01\x01\x12\x15\n" +
+	"\x03raw\x18\v \x01(\tH\tR\x03raw\x88\x01\x01B\n" +
+	"\n" +
+	"\b_contentB\x05\n" +
+	"\x03_idB\a\n" +
+	"\x05_nameB\f\n" +
+	"\n" +
+	"_argumentsB\v\n" +
+	"\t_responseB\v\n" +
+	"\t_modalityB\f\n" +
+	"\n" +
+	"_mime_typeB\n" +
+	"\n" +
+	"\b_file_idB\x06\n" +
+	"\x04_uriB\x06\n" +
+	"\x04_raw\"\xba\x02\n" +
 	"\n" +
 	"Evaluation\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x19\n" +
-	"\x05score\x18\x02 \x01(\x01H\x00R\x05score\x88\x01\x01\x12\x14\n" +
-	"\x05label\x18\x03 \x01(\tR\x05label\x12 \n" +
-	"\vexplanation\x18\x04 \x01(\tR\vexplanation\x12\x1f\n" +
-	"\vresponse_id\x18\x05 \x01(\tR\n" +
-	"responseId\x12\x1d\n" +
+	"\x05score\x18\x02 \x01(\x01H\x00R\x05score\x88\x01\x01\x12\x19\n" +
+	"\x05label\x18\x03 \x01(\tH\x01R\x05label\x88\x01\x01\x12%\n" +
+	"\vexplanation\x18\x04 \x01(\tH\x02R\vexplanation\x88\x01\x01\x12$\n" +
+	"\vresponse_id\x18\x05 \x01(\tH\x03R\n" +
+	"responseId\x88\x01\x01\x12\"\n" +
 	"\n" +
-	"error_type\x18\x06 \x01(\tR\terrorType\x12.\n" +
+	"error_type\x18\x06 \x01(\tH\x04R\terrorType\x88\x01\x01\x12.\n" +
 	"\x04time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x04timeB\b\n" +
-	"\x06_score\"v\n" +
+	"\x06_scoreB\b\n" +
+	"\x06_labelB\x0e\n" +
+	"\f_explanationB\x0e\n" +
+	"\f_response_idB\r\n" +
+	"\v_error_type\"\x9f\x01\n" +
 	"\x05Error\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x18\n" +
-	"\amessage\x18\x02 \x01(\tR\amessage\x12\x1e\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\x12#\n" +
 	"\n" +
-	"stacktrace\x18\x03 \x01(\tR\n" +
-	"stacktrace\x12\x1f\n" +
-	"\vhttp_status\x18\x04 \x01(\x03R\n" +
-	"httpStatus\"\xb0\x01\n" +
+	"stacktrace\x18\x03 \x01(\tH\x00R\n" +
+	"stacktrace\x88\x01\x01\x12$\n" +
+	"\vhttp_status\x18\x04 \x01(\x03H\x01R\n" +
+	"httpStatus\x88\x01\x01B\r\n" +
+	"\v_stacktraceB\x0e\n" +
+	"\f_http_status\"\xb0\x01\n" +
 	"\x05Event\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x127\n" +
@@ -2417,8 +2465,15 @@ func file_tiltmeter_v1_span_proto_init() {
 		return
 	}
 	file_tiltmeter_v1_span_proto_msgTypes[5].OneofWrappers = []any{}
+	file_tiltmeter_v1_span_proto_msgTypes[10].OneofWrappers = []any{}
+	file_tiltmeter_v1_span_proto_msgTypes[11].OneofWrappers = []any{}
+	file_tiltmeter_v1_span_proto_msgTypes[12].OneofWrappers = []any{}
 	file_tiltmeter_v1_span_proto_msgTypes[13].OneofWrappers = []any{}
+	file_tiltmeter_v1_span_proto_msgTypes[14].OneofWrappers = []any{}
+	file_tiltmeter_v1_span_proto_msgTypes[15].OneofWrappers = []any{}
+	file_tiltmeter_v1_span_proto_msgTypes[17].OneofWrappers = []any{}
 	file_tiltmeter_v1_span_proto_msgTypes[18].OneofWrappers = []any{}
+	file_tiltmeter_v1_span_proto_msgTypes[19].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -1499,9 +1499,10 @@ func (x *GetRawSpanRequest) GetSpanId() string {
 	return ""
 }
 
+// In JSON this is OTLP's TracesData, and LogsData, beside a field that readers of those ignore.
 type RawSpan struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	ResourceSpans *structpb.Struct       `protobuf:"bytes,1,opt,name=resource_spans,json=resourceSpans,proto3" json:"resource_spans,omitempty"` // OTLP/JSON, one span
+	ResourceSpans []*structpb.Struct     `protobuf:"bytes,1,rep,name=resource_spans,json=resourceSpans,proto3" json:"resource_spans,omitempty"` // OTLP/JSON, one element with one span
 	ResourceLogs  []*structpb.Struct     `protobuf:"bytes,2,rep,name=resource_logs,json=resourceLogs,proto3" json:"resource_logs,omitempty"`    // OTLP/JSON, one record each
 	Truncated     bool                   `protobuf:"varint,3,opt,name=truncated,proto3" json:"truncated,omitempty"`                             // the span has more log records than the server returns
 	unknownFields protoimpl.UnknownFields
@@ -1538,7 +1539,7 @@ func (*RawSpan) Descriptor() ([]byte, []int) {
 	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{20}
 }
 
-func (x *RawSpan) GetResourceSpans() *structpb.Struct {
+func (x *RawSpan) GetResourceSpans() []*structpb.Struct {
 	if x != nil {
 		return x.ResourceSpans
 	}
@@ -1988,7 +1989,7 @@ const file_tiltmeter_v1_traces_proto_rawDesc = "" +
 	"\btrace_id\x18\x02 \x01(\tR\atraceId\x12\x17\n" +
 	"\aspan_id\x18\x03 \x01(\tR\x06spanId\"\xa5\x01\n" +
 	"\aRawSpan\x12>\n" +
-	"\x0eresource_spans\x18\x01 \x01(\v2\x17.google.protobuf.StructR\rresourceSpans\x12<\n" +
+	"\x0eresource_spans\x18\x01 \x03(\v2\x17.google.protobuf.StructR\rresourceSpans\x12<\n" +
 	"\rresource_logs\x18\x02 \x03(\v2\x17.google.protobuf.StructR\fresourceLogs\x12\x1c\n" +
 	"\ttruncated\x18\x03 \x01(\bR\ttruncated\"\x8d\x02\n" +
 	"\x15SearchContentsRequest\x12\x18\n" +
