@@ -69,13 +69,33 @@ func runDemo(ctx context.Context, args []string, out io.Writer) error {
 	return explainExport(o.Endpoint, demo.Run(ctx, o))
 }
 
-// holdsDemo reports whether the server holds the demo's traces of that time.
+// storedWithin is how long demo waits for the server to store what it had taken before.
+const storedWithin = 30 * time.Second
+
+// holdsDemo reports whether the server holds the demo's traces of that time, those included that it had
+// taken and not yet stored when it was asked.
 func (s *apiServer) holdsDemo(ctx context.Context, from, to time.Time) (bool, error) {
 	conn, err := s.dial()
 	if err != nil {
 		return false, err
 	}
 	defer conn.Close()
+	ctx, cancel := context.WithTimeout(ctx, storedWithin)
+	defer cancel()
+	for began := time.Now(); ; {
+		st, err := pb.NewIngestServiceClient(conn).GetIngestStatus(s.authorize(ctx), &pb.GetIngestStatusRequest{})
+		if err != nil {
+			return false, s.explain(ctx, err)
+		}
+		if st.GetLog().GetPendingMessages() == 0 || st.GetLog().GetLag().AsDuration() < time.Since(began) {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return false, fmt.Errorf("the server has not stored within %s what it has taken", storedWithin)
+		case <-time.After(readyPoll):
+		}
+	}
 	list, err := pb.NewTraceServiceClient(conn).ListTraces(s.authorize(ctx), &pb.ListTracesRequest{
 		StartTime: timestamppb.New(from), EndTime: timestamppb.New(to), Filter: []string{"service=" + demo.SupportService}, PageSize: 1,
 	})

@@ -71,13 +71,18 @@ func TestASecondServeDoesNotDoubleTheDemo(t *testing.T) {
 	if strings.Count(s.logged(), historyPlayed) > 1 {
 		t.Error("the history was played again")
 	}
-	before := s.stored(from, to)
+}
+
+// TestDemoBesideADemo: what serve --demo has played is not played again, also when it is not stored yet;
+// who wants it again says so.
+func TestDemoBesideADemo(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, "--data-dir", t.TempDir(), "--flush-every", "2s", "--demo")
+	s.start()
+	s.said(historyPlayed)
 	demo := []string{"demo", "--endpoint", s.grpc, "--http-addr", s.http}
 	if got := tool(t, nil, demo...); got.code != 0 || !strings.Contains(got.out, "nothing is left to play") {
 		t.Errorf("demo beside serve --demo: %+v", got)
-	}
-	if n := s.stored(from, to); n != before {
-		t.Errorf("%d traces of the history became %d", before, n)
 	}
 	if got := tool(t, nil, append(demo, "--again", "--days", "0.05")...); got.code != 0 || !strings.Contains(got.out, "played 0.05 days") {
 		t.Errorf("demo --again: %+v", got)

@@ -212,7 +212,7 @@ func TestReferenceOfMetrics(t *testing.T) {
 		a.reg.Describe(descs)
 		close(descs)
 	}()
-	known := regexp.MustCompile(`^Desc\{fqName: "(tiltmeter_\w+)", help: "(.*)", constLabels: \{.*\}, variableLabels: \{(.*)\}\}$`)
+	known := regexp.MustCompile(`^Desc\{fqName: "(tiltmeter_\w+)", help: "(.*?)"(?:, unit: "[^"]*")?, constLabels: \{.*\}, variableLabels: \{(.*)\}\}$`)
 	var rows []string
 	for d := range descs {
 		if m := known.FindStringSubmatch(d.String()); m != nil {

@@ -130,12 +130,12 @@ func Run(ctx context.Context, o Options) error {
 		}
 	}
 	if played {
-		o.Logger.Info("the demo's history is stored already; going on live")
 		next := "nothing is left to play"
 		if o.Forever {
 			next = "going on live"
 		}
 		fmt.Fprintln(o.Out, "the server holds the demo's traces of this time already;", next)
+		o.Logger.Info("the demo's history is stored already; " + next)
 	} else if err := history(ctx, c, p, &o); err != nil {
 		return err
 	}

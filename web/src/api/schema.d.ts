@@ -823,7 +823,9 @@ export interface operations {
     IngestService_ListDeadLetters: {
         parameters: {
             query?: {
+                /** @description 1 to 500, 0 means 50 */
                 pageSize?: number;
+                /** @description next_page_token of the page before */
                 pageToken?: string;
             };
             header?: never;
@@ -891,6 +893,7 @@ export interface operations {
     IngestService_GetIngestStatus: {
         parameters: {
             query?: {
+                /** @description empty: the key's project, or "default" */
                 project?: string;
             };
             header?: never;
@@ -951,13 +954,19 @@ export interface operations {
     TraceService_SearchContents: {
         parameters: {
             query?: {
+                /** @description empty: the key's project, or "default" */
                 project?: string;
                 /** @description words that must all occur */
                 query?: string;
+                /** @description inclusive; unset: 24 hours before end_time */
                 startTime?: string;
+                /** @description exclusive; unset: now */
                 endTime?: string;
+                /** @description as for the list of traces: docs/filters.md */
                 filter?: string[];
+                /** @description 1 to 500, 0 means 50 */
                 pageSize?: number;
+                /** @description next_page_token of the page before */
                 pageToken?: string;
             };
             header?: never;
@@ -1065,6 +1074,7 @@ export interface operations {
     TraceService_GetTrace: {
         parameters: {
             query?: {
+                /** @description empty: the key's project, or "default" */
                 project?: string;
             };
             header?: never;
@@ -1098,6 +1108,7 @@ export interface operations {
     TraceService_GetConversation: {
         parameters: {
             query?: {
+                /** @description empty: the key's project, or "default" */
                 project?: string;
                 /** @description the model call to read; empty: the last one that has an answer */
                 spanId?: string;
@@ -1133,6 +1144,7 @@ export interface operations {
     TraceService_GetSpan: {
         parameters: {
             query?: {
+                /** @description empty: the key's project, or "default" */
                 project?: string;
             };
             header?: never;
@@ -1167,6 +1179,7 @@ export interface operations {
     TraceService_GetRawSpan: {
         parameters: {
             query?: {
+                /** @description empty: the key's project, or "default" */
                 project?: string;
             };
             header?: never;
@@ -1201,10 +1214,15 @@ export interface operations {
     TraceService_GetFacets: {
         parameters: {
             query?: {
+                /** @description empty: the key's project, or "default" */
                 project?: string;
+                /** @description inclusive; unset: 24 hours before end_time */
                 startTime?: string;
+                /** @description exclusive; unset: now */
                 endTime?: string;
+                /** @description as for the list of traces: docs/filters.md */
                 filter?: string[];
+                /** @description words that must all occur in one content of the trace */
                 query?: string;
                 /** @description empty: service, operation, model, agent, status, … */
                 field?: string[];
@@ -1240,10 +1258,15 @@ export interface operations {
     TraceService_GetTraceHistogram: {
         parameters: {
             query?: {
+                /** @description empty: the key's project, or "default" */
                 project?: string;
+                /** @description inclusive; unset: 24 hours before end_time */
                 startTime?: string;
+                /** @description exclusive; unset: now */
                 endTime?: string;
+                /** @description as for the list of traces: docs/filters.md */
                 filter?: string[];
+                /** @description words that must all occur in one content of the trace */
                 query?: string;
                 /** @description at most 500, 0 means 60 */
                 buckets?: number;
@@ -1277,7 +1300,9 @@ export interface operations {
     TraceService_TailTraces: {
         parameters: {
             query?: {
+                /** @description empty: the key's project, or "default" */
                 project?: string;
+                /** @description as for the list of traces: docs/filters.md */
                 filter?: string[];
             };
             header?: never;

@@ -411,13 +411,13 @@ func (x *TraceSummary) GetPromptVersions() []string {
 
 type GetFacetsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Project       string                 `protobuf:"bytes,1,opt,name=project,proto3" json:"project,omitempty"`
-	StartTime     *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
-	EndTime       *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
-	Filter        []string               `protobuf:"bytes,4,rep,name=filter,proto3" json:"filter,omitempty"`
-	Query         string                 `protobuf:"bytes,5,opt,name=query,proto3" json:"query,omitempty"`
-	Field         []string               `protobuf:"bytes,6,rep,name=field,proto3" json:"field,omitempty"`  // empty: service, operation, model, agent, status, …
-	Limit         int32                  `protobuf:"varint,7,opt,name=limit,proto3" json:"limit,omitempty"` // values a field, 1 to 100, 0 means 20
+	Project       string                 `protobuf:"bytes,1,opt,name=project,proto3" json:"project,omitempty"`                      // empty: the key's project, or "default"
+	StartTime     *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"` // inclusive; unset: 24 hours before end_time
+	EndTime       *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`       // exclusive; unset: now
+	Filter        []string               `protobuf:"bytes,4,rep,name=filter,proto3" json:"filter,omitempty"`                        // as for the list of traces: docs/filters.md
+	Query         string                 `protobuf:"bytes,5,opt,name=query,proto3" json:"query,omitempty"`                          // words that must all occur in one content of the trace
+	Field         []string               `protobuf:"bytes,6,rep,name=field,proto3" json:"field,omitempty"`                          // empty: service, operation, model, agent, status, …
+	Limit         int32                  `protobuf:"varint,7,opt,name=limit,proto3" json:"limit,omitempty"`                         // values a field, 1 to 100, 0 means 20
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -660,12 +660,12 @@ func (x *FacetValue) GetTraces() int64 {
 
 type GetTraceHistogramRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Project       string                 `protobuf:"bytes,1,opt,name=project,proto3" json:"project,omitempty"`
-	StartTime     *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
-	EndTime       *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
-	Filter        []string               `protobuf:"bytes,4,rep,name=filter,proto3" json:"filter,omitempty"`
-	Query         string                 `protobuf:"bytes,5,opt,name=query,proto3" json:"query,omitempty"`
-	Buckets       int32                  `protobuf:"varint,6,opt,name=buckets,proto3" json:"buckets,omitempty"` // at most 500, 0 means 60
+	Project       string                 `protobuf:"bytes,1,opt,name=project,proto3" json:"project,omitempty"`                      // empty: the key's project, or "default"
+	StartTime     *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"` // inclusive; unset: 24 hours before end_time
+	EndTime       *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`       // exclusive; unset: now
+	Filter        []string               `protobuf:"bytes,4,rep,name=filter,proto3" json:"filter,omitempty"`                        // as for the list of traces: docs/filters.md
+	Query         string                 `protobuf:"bytes,5,opt,name=query,proto3" json:"query,omitempty"`                          // words that must all occur in one content of the trace
+	Buckets       int32                  `protobuf:"varint,6,opt,name=buckets,proto3" json:"buckets,omitempty"`                     // at most 500, 0 means 60
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -856,8 +856,8 @@ func (x *HistogramBucket) GetErrors() int64 {
 
 type TailTracesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Project       string                 `protobuf:"bytes,1,opt,name=project,proto3" json:"project,omitempty"`
-	Filter        []string               `protobuf:"bytes,2,rep,name=filter,proto3" json:"filter,omitempty"`
+	Project       string                 `protobuf:"bytes,1,opt,name=project,proto3" json:"project,omitempty"` // empty: the key's project, or "default"
+	Filter        []string               `protobuf:"bytes,2,rep,name=filter,proto3" json:"filter,omitempty"`   // as for the list of traces: docs/filters.md
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -960,7 +960,7 @@ func (x *TailTracesResponse) GetSkipped() int64 {
 
 type GetTraceRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Project       string                 `protobuf:"bytes,1,opt,name=project,proto3" json:"project,omitempty"`
+	Project       string                 `protobuf:"bytes,1,opt,name=project,proto3" json:"project,omitempty"` // empty: the key's project, or "default"
 	TraceId       string                 `protobuf:"bytes,2,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1072,7 +1072,7 @@ func (x *Trace) GetTruncated() bool {
 
 type GetConversationRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Project       string                 `protobuf:"bytes,1,opt,name=project,proto3" json:"project,omitempty"`
+	Project       string                 `protobuf:"bytes,1,opt,name=project,proto3" json:"project,omitempty"` // empty: the key's project, or "default"
 	TraceId       string                 `protobuf:"bytes,2,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
 	SpanId        string                 `protobuf:"bytes,3,opt,name=span_id,json=spanId,proto3" json:"span_id,omitempty"` // the model call to read; empty: the last one that has an answer
 	unknownFields protoimpl.UnknownFields
@@ -1381,7 +1381,7 @@ func (x *Turn) GetHistory() bool {
 
 type GetSpanRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Project       string                 `protobuf:"bytes,1,opt,name=project,proto3" json:"project,omitempty"`
+	Project       string                 `protobuf:"bytes,1,opt,name=project,proto3" json:"project,omitempty"` // empty: the key's project, or "default"
 	TraceId       string                 `protobuf:"bytes,2,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
 	SpanId        string                 `protobuf:"bytes,3,opt,name=span_id,json=spanId,proto3" json:"span_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1441,7 +1441,7 @@ func (x *GetSpanRequest) GetSpanId() string {
 
 type GetRawSpanRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Project       string                 `protobuf:"bytes,1,opt,name=project,proto3" json:"project,omitempty"`
+	Project       string                 `protobuf:"bytes,1,opt,name=project,proto3" json:"project,omitempty"` // empty: the key's project, or "default"
 	TraceId       string                 `protobuf:"bytes,2,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
 	SpanId        string                 `protobuf:"bytes,3,opt,name=span_id,json=spanId,proto3" json:"span_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1562,13 +1562,13 @@ func (x *RawSpan) GetTruncated() bool {
 
 type SearchContentsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Project       string                 `protobuf:"bytes,1,opt,name=project,proto3" json:"project,omitempty"`
-	Query         string                 `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"` // words that must all occur
-	StartTime     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
-	EndTime       *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
-	Filter        []string               `protobuf:"bytes,5,rep,name=filter,proto3" json:"filter,omitempty"`
-	PageSize      int32                  `protobuf:"varint,6,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	PageToken     string                 `protobuf:"bytes,7,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	Project       string                 `protobuf:"bytes,1,opt,name=project,proto3" json:"project,omitempty"`                      // empty: the key's project, or "default"
+	Query         string                 `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`                          // words that must all occur
+	StartTime     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"` // inclusive; unset: 24 hours before end_time
+	EndTime       *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`       // exclusive; unset: now
+	Filter        []string               `protobuf:"bytes,5,rep,name=filter,proto3" json:"filter,omitempty"`                        // as for the list of traces: docs/filters.md
+	PageSize      int32                  `protobuf:"varint,6,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`   // 1 to 500, 0 means 50
+	PageToken     string                 `protobuf:"bytes,7,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"` // next_page_token of the page before
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
