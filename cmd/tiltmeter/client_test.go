@@ -93,6 +93,25 @@ func TestClientsFindTheServer(t *testing.T) {
 			}
 		}
 	}
+	dir := t.TempDir()
+	file = filepath.Join(dir, "folder.yaml")
+	if err := os.WriteFile(file, []byte("data-dir: "+dir+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, env := range [][]string{nil, {"TILTMETER_CONFIG=" + file}} {
+		args := []string{"keys", "create", "--scope", "read"}
+		if env == nil {
+			args = append(args, "--config", file)
+		}
+		if got := tool(t, env, args...); got.code != 0 {
+			t.Errorf("keys: %+v", got)
+		}
+	}
+	if keys, err := auth.Open(dir); err != nil {
+		t.Error(err)
+	} else if all, err := keys.List(); err != nil || len(all) != 2 {
+		t.Errorf("keys in the folder of the settings file: %v, %v", all, err)
+	}
 	if got := tool(t, nil, "dead-letters", "list", "--http-addr", "nowhere"); got.code != 1 || !strings.Contains(got.err, "--http-addr") {
 		t.Errorf("no address: %+v", got)
 	}
