@@ -31,14 +31,23 @@ func jsonToProto(b, dst []byte, s signal, limit int, grow func(bytes int64) bool
 		return dst, "", fmt.Errorf("read JSON at byte %d: expected an object, found %s", c.pos, c.found(c.pos))
 	}
 	want := requestFields[s]
+	own, foreign := false, ""
 	c.object(func(key []byte) {
 		name := canonical(key)
-		if other, ok := signalByField[name]; ok && other != s {
-			c.fail(fmt.Sprintf("%q in a request for %s: post it to /v1/%s", key, s, other))
-			return
+		other, ok := signalByField[name]
+		switch {
+		case !ok || other == s:
+			own = own || ok
+			c.member(name, want)
+		case c.nothing():
+			foreign = string(key)
+		default:
+			c.failForeign(string(key), s)
 		}
-		c.member(name, want)
 	})
+	if foreign != "" && !own {
+		c.failForeign(foreign, s)
+	}
 	c.end()
 	c.insertLengths()
 	return c.out, c.wrong, c.err
@@ -69,6 +78,27 @@ const (
 	// lengthSlack is what a field may ask for beyond what it needs; what came out is checked again.
 	lengthSlack = 32
 )
+
+// failForeign ends a request for s that holds the member of another signal: it would be lost in silence.
+func (c *converter) failForeign(key string, s signal) {
+	c.fail(fmt.Sprintf("%q in a request for %s: post it to /v1/%s", key, s, signalByField[canonical([]byte(key))]))
+}
+
+// nothing reads null or an empty list, if it comes next.
+func (c *converter) nothing() bool {
+	if c.null() {
+		return true
+	}
+	if c.peek() != '[' {
+		return false
+	}
+	ahead := scanner{b: c.b, pos: c.pos + 1}
+	if ahead.peek() != ']' {
+		return false
+	}
+	c.skip()
+	return true
+}
 
 // room makes sure that n bytes can be appended.
 func (c *converter) room(n int) {

@@ -233,3 +233,22 @@ func TestJSONSendersAreToldOfJSON(t *testing.T) {
 		}
 	}
 }
+
+// TestJSONOfAnotherSignal: what belongs to another path is refused with its name, so that it is not lost
+// in silence; nothing of another signal, as in the API's answer for a raw span, is no reason to.
+func TestJSONOfAnotherSignal(t *testing.T) {
+	t.Parallel()
+	for members, refused := range map[string]bool{
+		`,"resourceLogs":[]`: false, ",\"resourceLogs\":[\n]": false, `,"resourceMetrics":null`: false,
+		`,"resourceLogs":[{}]`: true, `,"resourceLogs":{}`: true, `,"resourceLogs":[`: true,
+	} {
+		body := strings.TrimSuffix(string(oneSpan(ids)), `}`) + members + `}`
+		out, err := toProto([]byte(body), traces)
+		if refused != (err != nil) || err != nil && !strings.Contains(err.Error(), "/v1/logs") {
+			t.Errorf("%s: %v", members, err)
+		}
+		if rep, werr := wire.ValidateTraces(out, wire.Limits{}); !refused && (werr != nil || rep.Accepted() != 1) {
+			t.Errorf("%s: %+v, %v", members, rep, werr)
+		}
+	}
+}

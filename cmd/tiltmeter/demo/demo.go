@@ -135,7 +135,7 @@ func Run(ctx context.Context, o Options) error {
 			next = "going on live"
 		}
 		fmt.Fprintln(o.Out, "the server holds the demo's traces of this time already;", next)
-		o.Logger.Info("the demo's history is stored already; " + next)
+		o.Logger.Info("the demo's history is stored already", "next", next)
 	} else if err := history(ctx, c, p, &o); err != nil {
 		return err
 	}
