@@ -45,7 +45,7 @@ func (s *apiServer) dial() (*grpc.ClientConn, error) {
 	if u, err := url.Parse(s.httpAddr); err == nil && u.Host != "" {
 		addr, secure = u.Host, secure || u.Scheme == "https"
 		if u.Port() == "" {
-			addr = net.JoinHostPort(u.Hostname(), map[bool]string{true: "443", false: "80"}[secure])
+			addr = net.JoinHostPort(u.Hostname(), usualPort(u.Scheme))
 		}
 	}
 	if _, _, err := net.SplitHostPort(addr); err != nil {
@@ -71,6 +71,14 @@ func (s *apiServer) dial() (*grpc.ClientConn, error) {
 		return nil, fmt.Errorf("--%s: %w", flagHTTP, err)
 	}
 	return conn, nil
+}
+
+// usualPort is the port of a URL that names none.
+func usualPort(scheme string) string {
+	if scheme == "https" {
+		return "443"
+	}
+	return "80"
 }
 
 // authorize adds the key to the calls of ctx.
