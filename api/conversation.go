@@ -19,6 +19,7 @@ type turn struct {
 	agent     string
 	model     string
 	history   bool // said before this trace: when is not known
+	failed    *genai.Error
 }
 
 // thread is the model calls that share one agent: the nearest agent span above them, or none.
@@ -26,7 +27,7 @@ type thread struct {
 	agentSpan genai.SpanID // zero outside of agents
 	depth     int          // of the agent span in the tree
 	agent     string
-	calls     []*genai.Span // with content, by start
+	calls     []*genai.Span // with content or failed, by start
 	longest   *genai.Span
 }
 
@@ -42,7 +43,8 @@ type conversation struct {
 // It reads the history of one model call: that of focus, or, when focus is zero, the longest of the
 // outermost agent (the latest among equals), so that sub-agents and calls on the side do not mix in.
 // Each message is attributed to the first span that held it, results of tools stand next to their calls,
-// and retrieved documents before the answer that could use them. The input is not changed.
+// and retrieved documents before the answer that could use them. A call that failed without an answer has a
+// turn without parts where it happened. The input is not changed.
 func readConversation(spans []genai.Span, focus genai.SpanID) conversation {
 	t := newTree(spans)
 	threads := t.threads()
@@ -61,6 +63,7 @@ func readConversation(spans []genai.Span, focus genai.SpanID) conversation {
 	threads = append([]thread{th}, slices.Delete(slices.Clone(threads), chosen, chosen+1)...)
 	turns := t.history(call, th)
 	turns = t.placeToolResults(turns, th)
+	turns = t.placeFailures(turns, th)
 	t.placeDocuments(turns, th)
 	return conversation{turns: turns, focus: call.SpanID, threads: threads}
 }
@@ -108,6 +111,17 @@ func (t *tree) above(s *genai.Span) (nearest *genai.Span, depth int) {
 	return nearest, depth
 }
 
+// whyFailed is what made the span fail, nil when it did not. A sender that gives no type may say why in the status.
+func whyFailed(s *genai.Span) *genai.Error {
+	if !s.Failed() && s.Error.Message == "" {
+		return nil
+	}
+	return &genai.Error{Type: s.Error.Type, Message: cmp.Or(s.Error.Message, s.StatusMessage), HTTPStatus: s.Error.HTTPStatus}
+}
+
+// unanswered reports whether the span failed before it said anything.
+func unanswered(s *genai.Span) bool { return len(s.Output) == 0 && whyFailed(s) != nil }
+
 func hasMessages(s *genai.Span) bool { return len(s.Input) > 0 || len(s.Output) > 0 }
 
 func isModelCall(s *genai.Span) bool {
@@ -121,9 +135,14 @@ func isModelCall(s *genai.Span) bool {
 // threads returns the conversations of the trace, outermost first, then the longest, then the latest.
 // Where no model call carries content, the agents and workflows that do stand in for them.
 func (t *tree) threads() []thread {
-	all := t.threadsOf(isModelCall)
-	if len(all) == 0 {
-		all = t.threadsOf(func(s *genai.Span) bool { return s.IsGenAI() && s.Operation != genai.OpExecuteTool })
+	all := t.threadsOf(func(s *genai.Span) bool { return isModelCall(s) && (hasMessages(s) || unanswered(s)) })
+	if !slices.ContainsFunc(all, func(th thread) bool { return hasMessages(th.longest) }) {
+		standIns := t.threadsOf(func(s *genai.Span) bool {
+			return s.IsGenAI() && s.Operation != genai.OpExecuteTool && hasMessages(s)
+		})
+		if len(standIns) > 0 {
+			all = standIns
+		}
 	}
 	slices.SortStableFunc(all, func(a, b thread) int {
 		return cmp.Or(cmp.Compare(a.depth, b.depth),
@@ -137,7 +156,7 @@ func (t *tree) threadsOf(wanted func(*genai.Span) bool) []thread {
 	var all []thread
 	index := map[genai.SpanID]int{}
 	for _, s := range t.spans {
-		if !wanted(s) || !hasMessages(s) {
+		if !wanted(s) {
 			continue
 		}
 		agent, depth := t.above(s)
@@ -160,10 +179,11 @@ func (t *tree) threadsOf(wanted func(*genai.Span) bool) []thread {
 	return all
 }
 
-// longer prefers a call that was answered, then the longer history, then the later call.
+// longer prefers a call that ended, by an answer or by an error, then the longer history, then the later call.
 func longer(a, b *genai.Span) bool {
-	if answered := len(a.Output) > 0; answered != (len(b.Output) > 0) {
-		return answered
+	ended := func(s *genai.Span) bool { return len(s.Output) > 0 || whyFailed(s) != nil }
+	if e := ended(a); e != ended(b) {
+		return e
 	}
 	return messageCount(a) >= messageCount(b)
 }
@@ -198,7 +218,7 @@ func (t *tree) history(call *genai.Span, th thread) []turn {
 	add := func(m genai.Message, at sighting) {
 		one := turn{spanID: at.span.SpanID, message: m, time: at.span.Start, agent: t.agentName(at.span)}
 		if at.answer {
-			one.time, one.model = at.span.End, modelOf(at.span)
+			one.time, one.model, one.failed = at.span.End, modelOf(at.span), whyFailed(at.span)
 		}
 		turns = append(turns, one)
 	}
@@ -209,7 +229,7 @@ func (t *tree) history(call *genai.Span, th thread) []turn {
 	for i, m := range call.Input {
 		add(m, cmp.Or(first[t.keys.of(&m)], sighting{span: call}))
 		if one := &turns[len(turns)-1]; before[i] {
-			one.history, one.time, one.model = true, time.Time{}, ""
+			one.history, one.time, one.model, one.failed = true, time.Time{}, "", nil
 		}
 	}
 	for _, m := range call.Output {
@@ -319,7 +339,7 @@ func (t *tree) placeToolResults(turns []turn, th thread) []turn {
 	for _, one := range turns {
 		if id := soleResult(one.message); id != "" {
 			if s := tools[id]; s != nil {
-				one.spanID, one.time, one.history = s.SpanID, s.End, false
+				one.spanID, one.time, one.history, one.failed = s.SpanID, s.End, false, whyFailed(s)
 			}
 			if _, ok := results[id]; !ok {
 				results[id] = one
@@ -371,23 +391,61 @@ func answersItself(m genai.Message, id string) bool {
 
 func toolTurn(s *genai.Span, call genai.Part, agent string) turn {
 	return turn{
-		spanID: s.SpanID, time: s.End, agent: agent,
+		spanID: s.SpanID, time: s.End, agent: agent, failed: whyFailed(s),
 		message: genai.Message{Role: genai.RoleTool, Parts: []genai.Part{{
 			Type: genai.PartToolCallResponse, ID: call.ID, Name: cmp.Or(s.Tool.Name, call.Name), Response: s.Tool.Result,
 		}}},
 	}
 }
 
-// toolSpans are the finished tool runs of the thread by call id, the first one for an id that comes twice.
+// toolSpans are the tool runs of the thread that ended with a result or an error, by call id: the first one for
+// an id that comes twice, but one with a result before one that failed and was tried again.
 func (t *tree) toolSpans(th thread) map[string]*genai.Span {
 	tools := map[string]*genai.Span{}
 	for _, s := range t.spans {
-		if s.Operation == genai.OpExecuteTool && s.Tool.CallID != "" && s.Tool.Result != "" &&
-			t.threadOf(s) == th.agentSpan && tools[s.Tool.CallID] == nil {
-			tools[s.Tool.CallID] = s
+		id := s.Tool.CallID
+		if s.Operation != genai.OpExecuteTool || id == "" || s.Tool.Result == "" && whyFailed(s) == nil || t.threadOf(s) != th.agentSpan {
+			continue
+		}
+		if have := tools[id]; have == nil || have.Tool.Result == "" && whyFailed(s) == nil {
+			tools[id] = s
 		}
 	}
 	return tools
+}
+
+// placeFailures adds a turn for each call of the thread that failed without an answer, behind what had been said
+// when it began. Such a call is in no history: the one that was made in its place only repeats its input.
+func (t *tree) placeFailures(turns []turn, th thread) []turn {
+	within := map[genai.SpanID]bool{th.agentSpan: true}
+	for _, c := range th.calls {
+		within[c.SpanID] = true // an agent that stands in for its model calls
+	}
+	var failed []turn
+	var began []time.Time
+	for _, s := range t.spans {
+		if !unanswered(s) || !slices.Contains(th.calls, s) && (!isModelCall(s) || !within[t.threadOf(s)]) {
+			continue
+		}
+		failed = append(failed, turn{
+			spanID: s.SpanID, time: s.End, agent: t.agentName(s), model: modelOf(s), failed: whyFailed(s),
+			message: genai.Message{Role: genai.RoleAssistant},
+		})
+		began = append(began, s.Start)
+	}
+	out := make([]turn, 0, len(turns)+len(failed))
+	next := 0
+	for i, one := range failed {
+		// What was said before the trace has no time, and a zero time is after nothing.
+		for at := next; at < len(turns); at++ {
+			if !turns[at].time.After(began[i]) {
+				out = append(out, turns[next:at+1]...)
+				next = at + 1
+			}
+		}
+		out = append(out, one)
+	}
+	return append(out, turns[next:]...)
 }
 
 // placeDocuments hangs what the thread's retrievals found on the first answer whose call began after them,

@@ -52,6 +52,13 @@ func toolRun(id, result string) func(*genai.Span) {
 	return func(s *genai.Span) { s.Tool = genai.ToolExecution{Name: "t", CallID: id, Result: genai.JSON(result)} }
 }
 
+func failed(typ, message string, status int64) func(*genai.Span) {
+	return func(s *genai.Span) {
+		s.StatusCode, s.StatusMessage = genai.StatusError, message
+		s.Error = genai.Error{Type: typ, HTTPStatus: status}
+	}
+}
+
 func say(r genai.Role, text string) genai.Message {
 	return genai.Message{Role: r, Parts: []genai.Part{{Type: genai.PartText, Content: text}}}
 }
@@ -95,6 +102,9 @@ func tell(c conversation) []string {
 		if t.history {
 			line = "before " + line
 		}
+		if t.failed != nil {
+			line += fmt.Sprintf(" failed: %s %s %d", t.failed.Type, t.failed.Message, t.failed.HTTPStatus)
+		}
 		if t.history != t.time.IsZero() {
 			line += " at " + t.time.String()
 		}
@@ -125,6 +135,59 @@ func TestConversation(t *testing.T) {
 			spans: []genai.Span{with(sp(1, 0, chat, 0, 1), system("be kind"),
 				in(say(genai.RoleSystem, "be kind"), user("hi")), out(assistant("hello")))},
 			want:    []string{"1 system: be kind", "1 user: hi", "1 assistant: hello"},
+			threads: []byte{1},
+		},
+		"a failed tool says so beside its call, whatever the history holds": {
+			spans: []genai.Span{
+				with(sp(1, 0, chat, 0, 1), in(user("a")), out(calls("x", "y"))),
+				with(sp(2, 0, tool, 1, 2), toolRun("x", ""), failed("Timeout", "too slow", 504)),
+				with(sp(3, 0, tool, 1, 2), toolRun("y", ""), failed("", "", 0)),
+				with(sp(4, 0, chat, 3, 4), in(user("a"), calls("x", "y"), result("x", `{"error":"too slow"}`)), out(assistant("sorry"))),
+			},
+			want: []string{
+				"1 user: a", "1 assistant: call x, call y", `2 tool: x={"error":"too slow"} failed: Timeout too slow 504`, "3 tool: y= failed:   0",
+				"4 assistant: sorry",
+			},
+			threads: []byte{4},
+		},
+		"a tool that was tried again did not fail": {
+			spans: []genai.Span{
+				with(sp(1, 0, chat, 0, 1), in(user("a")), out(calls("x"))),
+				with(sp(2, 0, tool, 1, 2), toolRun("x", ""), failed("Timeout", "", 0)),
+				with(sp(3, 0, tool, 2, 3), toolRun("x", "1")),
+			},
+			want:    []string{"1 user: a", "1 assistant: call x", "3 tool: x=1"},
+			threads: []byte{1},
+		},
+		"a model call that failed stands where it happened": {
+			spans: []genai.Span{
+				with(sp(1, 0, chat, 0, 1), in(user("old"), assistant("older"), user("a")), failed("429", "slow down", 429)),
+				with(sp(2, 0, chat, 2, 3), in(user("old"), assistant("older"), user("a")), failed("429", "slow down", 429)),
+				with(sp(3, 0, chat, 4, 5), in(user("old"), assistant("older"), user("a")), out(assistant("b"))),
+				with(sp(4, 0, chat, 6, 7), in(user("old"), assistant("older"), user("a"), assistant("b"), user("c")), failed("504", "", 504)),
+			},
+			want: []string{
+				"before 1 user: old", "before 1 assistant: older", "1 user: a", "1 assistant:  failed: 429 slow down 429",
+				"2 assistant:  failed: 429 slow down 429", "3 assistant: b", "4 user: c", "4 assistant:  failed: 504  504",
+			},
+			threads: []byte{4},
+		},
+		"an answer that broke off keeps what it said": {
+			spans:   []genai.Span{with(sp(1, 0, chat, 0, 1), in(user("a")), out(assistant("I wo")), failed("reset", "", 0))},
+			want:    []string{"1 user: a", "1 assistant: I wo failed: reset  0"},
+			threads: []byte{1},
+		},
+		"a failure is all that is known": {
+			spans:   []genai.Span{with(sp(1, 0, chat, 0, 1), failed("401", "no such key", 401))},
+			want:    []string{"1 assistant:  failed: 401 no such key 401"},
+			threads: []byte{1},
+		},
+		"a failure inside of an agent that stands in for its calls": {
+			spans: []genai.Span{
+				with(sp(1, 0, invoke, 0, 9), agent("a"), in(user("q")), failed("401", "no such key", 401)),
+				with(sp(2, 1, chat, 1, 2), failed("401", "no such key", 401)),
+			},
+			want:    []string{"1 user: q @a", "1 assistant:  @a failed: 401 no such key 401", "2 assistant:  @a failed: 401 no such key 401"},
 			threads: []byte{1},
 		},
 		"each turn belongs to the first call that held it": {

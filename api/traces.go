@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -322,6 +323,7 @@ func conversationProto(c conversation, truncated bool) *pb.GetConversationRespon
 			return &pb.Turn{
 				SpanId: t.spanID.String(), Message: messageProto(&t.message), Time: timestamp(t.time),
 				Documents: each(t.documents, documentProto), Agent: validText(t.agent), Model: validText(t.model), History: t.history,
+				Error: failureProto(t.failed),
 			}
 		}),
 		Threads: each(c.threads, func(t *thread) *pb.Thread {
@@ -331,6 +333,14 @@ func conversationProto(c conversation, truncated bool) *pb.GetConversationRespon
 			}
 		}),
 	}
+}
+
+// failureProto is there for every failure, also for one of which nothing is known.
+func failureProto(e *genai.Error) *pb.Error {
+	if e == nil {
+		return nil
+	}
+	return cmp.Or(errorProto(e), &pb.Error{})
 }
 
 func (s *traceService) SearchContents(ctx context.Context, r *pb.SearchContentsRequest) (*pb.SearchContentsResponse, error) {

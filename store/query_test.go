@@ -423,6 +423,26 @@ func TestSearchFindsWordsThroughLists(t *testing.T) {
 	}
 }
 
+// TestSpansWithContentTellsFailures: a call that failed before anything was captured is part of what was said.
+func TestSpansWithContentTellsFailures(t *testing.T) {
+	t.Parallel()
+	s := storetest.Store(t)
+	silent, failed, plain := chat(1, 1, base), chat(1, 2, base), chat(1, 3, base)
+	for _, one := range []*genai.Span{silent, failed, plain} {
+		one.Input, one.Output = nil, nil
+	}
+	plain.Operation = ""
+	for _, one := range []*genai.Span{failed, plain} {
+		one.StatusCode, one.StatusMessage, one.Error = genai.StatusError, "no such key", genai.Error{Type: "401", HTTPStatus: 401}
+	}
+	insert(t, s, "failures", silent, failed, plain)
+	got, err := s.SpansWithContent(context.Background(), "default", failed.TraceID, 10, 1<<20)
+	if err != nil || len(got.Spans) != 1 || got.Spans[0].SpanID != failed.SpanID || got.Spans[0].StatusMessage != "no such key" ||
+		got.Spans[0].Error != failed.Error {
+		t.Errorf("got %+v, %v, want the model call that failed", got.Spans, err)
+	}
+}
+
 // TestRecentTracesPagesWithinOneInsert: one insert holds more traces than a page, and all of them have
 // the same time.
 func TestRecentTracesPagesWithinOneInsert(t *testing.T) {

@@ -54,9 +54,9 @@ ORDER BY start, span_id LIMIT 1 BY span_id LIMIT {limit:UInt32}`
 const spanByID = `SELECT ` + spanColumnList + spanWhere + `
   AND span_id = unhex({span:String}) LIMIT 1`
 
-// What a span's log records carry is content of the span as well.
+// What a span's log records carry is content of the span as well. A call that failed says why, if nothing else.
 const contentSpans = `SELECT ` + spanColumnList + spanWhere + `
-  AND (notEmpty(refs) AND operation != '' OR span_id IN
+  AND ((notEmpty(refs) OR outcome = 1) AND operation != '' OR span_id IN
   (
     SELECT span_id FROM fragments
     WHERE project = {project:String} AND trace_id = unhex({trace:String}) AND notEmpty(refs)

@@ -23,7 +23,7 @@ FROM spans
 WHERE project = {project:String} AND trace_id = unhex({trace:String})
   AND toStartOfFiveMinutes(start) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
   AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
-  AND (notEmpty(refs) AND operation != '' OR span_id IN
+  AND ((notEmpty(refs) OR outcome = 1) AND operation != '' OR span_id IN
   (
     SELECT span_id FROM fragments
     WHERE project = {project:String} AND trace_id = unhex({trace:String}) AND notEmpty(refs)

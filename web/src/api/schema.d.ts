@@ -753,6 +753,8 @@ export interface components {
             agent?: string;
             /** @description retrieved before this turn */
             documents?: components["schemas"]["Document"][];
+            /** @description Why the tool or the model call failed; without a stack trace. Where nothing was answered, the message has no parts. */
+            error?: components["schemas"]["Error"];
             /**
              * @description Said before this trace: the input of the first call that shows it holds it in front of what was
              *     new then, which is the user and tool messages at its end, and no call of this trace answered it.

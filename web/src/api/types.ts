@@ -16,6 +16,7 @@ export type WireStorageStatus = Schemas["StorageStatus"];
 export type WireDeadLetters = Schemas["ListDeadLettersResponse"];
 export type WireRpcStatus = Schemas["google.rpc.Status"];
 export type WireConversation = Schemas["GetConversationResponse"];
+export type WireError = Schemas["Error"];
 export type Turn = Schemas["Turn"];
 export type Thread = Schemas["Thread"];
 export type Message = Schemas["Message"];

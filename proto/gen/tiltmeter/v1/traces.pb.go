@@ -1295,7 +1295,9 @@ type Turn struct {
 	Model     string                 `protobuf:"bytes,6,opt,name=model,proto3" json:"model,omitempty"`
 	// Said before this trace: the input of the first call that shows it holds it in front of what was
 	// new then, which is the user and tool messages at its end, and no call of this trace answered it.
-	History       bool `protobuf:"varint,7,opt,name=history,proto3" json:"history,omitempty"`
+	History bool `protobuf:"varint,7,opt,name=history,proto3" json:"history,omitempty"`
+	// Why the tool or the model call failed; without a stack trace. Where nothing was answered, the message has no parts.
+	Error         *Error `protobuf:"bytes,8,opt,name=error,proto3" json:"error,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1377,6 +1379,13 @@ func (x *Turn) GetHistory() bool {
 		return x.History
 	}
 	return false
+}
+
+func (x *Turn) GetError() *Error {
+	if x != nil {
+		return x.Error
+	}
+	return nil
 }
 
 type GetSpanRequest struct {
@@ -1971,7 +1980,7 @@ const file_tiltmeter_v1_traces_proto_rawDesc = "" +
 	"\x05model\x18\x04 \x01(\tR\x05model\x12\x1f\n" +
 	"\vmodel_calls\x18\x05 \x01(\x05R\n" +
 	"modelCalls\x12\x1a\n" +
-	"\bmessages\x18\x06 \x01(\x05R\bmessages\"\xfc\x01\n" +
+	"\bmessages\x18\x06 \x01(\x05R\bmessages\"\xa7\x02\n" +
 	"\x04Turn\x12\x17\n" +
 	"\aspan_id\x18\x01 \x01(\tR\x06spanId\x12/\n" +
 	"\amessage\x18\x02 \x01(\v2\x15.tiltmeter.v1.MessageR\amessage\x12.\n" +
@@ -1979,7 +1988,8 @@ const file_tiltmeter_v1_traces_proto_rawDesc = "" +
 	"\tdocuments\x18\x04 \x03(\v2\x16.tiltmeter.v1.DocumentR\tdocuments\x12\x14\n" +
 	"\x05agent\x18\x05 \x01(\tR\x05agent\x12\x14\n" +
 	"\x05model\x18\x06 \x01(\tR\x05model\x12\x18\n" +
-	"\ahistory\x18\a \x01(\bR\ahistory\"^\n" +
+	"\ahistory\x18\a \x01(\bR\ahistory\x12)\n" +
+	"\x05error\x18\b \x01(\v2\x13.tiltmeter.v1.ErrorR\x05error\"^\n" +
 	"\x0eGetSpanRequest\x12\x18\n" +
 	"\aproject\x18\x01 \x01(\tR\aproject\x12\x19\n" +
 	"\btrace_id\x18\x02 \x01(\tR\atraceId\x12\x17\n" +
@@ -2081,7 +2091,8 @@ var file_tiltmeter_v1_traces_proto_goTypes = []any{
 	(*Span)(nil),                      // 29: tiltmeter.v1.Span
 	(*Message)(nil),                   // 30: tiltmeter.v1.Message
 	(*Document)(nil),                  // 31: tiltmeter.v1.Document
-	(*structpb.Struct)(nil),           // 32: google.protobuf.Struct
+	(*Error)(nil),                     // 32: tiltmeter.v1.Error
+	(*structpb.Struct)(nil),           // 33: google.protobuf.Struct
 }
 var file_tiltmeter_v1_traces_proto_depIdxs = []int32{
 	25, // 0: tiltmeter.v1.ListTracesRequest.start_time:type_name -> google.protobuf.Timestamp
@@ -2109,36 +2120,37 @@ var file_tiltmeter_v1_traces_proto_depIdxs = []int32{
 	30, // 22: tiltmeter.v1.Turn.message:type_name -> tiltmeter.v1.Message
 	25, // 23: tiltmeter.v1.Turn.time:type_name -> google.protobuf.Timestamp
 	31, // 24: tiltmeter.v1.Turn.documents:type_name -> tiltmeter.v1.Document
-	32, // 25: tiltmeter.v1.RawSpan.resource_spans:type_name -> google.protobuf.Struct
-	32, // 26: tiltmeter.v1.RawSpan.resource_logs:type_name -> google.protobuf.Struct
-	25, // 27: tiltmeter.v1.SearchContentsRequest.start_time:type_name -> google.protobuf.Timestamp
-	25, // 28: tiltmeter.v1.SearchContentsRequest.end_time:type_name -> google.protobuf.Timestamp
-	23, // 29: tiltmeter.v1.SearchContentsResponse.hits:type_name -> tiltmeter.v1.SearchHit
-	25, // 30: tiltmeter.v1.SearchHit.start_time:type_name -> google.protobuf.Timestamp
-	24, // 31: tiltmeter.v1.SearchHit.highlights:type_name -> tiltmeter.v1.Highlight
-	0,  // 32: tiltmeter.v1.TraceService.ListTraces:input_type -> tiltmeter.v1.ListTracesRequest
-	3,  // 33: tiltmeter.v1.TraceService.GetFacets:input_type -> tiltmeter.v1.GetFacetsRequest
-	7,  // 34: tiltmeter.v1.TraceService.GetTraceHistogram:input_type -> tiltmeter.v1.GetTraceHistogramRequest
-	10, // 35: tiltmeter.v1.TraceService.TailTraces:input_type -> tiltmeter.v1.TailTracesRequest
-	12, // 36: tiltmeter.v1.TraceService.GetTrace:input_type -> tiltmeter.v1.GetTraceRequest
-	14, // 37: tiltmeter.v1.TraceService.GetConversation:input_type -> tiltmeter.v1.GetConversationRequest
-	18, // 38: tiltmeter.v1.TraceService.GetSpan:input_type -> tiltmeter.v1.GetSpanRequest
-	19, // 39: tiltmeter.v1.TraceService.GetRawSpan:input_type -> tiltmeter.v1.GetRawSpanRequest
-	21, // 40: tiltmeter.v1.TraceService.SearchContents:input_type -> tiltmeter.v1.SearchContentsRequest
-	1,  // 41: tiltmeter.v1.TraceService.ListTraces:output_type -> tiltmeter.v1.ListTracesResponse
-	4,  // 42: tiltmeter.v1.TraceService.GetFacets:output_type -> tiltmeter.v1.GetFacetsResponse
-	8,  // 43: tiltmeter.v1.TraceService.GetTraceHistogram:output_type -> tiltmeter.v1.GetTraceHistogramResponse
-	11, // 44: tiltmeter.v1.TraceService.TailTraces:output_type -> tiltmeter.v1.TailTracesResponse
-	13, // 45: tiltmeter.v1.TraceService.GetTrace:output_type -> tiltmeter.v1.Trace
-	15, // 46: tiltmeter.v1.TraceService.GetConversation:output_type -> tiltmeter.v1.GetConversationResponse
-	29, // 47: tiltmeter.v1.TraceService.GetSpan:output_type -> tiltmeter.v1.Span
-	20, // 48: tiltmeter.v1.TraceService.GetRawSpan:output_type -> tiltmeter.v1.RawSpan
-	22, // 49: tiltmeter.v1.TraceService.SearchContents:output_type -> tiltmeter.v1.SearchContentsResponse
-	41, // [41:50] is the sub-list for method output_type
-	32, // [32:41] is the sub-list for method input_type
-	32, // [32:32] is the sub-list for extension type_name
-	32, // [32:32] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	32, // 25: tiltmeter.v1.Turn.error:type_name -> tiltmeter.v1.Error
+	33, // 26: tiltmeter.v1.RawSpan.resource_spans:type_name -> google.protobuf.Struct
+	33, // 27: tiltmeter.v1.RawSpan.resource_logs:type_name -> google.protobuf.Struct
+	25, // 28: tiltmeter.v1.SearchContentsRequest.start_time:type_name -> google.protobuf.Timestamp
+	25, // 29: tiltmeter.v1.SearchContentsRequest.end_time:type_name -> google.protobuf.Timestamp
+	23, // 30: tiltmeter.v1.SearchContentsResponse.hits:type_name -> tiltmeter.v1.SearchHit
+	25, // 31: tiltmeter.v1.SearchHit.start_time:type_name -> google.protobuf.Timestamp
+	24, // 32: tiltmeter.v1.SearchHit.highlights:type_name -> tiltmeter.v1.Highlight
+	0,  // 33: tiltmeter.v1.TraceService.ListTraces:input_type -> tiltmeter.v1.ListTracesRequest
+	3,  // 34: tiltmeter.v1.TraceService.GetFacets:input_type -> tiltmeter.v1.GetFacetsRequest
+	7,  // 35: tiltmeter.v1.TraceService.GetTraceHistogram:input_type -> tiltmeter.v1.GetTraceHistogramRequest
+	10, // 36: tiltmeter.v1.TraceService.TailTraces:input_type -> tiltmeter.v1.TailTracesRequest
+	12, // 37: tiltmeter.v1.TraceService.GetTrace:input_type -> tiltmeter.v1.GetTraceRequest
+	14, // 38: tiltmeter.v1.TraceService.GetConversation:input_type -> tiltmeter.v1.GetConversationRequest
+	18, // 39: tiltmeter.v1.TraceService.GetSpan:input_type -> tiltmeter.v1.GetSpanRequest
+	19, // 40: tiltmeter.v1.TraceService.GetRawSpan:input_type -> tiltmeter.v1.GetRawSpanRequest
+	21, // 41: tiltmeter.v1.TraceService.SearchContents:input_type -> tiltmeter.v1.SearchContentsRequest
+	1,  // 42: tiltmeter.v1.TraceService.ListTraces:output_type -> tiltmeter.v1.ListTracesResponse
+	4,  // 43: tiltmeter.v1.TraceService.GetFacets:output_type -> tiltmeter.v1.GetFacetsResponse
+	8,  // 44: tiltmeter.v1.TraceService.GetTraceHistogram:output_type -> tiltmeter.v1.GetTraceHistogramResponse
+	11, // 45: tiltmeter.v1.TraceService.TailTraces:output_type -> tiltmeter.v1.TailTracesResponse
+	13, // 46: tiltmeter.v1.TraceService.GetTrace:output_type -> tiltmeter.v1.Trace
+	15, // 47: tiltmeter.v1.TraceService.GetConversation:output_type -> tiltmeter.v1.GetConversationResponse
+	29, // 48: tiltmeter.v1.TraceService.GetSpan:output_type -> tiltmeter.v1.Span
+	20, // 49: tiltmeter.v1.TraceService.GetRawSpan:output_type -> tiltmeter.v1.RawSpan
+	22, // 50: tiltmeter.v1.TraceService.SearchContents:output_type -> tiltmeter.v1.SearchContentsResponse
+	42, // [42:51] is the sub-list for method output_type
+	33, // [33:42] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_tiltmeter_v1_traces_proto_init() }

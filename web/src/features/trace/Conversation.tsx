@@ -8,6 +8,7 @@ import { formatDuration, nanosBetween, parseInstant } from "../../lib/time";
 import { Segmented } from "../../ui/Button";
 import { Copy } from "../../ui/Copy";
 import { EmptyState, ErrorState, Skeleton, Stale } from "../../ui/State";
+import { Failure } from "./Failure";
 import { KindIcon } from "./kind";
 import { kinds, type SpanTree } from "./layout/tree";
 import { collectCalls, collectResults, Documents, Parts, textOf, type Results } from "./Message";
@@ -83,9 +84,8 @@ const turnsAtOnce = 40;
  */
 function Turns({ turns, tree, onSelect }: { turns: readonly Turn[]; tree: SpanTree; onSelect: (spanId: string) => void }) {
   const [shown, setShown] = useState(turnsAtOnce);
-  const messages = turns.map((t) => t.message);
-  const results = collectResults(messages);
-  const calls = collectCalls(messages);
+  const results = collectResults(turns);
+  const calls = collectCalls(turns.map((t) => t.message));
   const said = turns.map((turn) => withoutPairedResults(turn, calls)).filter((turn) => turn !== undefined);
   const earlier = said.filter((turn) => turn.history);
   const now = said.filter((turn) => !turn.history);
@@ -125,11 +125,13 @@ function Earlier({ turns, results, tree, onSelect }: { turns: readonly Turn[] } 
   );
 }
 
-/** A result that is shown beside its call is not said a second time. */
+/** A result that is shown beside its call, with its error, is not said a second time. */
 function withoutPairedResults(turn: Turn, calls: ReadonlySet<string>): Turn | undefined {
-  const parts = (turn.message?.parts ?? []).filter((p) => !(p.type === "tool_call_response" && p.id && calls.has(p.id)));
-  if (parts.length === 0 && (turn.documents ?? []).length === 0) return undefined;
-  return { ...turn, message: { ...turn.message, parts } };
+  const all = turn.message?.parts ?? [];
+  const parts = all.filter((p) => !(p.type === "tool_call_response" && p.id && calls.has(p.id)));
+  const error = parts.length < all.length ? undefined : turn.error;
+  if (parts.length === 0 && !error && (turn.documents ?? []).length === 0) return undefined;
+  return { ...turn, error, message: { ...turn.message, parts } };
 }
 
 /** How deep the agents are nested at a span: a sub-agent's turns stand further in. */
@@ -170,6 +172,7 @@ function TurnView({ turn, indent, results, tree, previousAgent, onSelect }: Turn
   const at = turn.history ? undefined : parseInstant(turn.time);
   const documents = turn.documents ?? [];
   const agent = turn.agent ?? "";
+  const text = textOf(turn.message);
   return (
     <>
       {agent && agent !== previousAgent ? (
@@ -177,7 +180,7 @@ function TurnView({ turn, indent, results, tree, previousAgent, onSelect }: Turn
           <KindIcon kind="agent" /> {agent}
         </li>
       ) : null}
-      <li className={css.turn} data-role={turn.message?.role} style={{ marginInlineStart: `${indent * 1.25}rem` }}>
+      <li className={css.turn} data-role={turn.message?.role} data-failed={turn.error ? "" : undefined} style={{ marginInlineStart: `${indent * 1.25}rem` }}>
         {documents.length > 0 ? (
           <details className={css.retrieved}>
             <summary>
@@ -197,10 +200,11 @@ function TurnView({ turn, indent, results, tree, previousAgent, onSelect }: Turn
                 {at ? `+${formatDuration(Math.max(0, nanosBetween(tree.origin, at)))}` : "span"}
               </button>
             ) : null}
-            <Copy text={() => textOf(turn.message)} label="Copy this message" />
+            {text ? <Copy text={text} label="Copy this message" /> : null}
           </span>
         </header>
         <Parts parts={turn.message?.parts ?? []} results={results} />
+        {turn.error ? <Failure error={turn.error} /> : null}
       </li>
     </>
   );

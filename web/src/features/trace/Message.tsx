@@ -1,21 +1,30 @@
 // One message as people read it: text as prose, reasoning folded, calls with what came back.
 import type { ReactNode } from "react";
-import type { Document, Message, Part } from "../../api/types";
+import type { Document, Message, Part, Turn, WireError } from "../../api/types";
 import { formatCount } from "../../lib/format";
 import { Copy } from "../../ui/Copy";
 import { Folded, maxProseChars } from "../../ui/Folded";
 import { JsonView } from "../../ui/JsonView";
 import { Markdown } from "../../ui/Markdown";
+import { Failure } from "./Failure";
 import { KindIcon } from "./kind";
 import css from "./Message.module.css";
 
-/** The result of a tool call, found by the call's id. */
-export type Results = ReadonlyMap<string, Part>;
+/** What came back from a tool call: a result, an error, or both, as from a tool that tells the model what went wrong. */
+export interface ToolResult {
+  part?: Part | undefined;
+  error?: WireError | undefined;
+}
+
+/** Results by the ids of their calls. */
+export type Results = ReadonlyMap<string, ToolResult>;
 
 /** Results of all messages by call id, so that a call and its result stand side by side. */
-export function collectResults(messages: readonly (Message | undefined)[]): Results {
-  const results = new Map<string, Part>();
-  for (const m of messages) for (const p of m?.parts ?? []) if (p.type === "tool_call_response" && p.id) results.set(p.id, p);
+export function collectResults(turns: readonly Pick<Turn, "message" | "error">[]): Results {
+  const results = new Map<string, ToolResult>();
+  for (const { message, error } of turns) {
+    for (const part of message?.parts ?? []) if (part.type === "tool_call_response" && part.id) results.set(part.id, { part, error });
+  }
   return results;
 }
 
@@ -96,9 +105,11 @@ function OtherPart({ part }: { part: Part }) {
   );
 }
 
-export function ToolCall({ name, id, args, result, failed = "" }: { name: string; id: string; args: string; result: Part | undefined; failed?: string }) {
+export function ToolCall({ name, id, args, result }: { name: string; id: string; args: string; result: ToolResult | undefined }) {
+  const { part, error } = result ?? {};
+  const text = part?.response || part?.content || "";
   return (
-    <div className={css.call}>
+    <div className={css.call} data-failed={error ? "" : undefined}>
       <p className={css.callHead}>
         <KindIcon kind="tool" /> <b>{name || "tool"}</b> <code className={css.id}>{id}</code>
       </p>
@@ -108,14 +119,10 @@ export function ToolCall({ name, id, args, result, failed = "" }: { name: string
           <Payload text={args} label="the arguments" />
         </div>
         <div className={css.sidePane}>
-          <p className={css.sideHead}>Result</p>
-          {result ? (
-            <Payload text={result.response || result.content || ""} label="the result" />
-          ) : failed ? (
-            <p className={css.failed}>{failed}</p>
-          ) : (
-            <p className={css.none}>No result in this trace</p>
-          )}
+          <p className={css.sideHead}>{error ? "Failed" : "Result"}</p>
+          {error ? <Failure error={error} /> : null}
+          {part && (text || !error) ? <Payload text={text} label="the result" /> : null}
+          {part || error ? null : <p className={css.none}>No result in this trace</p>}
         </div>
       </div>
     </div>

@@ -1,7 +1,7 @@
 // The tabs of one span: what was said, what is known, what was sent.
 import type { ReactNode } from "react";
 import { useQuery } from "@tanstack/react-query";
-import { CircleAlert, TriangleAlert } from "lucide-react";
+import { TriangleAlert } from "lucide-react";
 import type { ApiError } from "../../api/error";
 import { rawSpanQuery, toTokens } from "../../api/traces";
 import type { Evaluation, Message, WireSpan } from "../../api/types";
@@ -12,29 +12,26 @@ import { JsonView } from "../../ui/JsonView";
 import { usePreferences } from "../../ui/preferences";
 import { EmptyState, ErrorState, Skeleton, Stale } from "../../ui/State";
 import { roleName } from "./Conversation";
+import { Failure, failureOf } from "./Failure";
 import { kindOf } from "./layout/tree";
 import { collectCalls, collectResults, Documents, Parts, Payload, Prose, textOf, ToolCall } from "./Message";
 import css from "./SpanDetail.module.css";
 
 /** What failed, and what is doubtful: over every tab, before anything else. */
 export function Judgement({ span }: { span: WireSpan }) {
-  const failed = span.status?.code === "CODE_ERROR" || span.error?.type || span.error?.message;
-  const message = span.error?.message || span.status?.message;
+  const error = failureOf(span);
   return (
     <>
-      {failed ? (
+      {error ? (
         <div className={css.error}>
-          <p className={css.errorHead}>
-            <CircleAlert size={15} aria-hidden /> {span.error?.type || "Failed"}
-            {span.error?.httpStatus && span.error.httpStatus !== "0" ? <span> HTTP {span.error.httpStatus}</span> : null}
-          </p>
-          {message ? <p className={css.errorText}>{message}</p> : null}
-          {span.error?.stacktrace ? (
-            <details>
-              <summary>Stack trace</summary>
-              <pre className={css.stack}>{span.error.stacktrace}</pre>
-            </details>
-          ) : null}
+          <Failure error={error}>
+            {error.stacktrace ? (
+              <details>
+                <summary>Stack trace</summary>
+                <pre className={css.stack}>{error.stacktrace}</pre>
+              </details>
+            ) : null}
+          </Failure>
         </div>
       ) : null}
       {(span.warnings ?? []).length > 0 ? (
@@ -99,7 +96,7 @@ export function hasMessages(span: WireSpan): boolean {
 
 export function Messages({ span }: { span: WireSpan }) {
   const all = [...(span.inputMessages ?? []), ...(span.outputMessages ?? [])];
-  const results = collectResults(all);
+  const results = collectResults(all.map((message) => ({ message })));
   const calls = collectCalls(all);
   const tools = span.toolDefinitions ?? [];
   const view = (m: Message, i: number) => {
@@ -248,8 +245,7 @@ export function ToolTab({ span }: { span: WireSpan }) {
         name={tool?.name ?? ""}
         id={tool?.callId ?? ""}
         args={tool?.arguments ?? ""}
-        result={tool?.result ? { response: tool.result } : undefined}
-        failed={span.error?.message ?? ""}
+        result={{ part: tool?.result ? { response: tool.result } : undefined, error: failureOf(span) }}
       />
     </div>
   );
