@@ -209,6 +209,28 @@ describe("the trace page", () => {
     });
   });
 
+  test("on a phone a tapped span is shown, and the way back leads to the timeline", async () => {
+    await withPage(invented, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }, async ({ page, problems }) => {
+      await page.locator(spans).filter({ hasText: "execute_tool issue_refund" }).first().tap();
+      await page.getByRole("heading", { name: "execute_tool issue_refund" }).waitFor();
+      await page.getByText("TimeoutError").first().waitFor();
+      expect(await page.getByRole("radio", { name: "Span" }).isChecked()).toBe(true);
+      await shoot(page, "trace-390-span");
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+      await page.goBack();
+      await page.waitForSelector(spans);
+      expect(problems).toEqual([]);
+    });
+  });
+
+  test("a span pointed at in the timeline alone brings the reader beside it", async () => {
+    await withPage(`${invented}?view=timeline`, {}, async ({ page }) => {
+      await page.locator(spans).nth(4).click();
+      await page.getByRole("heading", { name: "chat claude-sonnet-4-5" }).waitFor();
+      await page.waitForSelector(`${spans}[aria-selected=true]`);
+    });
+  });
+
   test("a trace that is not there says so", async () => {
     await withPage(`${base}/traces/${"e".repeat(32)}`, {}, async ({ page }) => {
       await page.getByText("There is no such trace").waitFor();

@@ -69,11 +69,15 @@ function Panes({ traceId, trace, children }: OpenedProps) {
 
   const listSearch = useListSearch(project);
   const back = () => void navigate({ to: "/traces", search: listSearch });
-  const select = (spanId: string, leave?: "read") =>
+  const shows = isNarrow ? (view ?? "timeline") : (view ?? "both");
+  const select = (spanId: string, to: Partial<{ view: "read" | undefined }> = {}) =>
     void navigate({
-      search: (old) => ({ ...old, span: spanId, tab: old.tab === "conversation" ? undefined : old.tab, view: leave ?? old.view }),
-      replace: true,
+      search: (old) => ({ ...old, span: spanId, tab: old.tab === "conversation" ? undefined : old.tab, ...to }),
+      // Where another pane comes into sight, the way back leads to this one.
+      replace: !("view" in to),
     });
+  // Who points at a span wants to see it: where the timeline stands alone, the reader takes its place or joins it.
+  const open = (spanId: string) => select(spanId, shows === "timeline" ? { view: isNarrow ? "read" : undefined } : {});
   const setTab = (next: ReaderTab) => void navigate({ search: (old) => ({ ...old, tab: next }), replace: true });
   const setThread = (next: string) => void navigate({ search: (old) => ({ ...old, thread: next }), replace: true });
   const setView = (next: "both" | "timeline" | "read") =>
@@ -91,8 +95,8 @@ function Panes({ traceId, trace, children }: OpenedProps) {
     { id: "view", title: "Switch between both panes and reading", group: "Trace", keys: ["v"], run: () => setView(view === "read" ? "both" : "read") },
   ]);
 
-  const shows = isNarrow ? (view ?? "timeline") : (view ?? "both");
-  const waterfall = <Waterfall tree={tree} seen={seen} selected={selected} onSelect={(row) => select(tree.spans[row]?.spanId ?? "")} />;
+  const idOf = (row: number) => tree.spans[row]?.spanId ?? "";
+  const waterfall = <Waterfall tree={tree} seen={seen} selected={selected} onSelect={(row) => select(idOf(row))} onOpen={(row) => open(idOf(row))} />;
   const reader = (
     <Reader
       traceId={traceId}

@@ -27,10 +27,13 @@ interface Props {
   seen: TimeWindow;
   /** Row of the selected span, -1 for none. */
   selected: number;
+  /** The selection moves, as by a key. */
   onSelect: (row: number) => void;
+  /** A person points at a span, to see it. */
+  onOpen: (row: number) => void;
 }
 
-export function Waterfall({ tree, seen, selected, onSelect }: Props) {
+export function Waterfall({ tree, seen, selected, onSelect, onOpen }: Props) {
   "use no memo"; // The virtualizer changes in place; the compiler would keep its first answer.
   const box = useRef<HTMLDivElement>(null);
   const folded = useTraceView((s) => s.folded);
@@ -90,6 +93,7 @@ export function Waterfall({ tree, seen, selected, onSelect }: Props) {
     { id: "span-previous", title: "Previous span", group: "Trace", keys: ["k", "ArrowUp"], run: () => select(at - 1) },
     { id: "span-open", title: "Unfold, or go to the first child", group: "Trace", keys: ["ArrowRight"], run: into },
     { id: "span-close", title: "Fold, or go to the parent", group: "Trace", keys: ["ArrowLeft"], run: outOf },
+    { id: "span-show", title: "Show the span", group: "Trace", keys: ["Enter"], run: () => (selected < 0 ? undefined : onOpen(selected)) },
     { id: "span-first", title: "First span", group: "Trace", keys: ["Home", "g"], run: () => select(0) },
     { id: "span-last", title: "Last span", group: "Trace", keys: ["End", "G"], run: () => select(rows.length - 1) },
     { id: "error-next", title: "Next failed span", group: "Trace", keys: ["n"], run: () => jump(1, (r) => tree.failed[r] === 1) },
@@ -150,7 +154,7 @@ export function Waterfall({ tree, seen, selected, onSelect }: Props) {
                 className={css.row}
                 data-failed={tree.failed[row] ? "" : undefined}
                 style={{ transform: `translateY(${item.start}px)` }}
-                onClick={() => onSelect(row)}
+                onClick={() => onOpen(row)}
               >
                 <SpanRow tree={tree} row={row} seen={seen} isClosed={isClosed} onToggle={toggle} />
               </div>
