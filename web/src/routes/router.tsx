@@ -14,8 +14,9 @@ const rootRoute = createRootRoute({
 const homeRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: "/",
-  beforeLoad: () => {
-    throw redirect({ to: "/traces" });
+  beforeLoad: ({ location }) => {
+    // What stands in the address is asked of the list, which checks it.
+    throw redirect({ to: "/traces", search: location.search, replace: true });
   },
 });
 
