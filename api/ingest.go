@@ -39,6 +39,16 @@ type IngestStatus struct {
 	StartedAt     time.Time
 	EngineReady   bool
 	EngineMessage string // why the engine is not ready
+
+	Receivers   []Receiver // none where this process only answers questions
+	KeyRequired bool       // to send, too
+}
+
+// Receiver is a port that takes OTLP.
+type Receiver struct {
+	Protocol string // as OTEL_EXPORTER_OTLP_PROTOCOL calls it
+	Address  string // host:port that is listened on
+	TLS      bool
 }
 
 // DeadLetter is a record of the log that could not be read.
@@ -74,6 +84,10 @@ func (s *ingestService) GetIngestStatus(ctx context.Context, r *pb.GetIngestStat
 		},
 		DeadLetters: st.DeadLetters, StartedAt: timestamp(st.StartedAt),
 		EngineReady: st.EngineReady, EngineMessage: validText(st.EngineMessage),
+		KeyRequired: st.KeyRequired,
+		Receivers: each(st.Receivers, func(r *Receiver) *pb.Receiver {
+			return &pb.Receiver{Protocol: r.Protocol, Address: r.Address, Tls: r.TLS}
+		}),
 	}
 	if st.EngineReady {
 		out.StoredSpans, out.StoredLogRecords = &st.StoredSpans, &st.StoredLogRecords

@@ -183,6 +183,7 @@ func TestRESTAnswers(t *testing.T) {
 	r.ingest.status = api.IngestStatus{
 		ReceivedSpans: 12, StoredSpans: 10, DuplicateRequests: 1, RejectedSpans: map[string]int64{"b": 1, "a": 2},
 		LogPending: 3, LogLag: 1500 * time.Millisecond, StartedAt: noon, EngineReady: true,
+		Receivers: []api.Receiver{{Protocol: "grpc", Address: "0.0.0.0:4317", TLS: true}}, KeyRequired: true,
 	}
 	r.ingest.letters = []api.DeadLetter{{ID: "7", Project: "default", Signal: "traces", Reason: "undecodable", Error: "at byte 3", ReceivedAt: noon, FailedAt: noon, SizeBytes: 99}}
 	r.ingest.more = true

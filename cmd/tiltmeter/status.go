@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -39,6 +40,8 @@ func (v *ingestView) Status(ctx context.Context, project string) (api.IngestStat
 		DuplicateRequests:    c.sum("tiltmeter_ingest_duplicate_requests_total"),
 		RejectedSpans:        c.by("tiltmeter_ingest_rejected_spans_total", "reason"),
 		StartedAt:            v.app.started,
+		Receivers:            v.app.receivers(),
+		KeyRequired:          v.app.required,
 	}
 	if err = v.app.storeReady(ctx); err == nil {
 		st.StoredSpans, st.StoredLogRecords, err = v.app.store.Stored(ctx, project)
@@ -58,6 +61,22 @@ func (v *ingestView) Status(ctx context.Context, project string) (api.IngestStat
 		}
 	}
 	return st, nil
+}
+
+// receivers are the ports that take OTLP, HTTP first: it is what most exporters are set up for.
+func (a *app) receivers() (list []api.Receiver) {
+	if a.otlp == nil {
+		return nil
+	}
+	for _, r := range []struct {
+		protocol string
+		addr     net.Addr
+	}{{"http/protobuf", a.otlp.HTTPAddr()}, {"grpc", a.otlp.GRPCAddr()}} {
+		if r.addr != nil {
+			list = append(list, api.Receiver{Protocol: r.protocol, Address: r.addr.String(), TLS: a.s.tlsCert != ""})
+		}
+	}
+	return list
 }
 
 // DeadLetters implements api.Ingest.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tiltmeter/tiltmeter/api"
 	"github.com/tiltmeter/tiltmeter/genai"
+	"github.com/tiltmeter/tiltmeter/ingest/otlp"
 	"github.com/tiltmeter/tiltmeter/ingest/spanlog"
 	"github.com/tiltmeter/tiltmeter/store"
 	"github.com/tiltmeter/tiltmeter/store/engine"
@@ -62,17 +63,45 @@ func TestStatusOfAProject(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	view := newIngestView(&app{reg: reg, store: db, spans: log, started: at})
+	view := newIngestView(&app{s: serveSettings{}, reg: reg, store: db, spans: log, started: at, required: true})
 	got, err := view.Status(t.Context(), "shop")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := api.IngestStatus{
 		ReceivedSpans: 10, ReceivedLogRecords: 30, RejectedSpans: map[string]int64{"no_id": 10}, StoredSpans: 3, StoredLogRecords: 2,
-		ReceivedRequests: 60, AcknowledgedRequests: 30, StartedAt: at, EngineReady: true,
+		ReceivedRequests: 60, AcknowledgedRequests: 30, StartedAt: at, EngineReady: true, KeyRequired: true,
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(api.IngestStatus{}, "LogBytes", "LogMaxBytes")); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)
+	}
+}
+
+// TestStatusSaysWhereToSend: the page shows what the server listens on, not what is usual.
+func TestStatusSaysWhereToSend(t *testing.T) {
+	t.Parallel()
+	a := &app{s: serveSettings{tlsCert: "cert.pem"}}
+	if got := a.receivers(); got != nil {
+		t.Errorf("a process without the role ingest receives at %v", got)
+	}
+	log, err := spanlog.Open(t.Context(), spanlog.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = log.Close() })
+	if a.otlp, err = otlp.New(otlp.Config{GRPCAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0"}, otlp.Deps{Log: log, Registerer: prometheus.NewRegistry()}); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.otlp.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = a.otlp.Shutdown(context.Background()) })
+	want := []api.Receiver{
+		{Protocol: "http/protobuf", Address: a.otlp.HTTPAddr().String(), TLS: true},
+		{Protocol: "grpc", Address: a.otlp.GRPCAddr().String(), TLS: true},
+	}
+	if diff := cmp.Diff(want, a.receivers()); diff != "" {
+		t.Errorf("receivers (-want +got):\n%s", diff)
 	}
 }
 

@@ -136,6 +136,15 @@ describe("the trace list", () => {
     });
   });
 
+  test("the short address keeps what is asked for", async () => {
+    await withPage(`${fixture}/?filter=service+%3D+forge-bot&range=7d&project=many`, {}, async ({ page }) => {
+      await page.waitForURL((url) => url.pathname === "/traces");
+      const { searchParams } = new URL(page.url());
+      expect([searchParams.getAll("filter"), searchParams.get("range"), searchParams.get("project")]).toEqual([["service = forge-bot"], "7d", "many"]);
+      await page.getByRole("button", { name: "Remove the filter service = forge-bot" }).waitFor();
+    });
+  });
+
   test("the project stays, whichever way one goes", async () => {
     await withPage(`${fixture}/traces?project=many`, {}, async ({ page }) => {
       const stays = (path: RegExp) => page.waitForURL((url) => path.test(url.pathname) && url.searchParams.get("project") === "many");
@@ -299,10 +308,25 @@ describe("the live tail", () => {
 });
 
 describe("when there is nothing to show", () => {
-  test("an empty server says where to send", async () => {
+  test("an empty server says where to send, as it listens", async () => {
     await withPage(`${base}/traces?project=nobody`, {}, async ({ page }) => {
-      await page.getByText("OTEL_EXPORTER_OTLP_ENDPOINT").waitFor();
+      const settings = page.getByText("OTEL_EXPORTER_OTLP_ENDPOINT");
+      await settings.waitFor();
+      await page.getByRole("radio", { name: "gRPC" }).click();
+      await page.getByText(`OTEL_EXPORTER_OTLP_ENDPOINT=http://${otlpAddr}`).waitFor();
+      await page.getByText(`tiltmeter demo --endpoint ${otlpAddr}`).waitFor();
+      expect(await settings.textContent()).not.toContain("HEADERS");
       await shoot(page, "empty");
+      await expectAccessible(page);
+    });
+  });
+
+  test("where a key is needed, the lines have a place for it", async () => {
+    await withPage(`${fixture}/traces?project=empty`, {}, async ({ page }) => {
+      await page.getByText("OTEL_EXPORTER_OTLP_ENDPOINT=https://127.0.0.1:24318").waitFor();
+      await page.getByText("OTEL_EXPORTER_OTLP_HEADERS=x-api-key=YOUR_KEY").waitFor();
+      await page.getByText("tiltmeter keys create --scope ingest --project empty").waitFor();
+      await shoot(page, "empty-keys");
       await expectAccessible(page);
     });
   });

@@ -394,6 +394,8 @@ export interface components {
             /** @description why the engine is not ready */
             engineMessage?: string;
             engineReady?: boolean;
+            /** @description to send, too */
+            keyRequired?: boolean;
             /** @description of all projects */
             log?: components["schemas"]["LogStatus"];
             /** Format: int64 */
@@ -404,6 +406,8 @@ export interface components {
             receivedRequestsAllProjects?: string;
             /** Format: int64 */
             receivedSpans?: string;
+            /** @description of this process; none where it only answers questions */
+            receivers?: components["schemas"]["Receiver"][];
             rejected?: components["schemas"]["RejectedCount"][];
             /** Format: date-time */
             startedAt?: string;
@@ -503,6 +507,14 @@ export interface components {
             resourceSpans?: Record<string, unknown>[];
             /** @description the span has more log records than the server returns */
             truncated?: boolean;
+        };
+        /** @description A port that takes OTLP. */
+        Receiver: {
+            /** @description host:port that is listened on; the host 0.0.0.0 or [::] stands for every address of the machine */
+            address?: string;
+            /** @description as OTEL_EXPORTER_OTLP_PROTOCOL calls it: grpc or http/protobuf */
+            protocol?: string;
+            tls?: boolean;
         };
         RejectedCount: {
             reason?: string;

@@ -12,6 +12,7 @@ export type WireFacets = Schemas["GetFacetsResponse"];
 export type WireHistogram = Schemas["GetTraceHistogramResponse"];
 export type WireHit = Schemas["SearchHit"];
 export type WireIngestStatus = Schemas["IngestStatus"];
+export type Receiver = Schemas["Receiver"];
 export type WireStorageStatus = Schemas["StorageStatus"];
 export type WireDeadLetters = Schemas["ListDeadLettersResponse"];
 export type WireRpcStatus = Schemas["google.rpc.Status"];

@@ -199,6 +199,8 @@ type IngestStatus struct {
 	StartedAt        *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
 	EngineReady      bool                   `protobuf:"varint,13,opt,name=engine_ready,json=engineReady,proto3" json:"engine_ready,omitempty"`
 	EngineMessage    string                 `protobuf:"bytes,14,opt,name=engine_message,json=engineMessage,proto3" json:"engine_message,omitempty"` // why the engine is not ready
+	Receivers        []*Receiver            `protobuf:"bytes,15,rep,name=receivers,proto3" json:"receivers,omitempty"`                              // of this process; none where it only answers questions
+	KeyRequired      bool                   `protobuf:"varint,16,opt,name=key_required,json=keyRequired,proto3" json:"key_required,omitempty"`      // to send, too
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -331,6 +333,81 @@ func (x *IngestStatus) GetEngineMessage() string {
 	return ""
 }
 
+func (x *IngestStatus) GetReceivers() []*Receiver {
+	if x != nil {
+		return x.Receivers
+	}
+	return nil
+}
+
+func (x *IngestStatus) GetKeyRequired() bool {
+	if x != nil {
+		return x.KeyRequired
+	}
+	return false
+}
+
+// A port that takes OTLP.
+type Receiver struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Protocol      string                 `protobuf:"bytes,1,opt,name=protocol,proto3" json:"protocol,omitempty"` // as OTEL_EXPORTER_OTLP_PROTOCOL calls it: grpc or http/protobuf
+	Address       string                 `protobuf:"bytes,2,opt,name=address,proto3" json:"address,omitempty"`   // host:port that is listened on; the host 0.0.0.0 or [::] stands for every address of the machine
+	Tls           bool                   `protobuf:"varint,3,opt,name=tls,proto3" json:"tls,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Receiver) Reset() {
+	*x = Receiver{}
+	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Receiver) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Receiver) ProtoMessage() {}
+
+func (x *Receiver) ProtoReflect() protoreflect.Message {
+	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Receiver.ProtoReflect.Descriptor instead.
+func (*Receiver) Descriptor() ([]byte, []int) {
+	return file_tiltmeter_v1_ingest_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Receiver) GetProtocol() string {
+	if x != nil {
+		return x.Protocol
+	}
+	return ""
+}
+
+func (x *Receiver) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *Receiver) GetTls() bool {
+	if x != nil {
+		return x.Tls
+	}
+	return false
+}
+
 type RejectedCount struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Reason        string                 `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
@@ -341,7 +418,7 @@ type RejectedCount struct {
 
 func (x *RejectedCount) Reset() {
 	*x = RejectedCount{}
-	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[4]
+	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -353,7 +430,7 @@ func (x *RejectedCount) String() string {
 func (*RejectedCount) ProtoMessage() {}
 
 func (x *RejectedCount) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[4]
+	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -366,7 +443,7 @@ func (x *RejectedCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RejectedCount.ProtoReflect.Descriptor instead.
 func (*RejectedCount) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_ingest_proto_rawDescGZIP(), []int{4}
+	return file_tiltmeter_v1_ingest_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *RejectedCount) GetReason() string {
@@ -397,7 +474,7 @@ type LogStatus struct {
 
 func (x *LogStatus) Reset() {
 	*x = LogStatus{}
-	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[5]
+	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -409,7 +486,7 @@ func (x *LogStatus) String() string {
 func (*LogStatus) ProtoMessage() {}
 
 func (x *LogStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[5]
+	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -422,7 +499,7 @@ func (x *LogStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogStatus.ProtoReflect.Descriptor instead.
 func (*LogStatus) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_ingest_proto_rawDescGZIP(), []int{5}
+	return file_tiltmeter_v1_ingest_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *LogStatus) GetMessages() int64 {
@@ -470,7 +547,7 @@ type ListDeadLettersRequest struct {
 
 func (x *ListDeadLettersRequest) Reset() {
 	*x = ListDeadLettersRequest{}
-	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[6]
+	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -482,7 +559,7 @@ func (x *ListDeadLettersRequest) String() string {
 func (*ListDeadLettersRequest) ProtoMessage() {}
 
 func (x *ListDeadLettersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[6]
+	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -495,7 +572,7 @@ func (x *ListDeadLettersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeadLettersRequest.ProtoReflect.Descriptor instead.
 func (*ListDeadLettersRequest) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_ingest_proto_rawDescGZIP(), []int{6}
+	return file_tiltmeter_v1_ingest_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListDeadLettersRequest) GetPageSize() int32 {
@@ -522,7 +599,7 @@ type ListDeadLettersResponse struct {
 
 func (x *ListDeadLettersResponse) Reset() {
 	*x = ListDeadLettersResponse{}
-	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[7]
+	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -534,7 +611,7 @@ func (x *ListDeadLettersResponse) String() string {
 func (*ListDeadLettersResponse) ProtoMessage() {}
 
 func (x *ListDeadLettersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[7]
+	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -547,7 +624,7 @@ func (x *ListDeadLettersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeadLettersResponse.ProtoReflect.Descriptor instead.
 func (*ListDeadLettersResponse) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_ingest_proto_rawDescGZIP(), []int{7}
+	return file_tiltmeter_v1_ingest_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListDeadLettersResponse) GetDeadLetters() []*DeadLetter {
@@ -580,7 +657,7 @@ type DeadLetter struct {
 
 func (x *DeadLetter) Reset() {
 	*x = DeadLetter{}
-	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[8]
+	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -592,7 +669,7 @@ func (x *DeadLetter) String() string {
 func (*DeadLetter) ProtoMessage() {}
 
 func (x *DeadLetter) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[8]
+	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -605,7 +682,7 @@ func (x *DeadLetter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeadLetter.ProtoReflect.Descriptor instead.
 func (*DeadLetter) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_ingest_proto_rawDescGZIP(), []int{8}
+	return file_tiltmeter_v1_ingest_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *DeadLetter) GetId() string {
@@ -673,7 +750,7 @@ type ReplayDeadLettersRequest struct {
 
 func (x *ReplayDeadLettersRequest) Reset() {
 	*x = ReplayDeadLettersRequest{}
-	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[9]
+	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -685,7 +762,7 @@ func (x *ReplayDeadLettersRequest) String() string {
 func (*ReplayDeadLettersRequest) ProtoMessage() {}
 
 func (x *ReplayDeadLettersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[9]
+	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -698,7 +775,7 @@ func (x *ReplayDeadLettersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplayDeadLettersRequest.ProtoReflect.Descriptor instead.
 func (*ReplayDeadLettersRequest) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_ingest_proto_rawDescGZIP(), []int{9}
+	return file_tiltmeter_v1_ingest_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ReplayDeadLettersRequest) GetIds() []string {
@@ -717,7 +794,7 @@ type ReplayDeadLettersResponse struct {
 
 func (x *ReplayDeadLettersResponse) Reset() {
 	*x = ReplayDeadLettersResponse{}
-	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[10]
+	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -729,7 +806,7 @@ func (x *ReplayDeadLettersResponse) String() string {
 func (*ReplayDeadLettersResponse) ProtoMessage() {}
 
 func (x *ReplayDeadLettersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[10]
+	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -742,7 +819,7 @@ func (x *ReplayDeadLettersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplayDeadLettersResponse.ProtoReflect.Descriptor instead.
 func (*ReplayDeadLettersResponse) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_ingest_proto_rawDescGZIP(), []int{10}
+	return file_tiltmeter_v1_ingest_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ReplayDeadLettersResponse) GetReplayed() int64 {
@@ -760,7 +837,7 @@ type ListProjectsRequest struct {
 
 func (x *ListProjectsRequest) Reset() {
 	*x = ListProjectsRequest{}
-	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[11]
+	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -772,7 +849,7 @@ func (x *ListProjectsRequest) String() string {
 func (*ListProjectsRequest) ProtoMessage() {}
 
 func (x *ListProjectsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[11]
+	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -785,7 +862,7 @@ func (x *ListProjectsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProjectsRequest.ProtoReflect.Descriptor instead.
 func (*ListProjectsRequest) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_ingest_proto_rawDescGZIP(), []int{11}
+	return file_tiltmeter_v1_ingest_proto_rawDescGZIP(), []int{12}
 }
 
 type ListProjectsResponse struct {
@@ -797,7 +874,7 @@ type ListProjectsResponse struct {
 
 func (x *ListProjectsResponse) Reset() {
 	*x = ListProjectsResponse{}
-	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[12]
+	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -809,7 +886,7 @@ func (x *ListProjectsResponse) String() string {
 func (*ListProjectsResponse) ProtoMessage() {}
 
 func (x *ListProjectsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[12]
+	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -822,7 +899,7 @@ func (x *ListProjectsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProjectsResponse.ProtoReflect.Descriptor instead.
 func (*ListProjectsResponse) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_ingest_proto_rawDescGZIP(), []int{12}
+	return file_tiltmeter_v1_ingest_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListProjectsResponse) GetProjects() []*Project {
@@ -844,7 +921,7 @@ type Project struct {
 
 func (x *Project) Reset() {
 	*x = Project{}
-	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[13]
+	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -856,7 +933,7 @@ func (x *Project) String() string {
 func (*Project) ProtoMessage() {}
 
 func (x *Project) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[13]
+	mi := &file_tiltmeter_v1_ingest_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -869,7 +946,7 @@ func (x *Project) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Project.ProtoReflect.Descriptor instead.
 func (*Project) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_ingest_proto_rawDescGZIP(), []int{13}
+	return file_tiltmeter_v1_ingest_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Project) GetName() string {
@@ -914,7 +991,7 @@ const file_tiltmeter_v1_ingest_proto_rawDesc = "" +
 	"logRecords\x12\"\n" +
 	"\rbytes_on_disk\x18\x04 \x01(\x03R\vbytesOnDisk\"2\n" +
 	"\x16GetIngestStatusRequest\x12\x18\n" +
-	"\aproject\x18\x01 \x01(\tR\aproject\"\x85\x06\n" +
+	"\aproject\x18\x01 \x01(\tR\aproject\"\xde\x06\n" +
 	"\fIngestStatus\x12C\n" +
 	"\x1ereceived_requests_all_projects\x18\x01 \x01(\x03R\x1breceivedRequestsAllProjects\x12%\n" +
 	"\x0ereceived_spans\x18\x02 \x01(\x03R\rreceivedSpans\x120\n" +
@@ -931,9 +1008,15 @@ const file_tiltmeter_v1_ingest_proto_rawDesc = "" +
 	"\n" +
 	"started_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\x12!\n" +
 	"\fengine_ready\x18\r \x01(\bR\vengineReady\x12%\n" +
-	"\x0eengine_message\x18\x0e \x01(\tR\rengineMessageB\x0f\n" +
+	"\x0eengine_message\x18\x0e \x01(\tR\rengineMessage\x124\n" +
+	"\treceivers\x18\x0f \x03(\v2\x16.tiltmeter.v1.ReceiverR\treceivers\x12!\n" +
+	"\fkey_required\x18\x10 \x01(\bR\vkeyRequiredB\x0f\n" +
 	"\r_stored_spansB\x15\n" +
-	"\x13_stored_log_records\"=\n" +
+	"\x13_stored_log_records\"R\n" +
+	"\bReceiver\x12\x1a\n" +
+	"\bprotocol\x18\x01 \x01(\tR\bprotocol\x12\x18\n" +
+	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x10\n" +
+	"\x03tls\x18\x03 \x01(\bR\x03tls\"=\n" +
 	"\rRejectedCount\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x14\n" +
 	"\x05spans\x18\x02 \x01(\x03R\x05spans\"\xb2\x01\n" +
@@ -996,51 +1079,53 @@ func file_tiltmeter_v1_ingest_proto_rawDescGZIP() []byte {
 	return file_tiltmeter_v1_ingest_proto_rawDescData
 }
 
-var file_tiltmeter_v1_ingest_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_tiltmeter_v1_ingest_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_tiltmeter_v1_ingest_proto_goTypes = []any{
 	(*GetStorageStatusRequest)(nil),   // 0: tiltmeter.v1.GetStorageStatusRequest
 	(*StorageStatus)(nil),             // 1: tiltmeter.v1.StorageStatus
 	(*GetIngestStatusRequest)(nil),    // 2: tiltmeter.v1.GetIngestStatusRequest
 	(*IngestStatus)(nil),              // 3: tiltmeter.v1.IngestStatus
-	(*RejectedCount)(nil),             // 4: tiltmeter.v1.RejectedCount
-	(*LogStatus)(nil),                 // 5: tiltmeter.v1.LogStatus
-	(*ListDeadLettersRequest)(nil),    // 6: tiltmeter.v1.ListDeadLettersRequest
-	(*ListDeadLettersResponse)(nil),   // 7: tiltmeter.v1.ListDeadLettersResponse
-	(*DeadLetter)(nil),                // 8: tiltmeter.v1.DeadLetter
-	(*ReplayDeadLettersRequest)(nil),  // 9: tiltmeter.v1.ReplayDeadLettersRequest
-	(*ReplayDeadLettersResponse)(nil), // 10: tiltmeter.v1.ReplayDeadLettersResponse
-	(*ListProjectsRequest)(nil),       // 11: tiltmeter.v1.ListProjectsRequest
-	(*ListProjectsResponse)(nil),      // 12: tiltmeter.v1.ListProjectsResponse
-	(*Project)(nil),                   // 13: tiltmeter.v1.Project
-	(*timestamppb.Timestamp)(nil),     // 14: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),       // 15: google.protobuf.Duration
+	(*Receiver)(nil),                  // 4: tiltmeter.v1.Receiver
+	(*RejectedCount)(nil),             // 5: tiltmeter.v1.RejectedCount
+	(*LogStatus)(nil),                 // 6: tiltmeter.v1.LogStatus
+	(*ListDeadLettersRequest)(nil),    // 7: tiltmeter.v1.ListDeadLettersRequest
+	(*ListDeadLettersResponse)(nil),   // 8: tiltmeter.v1.ListDeadLettersResponse
+	(*DeadLetter)(nil),                // 9: tiltmeter.v1.DeadLetter
+	(*ReplayDeadLettersRequest)(nil),  // 10: tiltmeter.v1.ReplayDeadLettersRequest
+	(*ReplayDeadLettersResponse)(nil), // 11: tiltmeter.v1.ReplayDeadLettersResponse
+	(*ListProjectsRequest)(nil),       // 12: tiltmeter.v1.ListProjectsRequest
+	(*ListProjectsResponse)(nil),      // 13: tiltmeter.v1.ListProjectsResponse
+	(*Project)(nil),                   // 14: tiltmeter.v1.Project
+	(*timestamppb.Timestamp)(nil),     // 15: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),       // 16: google.protobuf.Duration
 }
 var file_tiltmeter_v1_ingest_proto_depIdxs = []int32{
-	4,  // 0: tiltmeter.v1.IngestStatus.rejected:type_name -> tiltmeter.v1.RejectedCount
-	5,  // 1: tiltmeter.v1.IngestStatus.log:type_name -> tiltmeter.v1.LogStatus
-	14, // 2: tiltmeter.v1.IngestStatus.started_at:type_name -> google.protobuf.Timestamp
-	15, // 3: tiltmeter.v1.LogStatus.lag:type_name -> google.protobuf.Duration
-	8,  // 4: tiltmeter.v1.ListDeadLettersResponse.dead_letters:type_name -> tiltmeter.v1.DeadLetter
-	14, // 5: tiltmeter.v1.DeadLetter.received_at:type_name -> google.protobuf.Timestamp
-	14, // 6: tiltmeter.v1.DeadLetter.failed_at:type_name -> google.protobuf.Timestamp
-	13, // 7: tiltmeter.v1.ListProjectsResponse.projects:type_name -> tiltmeter.v1.Project
-	14, // 8: tiltmeter.v1.Project.first_seen:type_name -> google.protobuf.Timestamp
-	14, // 9: tiltmeter.v1.Project.last_seen:type_name -> google.protobuf.Timestamp
-	2,  // 10: tiltmeter.v1.IngestService.GetIngestStatus:input_type -> tiltmeter.v1.GetIngestStatusRequest
-	6,  // 11: tiltmeter.v1.IngestService.ListDeadLetters:input_type -> tiltmeter.v1.ListDeadLettersRequest
-	9,  // 12: tiltmeter.v1.IngestService.ReplayDeadLetters:input_type -> tiltmeter.v1.ReplayDeadLettersRequest
-	11, // 13: tiltmeter.v1.ProjectService.ListProjects:input_type -> tiltmeter.v1.ListProjectsRequest
-	0,  // 14: tiltmeter.v1.StorageService.GetStorageStatus:input_type -> tiltmeter.v1.GetStorageStatusRequest
-	3,  // 15: tiltmeter.v1.IngestService.GetIngestStatus:output_type -> tiltmeter.v1.IngestStatus
-	7,  // 16: tiltmeter.v1.IngestService.ListDeadLetters:output_type -> tiltmeter.v1.ListDeadLettersResponse
-	10, // 17: tiltmeter.v1.IngestService.ReplayDeadLetters:output_type -> tiltmeter.v1.ReplayDeadLettersResponse
-	12, // 18: tiltmeter.v1.ProjectService.ListProjects:output_type -> tiltmeter.v1.ListProjectsResponse
-	1,  // 19: tiltmeter.v1.StorageService.GetStorageStatus:output_type -> tiltmeter.v1.StorageStatus
-	15, // [15:20] is the sub-list for method output_type
-	10, // [10:15] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	5,  // 0: tiltmeter.v1.IngestStatus.rejected:type_name -> tiltmeter.v1.RejectedCount
+	6,  // 1: tiltmeter.v1.IngestStatus.log:type_name -> tiltmeter.v1.LogStatus
+	15, // 2: tiltmeter.v1.IngestStatus.started_at:type_name -> google.protobuf.Timestamp
+	4,  // 3: tiltmeter.v1.IngestStatus.receivers:type_name -> tiltmeter.v1.Receiver
+	16, // 4: tiltmeter.v1.LogStatus.lag:type_name -> google.protobuf.Duration
+	9,  // 5: tiltmeter.v1.ListDeadLettersResponse.dead_letters:type_name -> tiltmeter.v1.DeadLetter
+	15, // 6: tiltmeter.v1.DeadLetter.received_at:type_name -> google.protobuf.Timestamp
+	15, // 7: tiltmeter.v1.DeadLetter.failed_at:type_name -> google.protobuf.Timestamp
+	14, // 8: tiltmeter.v1.ListProjectsResponse.projects:type_name -> tiltmeter.v1.Project
+	15, // 9: tiltmeter.v1.Project.first_seen:type_name -> google.protobuf.Timestamp
+	15, // 10: tiltmeter.v1.Project.last_seen:type_name -> google.protobuf.Timestamp
+	2,  // 11: tiltmeter.v1.IngestService.GetIngestStatus:input_type -> tiltmeter.v1.GetIngestStatusRequest
+	7,  // 12: tiltmeter.v1.IngestService.ListDeadLetters:input_type -> tiltmeter.v1.ListDeadLettersRequest
+	10, // 13: tiltmeter.v1.IngestService.ReplayDeadLetters:input_type -> tiltmeter.v1.ReplayDeadLettersRequest
+	12, // 14: tiltmeter.v1.ProjectService.ListProjects:input_type -> tiltmeter.v1.ListProjectsRequest
+	0,  // 15: tiltmeter.v1.StorageService.GetStorageStatus:input_type -> tiltmeter.v1.GetStorageStatusRequest
+	3,  // 16: tiltmeter.v1.IngestService.GetIngestStatus:output_type -> tiltmeter.v1.IngestStatus
+	8,  // 17: tiltmeter.v1.IngestService.ListDeadLetters:output_type -> tiltmeter.v1.ListDeadLettersResponse
+	11, // 18: tiltmeter.v1.IngestService.ReplayDeadLetters:output_type -> tiltmeter.v1.ReplayDeadLettersResponse
+	13, // 19: tiltmeter.v1.ProjectService.ListProjects:output_type -> tiltmeter.v1.ListProjectsResponse
+	1,  // 20: tiltmeter.v1.StorageService.GetStorageStatus:output_type -> tiltmeter.v1.StorageStatus
+	16, // [16:21] is the sub-list for method output_type
+	11, // [11:16] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_tiltmeter_v1_ingest_proto_init() }
@@ -1055,7 +1140,7 @@ func file_tiltmeter_v1_ingest_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tiltmeter_v1_ingest_proto_rawDesc), len(file_tiltmeter_v1_ingest_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   3,
 		},

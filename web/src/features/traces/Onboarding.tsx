@@ -1,10 +1,14 @@
+import { useState } from "react";
 import { useQuery } from "@tanstack/react-query";
-import { storageStatusQuery } from "../../api/ingest";
+import type { ApiError } from "../../api/error";
+import { ingestStatusQuery, storageStatusQuery } from "../../api/ingest";
+import type { Receiver } from "../../api/types";
 import { parseCount, plural } from "../../lib/format";
 import { presets, type PresetId, type TimeRange } from "../../lib/time";
-import { Button } from "../../ui/Button";
-import { EmptyState, Skeleton } from "../../ui/State";
+import { Button, Segmented } from "../../ui/Button";
+import { EmptyState, ErrorState, Skeleton } from "../../ui/State";
 import { Copy } from "../../ui/Copy";
+import { demoCommand, endpointsOf, exporterSettings, keyCommand, keyPlaceholder, type Endpoint } from "./receivers";
 import { useTracesView } from "./store";
 import css from "./Onboarding.module.css";
 
@@ -20,7 +24,7 @@ export function Nothing({ project, range, onRange }: Props) {
   const storage = useQuery({ ...storageStatusQuery(project), refetchInterval: false });
   if (storage.isPending) return <Skeleton lines={6} label="Looking for other traces" />;
   const stored = parseCount(storage.data?.traces) ?? 0;
-  if (storage.data && stored === 0) return <Onboarding />;
+  if (storage.data && stored === 0) return <Onboarding project={project} />;
   // A preset ends now: one that would not show more than this range does is no help.
   const wider = presets.filter((p) => p.ms > range.toMs - range.fromMs || now - p.ms < range.fromMs).slice(0, 3);
   return (
@@ -40,10 +44,9 @@ export function Nothing({ project, range, onRange }: Props) {
   );
 }
 
-/** What stands where traces will be: how to send the first one. */
-function Onboarding() {
-  const host = globalThis.location.hostname || "127.0.0.1";
-  const env = `export OTEL_EXPORTER_OTLP_ENDPOINT=http://${host}:4318\nexport OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf\nexport OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true`;
+/** What stands where traces will be: how to send the first one, to where this server listens. */
+function Onboarding({ project }: { project: string | undefined }) {
+  const status = useQuery({ ...ingestStatusQuery(project), refetchInterval: false });
   return (
     <div className={css.wrap}>
       <div className={css.text}>
@@ -53,32 +56,71 @@ function Onboarding() {
           second. Turn on <b>Live</b> to watch it arrive.
         </p>
       </div>
-      <div className={css.card}>
-        <dl className={css.ends}>
-          <div>
-            <dt>OTLP/HTTP</dt>
-            <dd>
-              <code>http://{host}:4318</code>
-              <Copy text={`http://${host}:4318`} label="Copy the HTTP endpoint" />
-            </dd>
-          </div>
-          <div>
-            <dt>OTLP/gRPC</dt>
-            <dd>
-              <code>{host}:4317</code>
-              <Copy text={`${host}:4317`} label="Copy the gRPC endpoint" />
-            </dd>
-          </div>
-        </dl>
-        <div className={css.env}>
-          <Copy text={env} label="Copy the settings" />
-          <pre>{env}</pre>
+      {status.isPending ? (
+        <Skeleton lines={8} label="Asking where the server listens" />
+      ) : status.data === undefined ? (
+        <ErrorState title="The server did not say where it listens" error={status.error as ApiError} onRetry={() => void status.refetch()} />
+      ) : (
+        <HowToSend receivers={status.data.receivers ?? []} isKeyRequired={status.data.keyRequired ?? false} project={project} />
+      )}
+    </div>
+  );
+}
+
+function HowToSend({ receivers, isKeyRequired, project }: { receivers: readonly Receiver[]; isKeyRequired: boolean; project: string | undefined }) {
+  const endpoints = endpointsOf(receivers, globalThis.location.hostname);
+  const [chosen, setChosen] = useState(endpoints[0]?.protocol ?? "");
+  const endpoint = endpoints.find((e) => e.protocol === chosen) ?? endpoints[0];
+  if (!endpoint)
+    return <p className={css.note}>This process only answers questions: it takes no OTLP. Whoever runs it knows the address of the one that does.</p>;
+  const settings = exporterSettings(endpoint, isKeyRequired);
+  const demo = demoCommand(endpoints, isKeyRequired);
+  return (
+    <div className={css.card}>
+      {isKeyRequired ? (
+        <div className={css.step}>
+          <p>
+            This server wants a key with what it is sent. Make one on its machine, and put it in the place of <code>{keyPlaceholder}</code>:
+          </p>
+          <Line text={keyCommand(project)} label="Copy the command that makes a key" />
         </div>
-        <p className={css.note}>
-          Nothing to send? <code>tiltmeter demo</code> plays the agents of an invented company. These ports are the default ones; whoever started the server may
-          have chosen others.
-        </p>
+      ) : null}
+      <div className={css.step}>
+        <div className={css.choice}>
+          <p>Set this where your agents run, and start them:</p>
+          {endpoints.length > 1 ? (
+            <Segmented label="Protocol" value={endpoint.protocol} options={endpoints.map((e) => ({ id: e.protocol, label: nameOf(e) }))} onChange={setChosen} />
+          ) : null}
+        </div>
+        <Line text={settings} label="Copy the settings" />
+        {endpoint.isLocal ? (
+          <p className={css.note}>
+            The server listens for itself alone: only programs on its own machine reach {endpoint.address}. Others do when it is started with{" "}
+            <code>
+              {endpoint.protocol === "grpc" ? "--otlp-grpc-addr" : "--otlp-http-addr"} 0.0.0.0:{endpoint.address.split(":").at(-1)}
+            </code>
+            .
+          </p>
+        ) : null}
       </div>
+      {demo ? (
+        <div className={css.step}>
+          <p>Nothing to send? This plays the agents of an invented company:</p>
+          <Line text={demo} label="Copy the demo command" />
+        </div>
+      ) : null}
+    </div>
+  );
+}
+
+const nameOf = (e: Endpoint) => (e.protocol === "grpc" ? "gRPC" : "HTTP");
+
+/** Lines for a shell, to be copied. */
+function Line({ text, label }: { text: string; label: string }) {
+  return (
+    <div className={css.env}>
+      <Copy text={text} label={label} />
+      <pre>{text}</pre>
     </div>
   );
 }
