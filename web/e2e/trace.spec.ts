@@ -234,6 +234,10 @@ describe("the trace page", () => {
   test("a trace that is not there says so", async () => {
     await withPage(`${base}/traces/${"e".repeat(32)}`, {}, async ({ page }) => {
       await page.getByText("There is no such trace").waitFor();
+      await shoot(page, "no-trace");
+      await expectAccessible(page);
+      await page.getByRole("link", { name: "Back to the list", exact: true }).click();
+      await page.waitForURL((url) => url.pathname === "/traces");
     });
   });
 });

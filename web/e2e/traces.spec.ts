@@ -359,6 +359,22 @@ describe("when there is nothing to show", () => {
     });
   });
 
+  test("a page whose files do not come says so, and comes when the server is back", async () => {
+    await withPage(`${fixture}/traces`, {}, async ({ page, problems }) => {
+      await page.waitForSelector(rows);
+      await page.route("**/*", (route) => route.abort());
+      await page.keyboard.press("i");
+      await page.getByText("This page could not be loaded").waitFor();
+      await shoot(page, "not-loaded");
+      await page.getByRole("button", { name: "Try again" }).click();
+      await page.getByText("The server still does not answer.").waitFor();
+      await page.unroute("**/*");
+      await page.getByRole("button", { name: "Try again" }).click();
+      await page.getByRole("term").filter({ hasText: "Received" }).waitFor();
+      expect(problems).toEqual([]);
+    });
+  });
+
   test("a server that wants a key gets one", async () => {
     await withPage(`${fixture}/traces?project=locked`, {}, async ({ page }) => {
       await page.getByText("This server asks for a key").waitFor();

@@ -26,3 +26,9 @@ export function must<T>(answer: { data?: T }): T {
   if (answer.data === undefined) throw new ApiError("The server's answer is empty.", 0, "");
   return answer.data;
 }
+
+/** Whether the server is there at all: a small file of the page, past the browser's cache. */
+export async function expectServer(): Promise<void> {
+  const response = await globalThis.fetch(`${globalThis.location.origin}/theme.js`, { cache: "no-store" }).catch(() => undefined);
+  if (!response?.ok) throw new ApiError("The server still does not answer. Is it running, and is this address still right?", response?.status ?? 0, "");
+}

@@ -1,14 +1,19 @@
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
+import { createRootRoute, createRoute, createRouter, Link, redirect } from "@tanstack/react-router";
 import { Shell } from "../features/shell";
 import { TracesPage } from "../features/traces";
 import { parseInstant, presets, type PresetId } from "../lib/time";
 import { ErrorState } from "../ui/State";
+import { lazyPage } from "./lazyPage";
 import { oneOf, parseSearch, stringifySearch, text } from "./search";
 
 const rootRoute = createRootRoute({
   component: Shell,
   validateSearch: (search: Record<string, unknown>): { project?: string } => ({ project: text(search.project) }),
-  notFoundComponent: () => <ErrorState title="There is no such page" error={{ message: "The address leads nowhere. Traces are under /traces." }} />,
+  notFoundComponent: () => (
+    <ErrorState isPage title="There is no such page" error={{ message: "The address leads nowhere." }}>
+      <Link to="/traces">To the traces</Link>
+    </ErrorState>
+  ),
 });
 
 const homeRoute = createRoute({
@@ -69,7 +74,7 @@ interface TraceSearch {
 const traceRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: "/traces/$traceId",
-  component: lazyRouteComponent(() => import("../features/trace"), "TracePage"),
+  component: lazyPage(() => import("../features/trace"), "TracePage"),
   validateSearch: (search: Record<string, unknown>): TraceSearch => ({
     span: text(search.span),
     tab: oneOf(search.tab, spanTabs),
@@ -81,7 +86,7 @@ const traceRoute = createRoute({
 const ingestRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: "/ingest",
-  component: lazyRouteComponent(() => import("../features/ingest"), "IngestPage"),
+  component: lazyPage(() => import("../features/ingest"), "IngestPage"),
 });
 
 export const router = createRouter({
@@ -92,6 +97,7 @@ export const router = createRouter({
   scrollRestoration: false,
   defaultErrorComponent: ({ error }) => (
     <ErrorState
+      isPage
       title="This page failed"
       error={{ message: error instanceof Error ? error.message : String(error) }}
       onRetry={() => globalThis.location.reload()}

@@ -29,11 +29,22 @@ interface Failure {
   fields?: readonly { field: string; description: string }[];
 }
 
-/** Says what happened, under which id the server knows it, and offers to try again. */
-export function ErrorState({ title, error, onRetry }: { title: string; error: Failure; onRetry?: () => void }) {
+interface ErrorStateProps {
+  title: string;
+  error: Failure;
+  onRetry?: () => void;
+  /** It stands in the place of the whole page. */
+  isPage?: boolean;
+  /** Where else one can go. */
+  children?: ReactNode;
+}
+
+/** Says what happened, under which id the server knows it, and offers to try again or to go elsewhere. */
+export function ErrorState({ title, error, onRetry, isPage = false, children }: ErrorStateProps) {
+  const Heading = isPage ? "h1" : "h2";
   return (
     <div className={css.state} role="alert">
-      <h2 className={`${css.title} ${css.failed}`}>{title}</h2>
+      <Heading className={`${css.title} ${css.failed}`}>{title}</Heading>
       <p className={css.message}>{error.message}</p>
       {error.fields && error.fields.length > 0 ? (
         <ul className={css.fields}>
@@ -49,7 +60,12 @@ export function ErrorState({ title, error, onRetry }: { title: string; error: Fa
           Request id <code>{error.requestId}</code>
         </p>
       ) : null}
-      {onRetry ? <Button onPress={onRetry}>Try again</Button> : null}
+      {onRetry || children ? (
+        <div className={css.ways}>
+          {onRetry ? <Button onPress={onRetry}>Try again</Button> : null}
+          {children}
+        </div>
+      ) : null}
     </div>
   );
 }

@@ -18,7 +18,7 @@ export function IngestPage() {
   const storage = useQuery(storageStatusQuery(project));
   if (status.isPending) return <Skeleton lines={10} label="Loading the ingest status" />;
   if (status.isError && !status.data)
-    return <ErrorState title="The ingest status could not be read" error={status.error as ApiError} onRetry={() => void status.refetch()} />;
+    return <ErrorState isPage title="The ingest status could not be read" error={status.error as ApiError} onRetry={() => void status.refetch()} />;
   const s = status.data;
   return (
     <div className={css.page}>

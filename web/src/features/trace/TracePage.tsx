@@ -30,14 +30,26 @@ export function TracePage() {
   const trace = useQuery(traceQuery(traceId, project));
   if (trace.isPending) return <Skeleton lines={16} label="Loading the trace" />;
   if (trace.data === undefined) {
-    const error = trace.error as ApiError;
-    const title = error.status === 404 ? "There is no such trace" : "The trace could not be read";
-    return <ErrorState title={title} error={error} onRetry={() => void trace.refetch()} />;
+    return <NoTrace error={trace.error as ApiError} onRetry={() => void trace.refetch()} />;
   }
   return (
     <Opened key={traceId} traceId={traceId} trace={trace.data}>
       {trace.isError ? <Stale error={trace.error} onRetry={() => void trace.refetch()} /> : null}
     </Opened>
+  );
+}
+
+/** The trace is not here, or could not be read; Escape leads back, as it does from a trace. */
+function NoTrace({ error, onRetry }: { error: ApiError; onRetry: () => void }) {
+  const navigate = useNavigate();
+  const listSearch = useListSearch(route.useSearch().project);
+  useCommands([{ id: "back", title: "Back to the list", group: "Trace", keys: ["Escape"], run: () => void navigate({ to: "/traces", search: listSearch }) }]);
+  return (
+    <ErrorState isPage title={error.status === 404 ? "There is no such trace" : "The trace could not be read"} error={error} onRetry={onRetry}>
+      <Link to="/traces" search={listSearch}>
+        Back to the list
+      </Link>
+    </ErrorState>
   );
 }
 
