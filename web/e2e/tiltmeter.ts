@@ -14,6 +14,12 @@ const patienceMs = 120_000;
 /** How long a stop may take before the process is ended the hard way. */
 const stopMs = 20_000;
 
+interface Status {
+  storedSpans?: string;
+  receivedSpans?: string;
+  receivers: { protocol: string; address: string }[];
+}
+
 interface Tiltmeter {
   url: string;
   otlpAddr: string;
@@ -23,6 +29,24 @@ interface Tiltmeter {
 /** Plays the demo company's traffic into a server. Another seed is another story, with other traces. */
 export async function playDemo(otlpAddr: string, seed: number, days: number): Promise<void> {
   await promisify(execFile)(binary, ["demo", "--endpoint", otlpAddr, "--seed", String(seed), "--days", String(days)]);
+}
+
+/** Sends spans as OTLP/JSON to where the server says that it listens, and waits until they are stored. */
+export async function sendSpans(url: string, spans: readonly object[]): Promise<void> {
+  const status = async () => (await (await fetch(`${url}/v1/ingest/status`)).json()) as Status;
+  const before = await status();
+  const http = before.receivers.find((r) => r.protocol === "http/protobuf")!.address;
+  const sent = await fetch(`http://${http}/v1/traces`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans }] }] }),
+  });
+  if (!sent.ok) throw new Error(`the server refused the spans: ${await sent.text()}`);
+  const deadline = Date.now() + patienceMs;
+  while (Number((await status()).storedSpans) < Number(before.storedSpans) + spans.length) {
+    if (Date.now() > deadline) throw new Error("the spans were not stored in time");
+    await sleep(100);
+  }
 }
 
 /** Starts the server and plays a day of demo traffic into it. */
@@ -50,7 +74,7 @@ export async function startTiltmeter(): Promise<Tiltmeter> {
     await until(child, async () => (await fetch(`${url}/readyz`)).ok);
     await playDemo(otlpAddr, 7, 1);
     await until(child, async () => {
-      const status = (await (await fetch(`${url}/v1/ingest/status`)).json()) as { storedSpans?: string; receivedSpans?: string };
+      const status = (await (await fetch(`${url}/v1/ingest/status`)).json()) as Status;
       return Number(status.storedSpans) > 0 && status.storedSpans === status.receivedSpans;
     });
   } catch (error) {

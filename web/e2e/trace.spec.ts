@@ -1,6 +1,7 @@
 import { describe, expect, inject, test } from "vitest";
 import { truncatedTraceId } from "../fixtures/data";
 import { largeTraceId } from "../fixtures/server";
+import { sendSpans } from "./tiltmeter";
 import { expectAccessible, shoot, withBrowser, withPage } from "./browser";
 
 const base = inject("baseUrl");
@@ -206,6 +207,28 @@ describe("the trace page", () => {
       await page.getByRole("list", { name: "Conversation" }).waitFor();
       await shoot(page, "trace-360-read");
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
+    });
+  });
+
+  test("spans that name each other as parents are shown, and what is true is said", async () => {
+    const traceId = "c1c1e000000000000000000000000001";
+    const now = Date.now();
+    const span = (spanId: string, parentSpanId: string, name: string, at: number) => ({
+      traceId,
+      spanId,
+      parentSpanId,
+      name,
+      startTimeUnixNano: `${now + at}000000`,
+      endTimeUnixNano: `${now + at + 5}000000`,
+    });
+    await sendSpans(base, [span("00000000000000a1", "00000000000000b2", "first of the circle", 0), span("00000000000000b2", "00000000000000a1", "second", 1)]);
+    await withPage(`${base}/traces/${traceId}`, {}, async ({ page, problems }) => {
+      await page.getByText("they name each other as parents, in a circle").waitFor();
+      expect(await page.locator(spans).count()).toBe(2);
+      expect(await page.getByText("has not come yet").count()).toBe(0);
+      await shoot(page, "circle");
+      await expectAccessible(page);
+      expect(problems).toEqual([]);
     });
   });
 

@@ -136,6 +136,28 @@ describe("the trace list", () => {
     });
   });
 
+  test("the command menu shows whole rows, each key once, and follows the arrows", async () => {
+    await withPage(`${fixture}/traces`, {}, async ({ page, problems }) => {
+      await page.waitForSelector(rows);
+      await page.keyboard.press("Control+k");
+      const menu = page.getByRole("listbox", { name: "Commands" });
+      await menu.waitFor();
+      const keys = await menu.locator("kbd").allTextContents();
+      expect(keys).toContain("r");
+      expect(new Set(keys).size).toBe(keys.length);
+      const rowsSeen = await menu.evaluate((el) => el.getBoundingClientRect().height / el.children[0]!.getBoundingClientRect().height);
+      expect(rowsSeen).toBeCloseTo(Math.round(rowsSeen), 2);
+      await page.keyboard.press("ArrowUp");
+      const last = menu.getByRole("option").last();
+      expect(await last.getAttribute("aria-selected")).toBe("true");
+      const [box, row] = await Promise.all([menu.boundingBox(), last.boundingBox()]);
+      expect(row!.y + row!.height).toBeLessThanOrEqual(box!.y + box!.height + 1);
+      await shoot(page, "menu");
+      await expectAccessible(page);
+      expect(problems).toEqual([]);
+    });
+  });
+
   test("the short address keeps what is asked for", async () => {
     await withPage(`${fixture}/?filter=service+%3D+forge-bot&range=7d&project=many`, {}, async ({ page }) => {
       await page.waitForURL((url) => url.pathname === "/traces");
@@ -359,6 +381,22 @@ describe("when there is nothing to show", () => {
     });
   });
 
+  test("what is wrong with a filter is said once, with a way out", async () => {
+    await withPage(`${base}/traces?range=30d&filter=bogus+%3D+1`, {}, async ({ page }) => {
+      await page.getByText("The traces could not be read").waitFor();
+      expect(await page.getByText(/unknown field "bogus"/).count()).toBe(1);
+      await page.getByRole("button", { name: "Remove all conditions" }).click();
+      await page.waitForSelector(rows);
+    });
+  });
+
+  test("a server that does not answer is said once, live or not", async () => {
+    await withPage(`${fixture}/traces?project=broken&tail=on`, {}, async ({ page }) => {
+      await page.getByText("The traces could not be read").waitFor();
+      expect(await page.getByText(/the engine is restarting/i).count()).toBe(1);
+    });
+  });
+
   test("a page whose files do not come says so, and comes when the server is back", async () => {
     await withPage(`${fixture}/traces`, {}, async ({ page, problems }) => {
       await page.waitForSelector(rows);
@@ -378,6 +416,8 @@ describe("when there is nothing to show", () => {
   test("a server that wants a key gets one", async () => {
     await withPage(`${fixture}/traces?project=locked`, {}, async ({ page }) => {
       await page.getByText("This server asks for a key").waitFor();
+      // Nobody has tried yet: nothing was refused.
+      expect(await page.getByText(/The server said|unauthenticated/i).count()).toBe(0);
       await shoot(page, "key");
       await expectAccessible(page);
       await page.getByLabel(/Key with the scope/).fill(testKey);

@@ -42,13 +42,15 @@ interface ErrorStateProps {
 /** Says what happened, under which id the server knows it, and offers to try again or to go elsewhere. */
 export function ErrorState({ title, error, onRetry, isPage = false, children }: ErrorStateProps) {
   const Heading = isPage ? "h1" : "h2";
+  // A message often holds what is wrong with its field already.
+  const fields = (error.fields ?? []).filter((f) => !error.message.includes(f.description));
   return (
     <div className={css.state} role="alert">
       <Heading className={`${css.title} ${css.failed}`}>{title}</Heading>
       <p className={css.message}>{error.message}</p>
-      {error.fields && error.fields.length > 0 ? (
+      {fields.length > 0 ? (
         <ul className={css.fields}>
-          {error.fields.map((f) => (
+          {fields.map((f) => (
             <li key={f.field + f.description}>
               <code>{f.field}</code> {f.description}
             </li>

@@ -25,6 +25,19 @@ export const useCommandRegistry = create<Registry>((set) => ({
   remove: (commands) => set((s) => ({ commands: s.commands.filter((c) => !commands.includes(c)) })),
 }));
 
+/** What help and menu show last: it is the same everywhere. */
+const lastGroup = "General";
+
+/**
+ * The commands as they work: of those with one id the newest, which a view puts in the place of the
+ * shell's, each with the keys that run it and no other.
+ */
+export function offered(commands: readonly Command[]): Command[] {
+  const newest = new Map(commands.map((c) => [c.id, c]));
+  const all = [...newest.values()].map((c) => ({ ...c, keys: c.keys.filter((key) => commands.findLast((o) => o.keys.includes(key)) === c) }));
+  return [...all.filter((c) => c.group !== lastGroup), ...all.filter((c) => c.group === lastGroup)];
+}
+
 /** Offers commands while the calling view is mounted. Their `run` is always the latest. */
 export function useCommands(commands: readonly Command[]): void {
   const latest = useRef(commands);

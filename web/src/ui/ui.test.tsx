@@ -1,7 +1,7 @@
 import { cleanup, fireEvent, render, screen } from "@testing-library/react";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { copyText } from "./clipboard";
-import { handleKey, useCommandRegistry } from "./commands";
+import { handleKey, offered, useCommandRegistry } from "./commands";
 import { JsonView } from "./JsonView";
 
 describe("JSON", () => {
@@ -88,6 +88,19 @@ describe("keys", () => {
     // It does not scroll sideways, so that this key is free.
     expect(press(screen.getByTestId("text"), "ArrowLeft")).toBe(true);
   });
+});
+
+test("a command is offered once, with the keys that run it", () => {
+  const run = () => undefined;
+  const shell = [
+    { id: "reload", title: "Ask again", group: "General", keys: ["r"], run },
+    { id: "theme", title: "Theme", group: "General", keys: ["T"], run },
+  ];
+  const view = [
+    { id: "reload", title: "Ask again, from now", group: "General", keys: ["r"], run },
+    { id: "top", title: "To the top", group: "Traces", keys: ["g", "T"], run },
+  ];
+  expect(offered([...shell, ...view]).map((c) => `${c.title}: ${c.keys.join(" ")}`)).toEqual(["To the top: g T", "Ask again, from now: r", "Theme: "]);
 });
 
 describe("copying", () => {

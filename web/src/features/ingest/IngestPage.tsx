@@ -36,7 +36,7 @@ export function IngestPage() {
           <Rejected status={s} />
           {storage.data ? <Stored storage={storage.data} /> : null}
         </div>
-        <DeadLetters count={count(s.deadLetters)} />
+        <DeadLetters count={count(s.deadLetters)} isStale={status.isError} />
       </div>
     </div>
   );
@@ -173,7 +173,8 @@ function Stored({ storage }: { storage: WireStorageStatus }) {
 
 type Letter = NonNullable<WireDeadLetters["deadLetters"]>[number];
 
-function DeadLetters({ count: total }: { count: number }) {
+/** `isStale`: the page says already that the server does not answer. */
+function DeadLetters({ count: total, isStale }: { count: number; isStale: boolean }) {
   const letters = useInfiniteQuery(deadLettersQuery());
   const client = useQueryClient();
   const [confirming, setConfirming] = useState(false);
@@ -217,7 +218,7 @@ function DeadLetters({ count: total }: { count: number }) {
         <p className={css.more}>To list and replay them needs an admin key.</p>
       ) : letters.isError && letters.data === undefined ? (
         <ErrorState title="The dead letters could not be listed" error={letters.error as ApiError} onRetry={() => void letters.refetch()} />
-      ) : letters.isError ? (
+      ) : letters.isError && !isStale ? (
         <Stale error={letters.error} onRetry={() => void letters.refetch()} />
       ) : null}
       {rows.length > 0 ? <LetterTable rows={rows} isBusy={replay.isPending} onReplay={(id) => replay.mutate([id])} /> : null}

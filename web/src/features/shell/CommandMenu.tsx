@@ -1,6 +1,6 @@
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { useCommandRegistry, type Command } from "../../ui/commands";
+import { offered, useCommandRegistry, type Command } from "../../ui/commands";
 import { Dialog } from "../../ui/Dialog";
 import { Kbd } from "../../ui/Kbd";
 import css from "./CommandMenu.module.css";
@@ -19,9 +19,14 @@ export function CommandMenu({ isOpen, onClose }: { isOpen: boolean; onClose: () 
 function Menu({ onClose }: { onClose: () => void }) {
   const navigate = useNavigate();
   const project = useSearch({ strict: false }).project;
-  const commands = useCommandRegistry((s) => s.commands);
+  const commands = offered(useCommandRegistry((s) => s.commands));
   const [text, setText] = useState("");
   const [at, setAt] = useState(0);
+  const list = useRef<HTMLUListElement>(null);
+  // External system: the scroll position follows the arrow keys.
+  useEffect(() => {
+    list.current?.children[at]?.scrollIntoView({ block: "nearest" });
+  }, [at]);
 
   const words = text.trim().toLowerCase().split(/\s+/);
   const found: Command[] = commands.filter((c) => words.every((w) => `${c.group} ${c.title}`.toLowerCase().includes(w)));
@@ -69,7 +74,7 @@ function Menu({ onClose }: { onClose: () => void }) {
         }}
         onKeyDown={onKey}
       />
-      <ul className={css.list} id="commands" role="listbox" aria-label="Commands">
+      <ul ref={list} className={css.list} id="commands" role="listbox" aria-label="Commands">
         {found.map((c, i) => (
           <li
             key={c.id}

@@ -1,11 +1,11 @@
-import { useCommandRegistry } from "../../ui/commands";
+import { offered, useCommandRegistry } from "../../ui/commands";
 import { Dialog } from "../../ui/Dialog";
 import { Kbd } from "../../ui/Kbd";
 import css from "./Help.module.css";
 
 /** The keys that work here, as the views registered them. */
 export function Help({ isOpen, onClose }: { isOpen: boolean; onClose: () => void }) {
-  const commands = useCommandRegistry((s) => s.commands);
+  const commands = offered(useCommandRegistry((s) => s.commands));
   const groups = Map.groupBy(
     commands.filter((c) => c.keys.length > 0),
     (c) => c.group,
@@ -13,7 +13,7 @@ export function Help({ isOpen, onClose }: { isOpen: boolean; onClose: () => void
   return (
     <Dialog title="Keys" isOpen={isOpen} onClose={onClose}>
       <div className={css.groups}>
-        {[...groups].reverse().map(([group, list]) => (
+        {[...groups].map(([group, list]) => (
           <section key={group}>
             <h3 className={css.group}>{group}</h3>
             <dl className={css.list}>

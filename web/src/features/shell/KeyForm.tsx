@@ -5,7 +5,7 @@ import { Button } from "../../ui/Button";
 import css from "./KeyForm.module.css";
 
 /** Asks for the key that the server wants, in the place of the page, and trades it for a session. */
-export function KeyForm({ refusal }: { refusal: string }) {
+export function KeyForm() {
   const [key, setKey] = useState("");
   const client = useQueryClient();
   const login = useMutation({
@@ -35,7 +35,6 @@ export function KeyForm({ refusal }: { refusal: string }) {
       <p className={css.text}>
         Whoever runs the server makes one with <code>tiltmeter keys create --scope read</code>. This browser keeps a session, not the key.
       </p>
-      {login.error ? null : <p className={css.small}>The server said: {refusal}</p>}
     </form>
   );
 }

@@ -100,7 +100,7 @@ export function Shell() {
         </div>
       </header>
       <main id="main" className={css.main} tabIndex={-1}>
-        {refusal ? <KeyForm refusal={refusal} /> : <Outlet />}
+        {refusal ? <KeyForm /> : <Outlet />}
       </main>
       <CommandMenu isOpen={open === "menu"} onClose={() => setOpen(null)} />
       <Help isOpen={open === "help"} onClose={() => setOpen(null)} />

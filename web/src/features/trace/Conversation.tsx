@@ -18,6 +18,8 @@ interface Props {
   traceId: string;
   project: string | undefined;
   tree: SpanTree;
+  /** The page says already that it could not be brought up to date. */
+  isStale: boolean;
   /** A model call of the thread to read; without it the server chooses. */
   thread: string | undefined;
   onThread: (spanId: string) => void;
@@ -25,7 +27,7 @@ interface Props {
 }
 
 /** What was said, as one agent knew it: a trace of several agents holds several conversations. */
-export function Conversation({ traceId, project, tree, thread, onThread, onSelect }: Props) {
+export function Conversation({ traceId, project, tree, isStale, thread, onThread, onSelect }: Props) {
   const conversation = useQuery(conversationQuery(traceId, project, thread));
   if (conversation.isPending) return <Skeleton lines={12} label="Loading the conversation" />;
   if (conversation.data === undefined)
@@ -33,7 +35,7 @@ export function Conversation({ traceId, project, tree, thread, onThread, onSelec
   const { turns, threads, truncated } = conversation.data;
   return (
     <>
-      {conversation.isError ? <Stale error={conversation.error} onRetry={() => void conversation.refetch()} /> : null}
+      {conversation.isError && !isStale ? <Stale error={conversation.error} onRetry={() => void conversation.refetch()} /> : null}
       {truncated ? <p className={css.notice}>The trace is too large to read all that was said in it: turns or whole threads may be missing.</p> : null}
       {threads.length > 1 ? <Threads threads={threads} tree={tree} onThread={onThread} /> : null}
       {turns.length > 0 ? (

@@ -16,6 +16,8 @@ interface Props {
   traceId: string;
   project: string | undefined;
   tree: SpanTree;
+  /** The page says already that it could not be brought up to date. */
+  isStale: boolean;
   /** The selected span; without one the conversation of the trace is read. */
   spanId: string | undefined;
   tab: ReaderTab | undefined;
@@ -55,7 +57,7 @@ const names: Record<ReaderTab, string> = {
   raw: "Raw",
 };
 
-export function Reader({ traceId, project, tree, spanId, tab, thread, onTab, onThread, onSelect }: Props) {
+export function Reader({ traceId, project, tree, isStale, spanId, tab, thread, onTab, onThread, onSelect }: Props) {
   const row = spanId === undefined ? undefined : tree.rowOf.get(spanId);
   const summary = row === undefined ? undefined : tree.spans[row];
   const full = useQuery({ ...spanQuery(traceId, spanId ?? "", project), enabled: summary !== undefined });
@@ -66,9 +68,9 @@ export function Reader({ traceId, project, tree, spanId, tab, thread, onTab, onT
 
   const body = (shown: ReaderTab) => {
     if (shown === "conversation")
-      return <Conversation traceId={traceId} project={project} tree={tree} thread={thread} onThread={onThread} onSelect={onSelect} />;
+      return <Conversation traceId={traceId} project={project} tree={tree} isStale={isStale} thread={thread} onThread={onThread} onSelect={onSelect} />;
     if (!span) return null;
-    if (shown === "raw") return <Raw traceId={traceId} spanId={spanId!} project={project} />;
+    if (shown === "raw") return <Raw traceId={traceId} spanId={spanId!} project={project} isStale={isStale || full.isError} />;
     if (full.isPending) return <Skeleton lines={10} label="Loading the span" />;
     if (full.data === undefined) return <ErrorState title="The span could not be read" error={full.error as ApiError} onRetry={() => void full.refetch()} />;
     switch (shown) {
@@ -86,7 +88,9 @@ export function Reader({ traceId, project, tree, spanId, tab, thread, onTab, onT
   };
   return (
     <div className={css.reader}>
-      {full.isError && full.data !== undefined ? <Stale error={full.error} onRetry={() => void full.refetch()} /> : null}
+      {full.isError && full.data !== undefined && !isStale && current !== "conversation" ? (
+        <Stale error={full.error} onRetry={() => void full.refetch()} />
+      ) : null}
       {span && current !== "conversation" ? (
         <div className={css.about}>
           <h2 className={css.title}>

@@ -275,7 +275,7 @@ export function EmbeddingTab({ span }: { span: WireSpan }) {
 }
 
 /** What arrived, before anything was read from it. */
-export function Raw({ traceId, spanId, project }: { traceId: string; spanId: string; project: string | undefined }) {
+export function Raw({ traceId, spanId, project, isStale }: { traceId: string; spanId: string; project: string | undefined; isStale: boolean }) {
   const raw = useQuery(rawSpanQuery(traceId, spanId, project));
   if (raw.isPending) return <Skeleton lines={12} label="Loading the span as it was sent" />;
   if (raw.data === undefined) return <ErrorState title="The span could not be read" error={raw.error as ApiError} onRetry={() => void raw.refetch()} />;
@@ -283,7 +283,7 @@ export function Raw({ traceId, spanId, project }: { traceId: string; spanId: str
   if (text.trim() === "" || text === "{}") return <EmptyState title="The span as it was sent is no longer stored" />;
   return (
     <div className={css.pane}>
-      {raw.isError ? <Stale error={raw.error} onRetry={() => void raw.refetch()} /> : null}
+      {raw.isError && !isStale ? <Stale error={raw.error} onRetry={() => void raw.refetch()} /> : null}
       <JsonView text={text} label="the span as it was sent" openDepth={9} />
     </div>
   );

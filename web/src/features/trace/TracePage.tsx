@@ -33,7 +33,7 @@ export function TracePage() {
     return <NoTrace error={trace.error as ApiError} onRetry={() => void trace.refetch()} />;
   }
   return (
-    <Opened key={traceId} traceId={traceId} trace={trace.data}>
+    <Opened key={traceId} traceId={traceId} trace={trace.data} isStale={trace.isError}>
       {trace.isError ? <Stale error={trace.error} onRetry={() => void trace.refetch()} /> : null}
     </Opened>
   );
@@ -56,6 +56,8 @@ function NoTrace({ error, onRetry }: { error: ApiError; onRetry: () => void }) {
 interface OpenedProps {
   traceId: string;
   trace: WireTrace;
+  /** It could not be brought up to date. */
+  isStale: boolean;
   /** What is to be said about the trace as a whole. */
   children: React.ReactNode;
 }
@@ -69,7 +71,7 @@ function Opened(props: OpenedProps) {
   );
 }
 
-function Panes({ traceId, trace, children }: OpenedProps) {
+function Panes({ traceId, trace, isStale, children }: OpenedProps) {
   const { span, tab, thread, view, project } = route.useSearch();
   const navigate = useNavigate({ from: "/traces/$traceId" });
   const isNarrow = useMedia("(width < 64rem)");
@@ -77,6 +79,7 @@ function Panes({ traceId, trace, children }: OpenedProps) {
   const spans = trace.spans;
   const tree = useMemo(() => buildTree(spans ?? []), [spans]);
   const seen = window ? clampWindow(window, tree.totalNs) : fullWindow(tree.totalNs);
+  const circles = useMemo(() => tree.circular.reduce((n, c) => n + c, 0), [tree]);
   const selected = span === undefined ? -1 : (tree.rowOf.get(span) ?? -1);
 
   const listSearch = useListSearch(project);
@@ -114,6 +117,7 @@ function Panes({ traceId, trace, children }: OpenedProps) {
       traceId={traceId}
       project={project}
       tree={tree}
+      isStale={isStale}
       spanId={selected < 0 ? undefined : span}
       tab={tab}
       thread={thread}
@@ -129,7 +133,7 @@ function Panes({ traceId, trace, children }: OpenedProps) {
   ];
   return (
     <div className={css.page}>
-      <Header row={toTraceRow(trace.summary ?? {})} traceId={traceId} truncated={trace.truncated ?? false} loaded={tree.spans.length}>
+      <Header row={toTraceRow(trace.summary ?? {})} traceId={traceId} truncated={trace.truncated ?? false} loaded={tree.spans.length} circles={circles}>
         <Segmented label="Panes" value={shows} options={options} onChange={setView} />
       </Header>
       {children}
@@ -144,10 +148,12 @@ interface HeaderProps {
   traceId: string;
   truncated: boolean;
   loaded: number;
+  /** Where spans name each other as parents. */
+  circles: number;
   children: React.ReactNode;
 }
 
-function Header({ row, traceId, truncated, loaded, children }: HeaderProps) {
+function Header({ row, traceId, truncated, loaded, circles, children }: HeaderProps) {
   const zone = usePreferences((s) => s.zone);
   const listSearch = useListSearch(route.useSearch().project);
   const { input, output } = row.tokens;
@@ -206,7 +212,14 @@ function Header({ row, traceId, truncated, loaded, children }: HeaderProps) {
           </Fact>
         ) : null}
       </dl>
-      {row.rootMissing ? <p className={css.notice}>The root span has not come yet: names and sums may still change.</p> : null}
+      {circles > 0 ? (
+        <p className={css.notice}>
+          {circles === 1 ? "Some spans are" : `In ${formatCount(circles)} places spans are`} their own ancestors: they name each other as parents, in a circle.
+          It is cut at the span that began first. Whoever sends them sets a wrong parent.
+        </p>
+      ) : row.rootMissing ? (
+        <p className={css.notice}>The root span has not come yet: names and sums may still change.</p>
+      ) : null}
       {truncated ? <p className={css.notice}>The trace is larger than one answer: the first {formatCount(loaded)} spans are shown.</p> : null}
     </header>
   );

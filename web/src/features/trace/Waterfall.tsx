@@ -1,6 +1,6 @@
 import { memo, useEffect, useMemo, useRef } from "react";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { ChevronRight, CircleAlert, TriangleAlert, Unlink } from "lucide-react";
+import { ChevronRight, CircleAlert, RotateCw, TriangleAlert, Unlink } from "lucide-react";
 import { toTokens } from "../../api/traces";
 import type { WireSpan } from "../../api/types";
 import { formatMoney, formatShort, plural } from "../../lib/format";
@@ -215,7 +215,7 @@ const SpanRow = memo(function SpanRow({ tree, row, seen, isClosed, onToggle }: R
           <span className="srOnly">{kindNames[kind]} </span>
           {titleOf(span)}
         </span>
-        <Marks span={span} orphan={tree.orphan[row] === 1} failed={tree.failed[row] === 1} below={isClosed ? below : 0} />
+        <Marks span={span} orphan={tree.orphan[row] === 1} circular={tree.circular[row] === 1} failed={tree.failed[row] === 1} below={isClosed ? below : 0} />
         {isClosed ? <span className={css.hidden}>{formatShort(tree.end[row]! - row - 1)}</span> : null}
       </span>
       <span role="gridcell" className={css.duration}>
@@ -245,7 +245,7 @@ function titleOf(span: WireSpan): string {
   return span.name || span.operation || span.spanId || "";
 }
 
-function Marks({ span, orphan, failed, below }: { span: WireSpan; orphan: boolean; failed: boolean; below: number }) {
+function Marks({ span, orphan, circular, failed, below }: { span: WireSpan; orphan: boolean; circular: boolean; failed: boolean; below: number }) {
   const warnings = span.warnings?.length ?? 0;
   return (
     <span className={css.marks}>
@@ -257,8 +257,8 @@ function Marks({ span, orphan, failed, below }: { span: WireSpan; orphan: boolea
       ) : null}
       {below > 0 ? (
         <span className={css.bad} title={plural(below, "failed span below", "failed spans below")}>
-          {below}
-          <span className="srOnly"> failed below</span>
+          <span aria-hidden>{below}</span>
+          <span className="srOnly">{plural(below, "failed span below", "failed spans below")}</span>
         </span>
       ) : null}
       {warnings > 0 ? (
@@ -271,6 +271,12 @@ function Marks({ span, orphan, failed, below }: { span: WireSpan; orphan: boolea
         <span className={css.warn} title="Its parent span is not here">
           <Unlink size={12} aria-hidden />
           <span className="srOnly">parent missing</span>
+        </span>
+      ) : null}
+      {circular ? (
+        <span className={css.warn} title="Its parent span lies below it: they name each other in a circle">
+          <RotateCw size={12} aria-hidden />
+          <span className="srOnly">its own ancestor</span>
         </span>
       ) : null}
     </span>

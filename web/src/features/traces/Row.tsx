@@ -21,7 +21,11 @@ export const Row = memo(function Row({ row, zone, longestNs }: { row: TraceRow; 
             {row.name || row.id}
           </Link>
           <span className={css.service}>{row.service}</span>
-          {row.rootMissing ? <span className={css.hint}>root span not here yet</span> : null}
+          {row.rootMissing ? (
+            <span className={css.hint} title="It has not come yet, or the spans name each other as parents">
+              no root span
+            </span>
+          ) : null}
         </span>
         <Preview row={row} />
       </span>
@@ -49,14 +53,14 @@ export const Row = memo(function Row({ row, zone, longestNs }: { row: TraceRow; 
       <span role="gridcell" className={css.state}>
         {row.errors > 0 ? (
           <span className={css.error} title={plural(row.errors, "failed span")}>
-            <CircleAlert size={13} aria-hidden /> {formatShort(row.errors)}
-            <span className="srOnly"> failed spans</span>
+            <CircleAlert size={13} aria-hidden /> <span aria-hidden>{formatShort(row.errors)}</span>
+            <span className="srOnly">{plural(row.errors, "failed span")}</span>
           </span>
         ) : null}
         {row.warnings > 0 ? (
           <span className={css.warning} title={plural(row.warnings, "warning")}>
-            <TriangleAlert size={13} aria-hidden /> {formatShort(row.warnings)}
-            <span className="srOnly"> warnings</span>
+            <TriangleAlert size={13} aria-hidden /> <span aria-hidden>{formatShort(row.warnings)}</span>
+            <span className="srOnly">{plural(row.warnings, "warning")}</span>
           </span>
         ) : null}
       </span>

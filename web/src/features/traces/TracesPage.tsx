@@ -84,6 +84,7 @@ export function TracesPage() {
   };
   const add = (f: Filter) => change({ filter: addFilter(filter, f) });
   const remove = (text: string) => change({ filter: removeFilter(filter, text) });
+  const widen = () => change({ filter: undefined, query: undefined, show: undefined });
   const toggleTail = () => {
     const isOn = search.tail === "on";
     if (isOn) {
@@ -99,9 +100,10 @@ export function TracesPage() {
     { id: "search", title: "Search in contents", group: "Traces", keys: ["/"], run: () => searchBox.current?.focus() },
     { id: "filter", title: "Add a filter", group: "Traces", keys: ["f"], run: () => filterBox.current?.focus() },
     { id: "errors", title: "Only traces with errors", group: "Traces", keys: ["e"], run: () => add({ field: "status", op: "=", value: "error" }) },
-    { id: "clear", title: "Remove all filters", group: "Traces", keys: ["x"], run: () => change({ filter: undefined, query: undefined, show: undefined }) },
+    { id: "clear", title: "Remove all filters", group: "Traces", keys: ["x"], run: widen },
     { id: "tail", title: "Follow live", group: "Traces", keys: ["l"], run: toggleTail },
-    { id: "refresh", title: "Refresh the list", group: "Traces", keys: ["r"], run: refresh },
+    // In the place of the shell's: here it also moves the end of the range to this moment.
+    { id: "reload", title: "Ask the server again", group: "General", keys: ["r"], run: refresh },
   ]);
 
   const sidebar = <Facets facets={facets.data} failed={facets.isError} filters={filter} onAdd={add} onRemove={remove} />;
@@ -158,7 +160,8 @@ export function TracesPage() {
           </div>
         ) : null}
         <TailBar
-          tail={live ? tail : "off"}
+          // While the list itself cannot be read, it says so in its place, and once is enough.
+          tail={live && !(traces.isError && traces.data === undefined) ? tail : "off"}
           error={tailError}
           waiting={waiting}
           skipped={skipped}
@@ -172,12 +175,14 @@ export function TracesPage() {
         ) : traces.isPending ? (
           <Skeleton lines={14} label="Loading traces" />
         ) : traces.data === undefined ? (
-          <ErrorState title="The traces could not be read" error={traces.error as ApiError} onRetry={() => void traces.refetch()} />
+          <ErrorState title="The traces could not be read" error={traces.error as ApiError} onRetry={() => void traces.refetch()}>
+            {(traces.error as ApiError).status === 400 && narrowed ? <Button onPress={widen}>Remove all conditions</Button> : null}
+          </ErrorState>
         ) : shown.length === 0 ? (
           narrowed ? (
             <EmptyState title="No trace matches">
               <p>Nothing in this stretch of time passes {plural(filter.length + (search.query ? 1 : 0), "condition")}.</p>
-              <Button onPress={() => change({ filter: undefined, query: undefined, show: undefined })}>Remove all conditions</Button>
+              <Button onPress={widen}>Remove all conditions</Button>
             </EmptyState>
           ) : (
             <Nothing project={search.project} range={asked} onRange={(range) => change({ range, from: undefined, to: undefined })} />

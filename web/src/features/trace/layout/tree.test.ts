@@ -42,6 +42,15 @@ describe("buildTree", () => {
     const tree = buildTree([span("a", "b", 0, 1), span("b", "c", 1, 2), span("c", "a", 2, 3), span("d", "d", 3, 4)]);
     expect(tree.spans).toHaveLength(4);
     expect(new Set(tree.spans.map((s) => s.spanId)).size).toBe(4);
+    expect(tree.spans.filter((_, row) => tree.circular[row]).map((s) => s.spanId)).toEqual(["d", "a"]);
+    expect([...tree.orphan]).toEqual([0, 0, 0, 0]);
+  });
+
+  test("a circle is cut at its own earliest span, whatever hangs on it", () => {
+    const tree = buildTree([span("hung", "b", 0, 1), span("b", "a", 3, 4), span("a", "b", 2, 5)]);
+    expect(tree.spans.map((s) => s.spanId)).toEqual(["a", "b", "hung"]);
+    expect([...tree.circular]).toEqual([1, 0, 0]);
+    expect([...tree.depth]).toEqual([0, 1, 2]);
   });
 
   test("an end before the start is no negative length", () => {

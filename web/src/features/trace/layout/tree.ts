@@ -45,6 +45,8 @@ export interface SpanTree {
   failedBelow: Uint32Array;
   /** 1: the span names a parent that is not in the trace. */
   orphan: Uint8Array;
+  /** 1: the span names a parent that lies below it: they go round in a circle, which is cut here. */
+  circular: Uint8Array;
   rowOf: Map<string, number>;
   origin: Instant;
   /** Length of the whole trace. */
@@ -84,7 +86,9 @@ export function buildTree(wire: readonly WireSpan[]): SpanTree {
     tree.durationNs[row] = end ? Math.max(0, nanosBetween(starts[i]!, end)) : 0;
     tree.kind[row] = kinds.indexOf(kindOf(span.operation));
     tree.failed[row] = isFailed(span) ? 1 : 0;
-    tree.orphan[row] = span.parentSpanId && !indexOf.has(span.parentSpanId) ? 1 : 0;
+    const hasParent = span.parentSpanId ? indexOf.has(span.parentSpanId) : false;
+    tree.orphan[row] = span.parentSpanId && !hasParent ? 1 : 0;
+    tree.circular[row] = hasParent && tree.parent[row] === -1 ? 1 : 0;
     tree.rowOf.set(span.spanId ?? "", row);
     tree.totalNs = Math.max(tree.totalNs, start[i]! + tree.durationNs[row]!);
   }
@@ -108,6 +112,7 @@ function emptyTree(n: number, origin: Instant): SpanTree {
     failed: new Uint8Array(n),
     failedBelow: new Uint32Array(n),
     orphan: new Uint8Array(n),
+    circular: new Uint8Array(n),
     rowOf: new Map(),
     origin,
     totalNs: 0,
@@ -134,7 +139,7 @@ function linkChildren(wire: readonly WireSpan[], indexOf: Map<string, number>, s
   for (const i of byStart) {
     const parentId = wire[i]!.parentSpanId;
     const p = parentId ? indexOf.get(parentId) : undefined;
-    if (p === undefined || p === i) continue;
+    if (p === undefined || p === i) continue; // its own parent: a circle of one
     parentOf[i] = p;
     const last = lastChild[p]!;
     if (last === -1) firstChild[p] = i;
@@ -171,9 +176,22 @@ function preorder(links: Links, n: number): Preorder {
     }
   };
   for (const i of links.byStart) if (links.parentOf[i] === -1) walk(i);
-  // What is left hangs in circles: enter each at its earliest span.
-  for (const i of links.byStart) if (!seen[i]) walk(i);
+  // What is left is a circle, or hangs on one: enter each at its earliest span.
+  if (rows < n) {
+    const rank = new Int32Array(n);
+    links.byStart.forEach((i, place) => (rank[i] = place));
+    for (const i of links.byStart) if (!seen[i]) walk(earliestInCircle(links.parentOf, rank, i));
+  }
   return out;
+}
+
+/** The span of the circle above `i` that comes first by start. */
+function earliestInCircle(parentOf: Int32Array, rank: Int32Array, i: number): number {
+  const above = new Set<number>();
+  for (; !above.has(i); i = parentOf[i]!) above.add(i);
+  let first = i;
+  for (let k = parentOf[i]!; k !== i; k = parentOf[k]!) if (rank[k]! < rank[first]!) first = k;
+  return first;
 }
 
 function sumUp(tree: SpanTree): void {
