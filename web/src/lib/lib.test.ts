@@ -12,6 +12,7 @@ import {
   parseDuration,
   parseInstant,
   resolveRange,
+  timeTicks,
   toFieldValue,
 } from "./time";
 
@@ -64,6 +65,23 @@ describe("time", () => {
     const ms = Date.UTC(2026, 10, 24, 5, 6, 7);
     for (const zone of ["utc", "local"] as const) expect(fromFieldValue(toFieldValue(ms, zone), zone)).toBe(ms);
     expect(fromFieldValue("", "utc")).toBeUndefined();
+  });
+});
+
+describe("ticks of a time axis", () => {
+  const ticks = (from: string, to: string, most: number) => timeTicks({ fromMs: Date.parse(from), toMs: Date.parse(to) }, "utc", most).map((t) => t.label);
+
+  test("stand on round moments, and name the day where one begins", () => {
+    expect(ticks("2026-11-24T13:07:00Z", "2026-11-25T13:07:00Z", 5)).toEqual(["18:00", "11-25", "06:00", "12:00"]);
+    expect(ticks("2026-11-24T13:07:12Z", "2026-11-24T13:22:12Z", 6)).toEqual(["13:10", "13:15", "13:20"]);
+    expect(ticks("2026-11-24T13:07:12Z", "2026-11-24T13:07:50Z", 4)).toEqual(["13:07:20", "13:07:30", "13:07:40"]);
+    expect(ticks("2026-10-26T04:16:00Z", "2026-11-25T04:16:00Z", 6)).toHaveLength(4);
+  });
+
+  test("are never more than asked for", () => {
+    for (const span of [1e3, 9e4, 36e5, 864e5, 6048e5, 2592e6, 1e11])
+      for (const most of [1, 2, 5, 9])
+        expect(timeTicks({ fromMs: 1_795_000_000_123, toMs: 1_795_000_000_123 + span }, "local", most).length).toBeLessThanOrEqual(most);
   });
 });
 

@@ -145,6 +145,39 @@ export function resolveRange(search: { range?: string | undefined; from?: string
   return { fromMs: now - preset.ms, toMs: now };
 }
 
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
+const dayMs = 24 * hourMs;
+/** Steps that people count time in. */
+const stepsMs = [1, 2, 5, 10, 15, 30]
+  .map((s) => s * 1000)
+  .concat([1, 2, 5, 10, 15, 30].map((m) => m * minuteMs))
+  .concat([1, 2, 3, 6, 12].map((h) => h * hourMs))
+  .concat([1, 2, 7, 14, 28, 91, 364].map((d) => d * dayMs));
+
+export interface TimeTick {
+  ms: EpochMs;
+  label: string;
+}
+
+/**
+ * Round moments of a stretch of time, at most `most`, on the clock of `zone`: "14:30", with seconds where
+ * the steps are shorter than a minute, and the day where one begins.
+ */
+export function timeTicks({ fromMs, toMs }: TimeRange, zone: Zone, most: number): TimeTick[] {
+  const least = (toMs - fromMs) / Math.max(most, 1);
+  const step = stepsMs.find((s) => s >= least) ?? Math.ceil(least / dayMs) * dayMs;
+  // Where clocks are changed between two ticks, those after it are an hour off the round, and labelled as they are.
+  const offset = zone === "utc" ? 0 : new Date(fromMs).getTimezoneOffset() * minuteMs;
+  const ticks: TimeTick[] = [];
+  for (let ms = Math.ceil((fromMs - offset) / step) * step + offset; ms < toMs; ms += step) {
+    const clock = formatClock(ms, zone);
+    const isMidnight = clock === "00:00:00";
+    ticks.push({ ms, label: isMidnight && step >= hourMs ? formatDay(ms, zone).slice(5) : clock.slice(0, step < minuteMs ? 8 : 5) });
+  }
+  return ticks;
+}
+
 /** The value of a datetime-local field, with seconds. */
 export function toFieldValue(ms: EpochMs, zone: Zone): string {
   return `${formatDay(ms, zone)}T${formatClock(ms, zone)}`;

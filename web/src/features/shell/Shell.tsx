@@ -80,15 +80,18 @@ export function Shell() {
               ⌘K
             </kbd>
           </Button>
-          <Segmented
-            label="Clock"
-            value={zone}
-            options={[
-              { id: "local", label: "Local" },
-              { id: "utc", label: "UTC" },
-            ]}
-            onChange={setZone}
-          />
+          {/* On a phone it is among the commands alone. */}
+          <span className={css.roomy}>
+            <Segmented
+              label="Clock"
+              value={zone}
+              options={[
+                { id: "local", label: "Local" },
+                { id: "utc", label: "UTC" },
+              ]}
+              onChange={setZone}
+            />
+          </span>
           <IconButton label={`Theme: ${theme}`} hotkey="T" onPress={toggleTheme}>
             <ThemeIcon size={16} aria-hidden />
           </IconButton>

@@ -6,6 +6,7 @@ import type { WireSpan } from "../../api/types";
 import { formatMoney, formatShort, plural } from "../../lib/format";
 import { formatDuration } from "../../lib/time";
 import { useCommands } from "../../ui/commands";
+import { useWidth } from "../../ui/useWidth";
 import { barOf, ticksOf, zoomWindow, type TimeWindow } from "./layout/scale";
 import { findRow, foldFromDepth, hasChildren, isFolded, kindOf, kinds, siblingPlace, unfoldTo, visibleRows, type SpanTree } from "./layout/tree";
 import { KindIcon, kindColor, kindNames } from "./kind";
@@ -36,6 +37,8 @@ interface Props {
 export function Waterfall({ tree, seen, selected, onSelect, onOpen }: Props) {
   "use no memo"; // The virtualizer changes in place; the compiler would keep its first answer.
   const box = useRef<HTMLDivElement>(null);
+  const axis = useRef<HTMLDivElement>(null);
+  const axisPixels = useWidth(axis) ?? 400;
   const folded = useTraceView((s) => s.folded);
   const set = useTraceView((s) => s.set);
   const toggle = useTraceView((s) => s.toggle);
@@ -116,9 +119,9 @@ export function Waterfall({ tree, seen, selected, onSelect, onOpen }: Props) {
       <div className={css.axis} aria-hidden>
         <span />
         <span />
-        <div className={css.ticks}>
-          {ticksOf(seen, 5).map((t) => (
-            <span key={t.at} className={css.tick} data-end={t.at > 92 ? "" : undefined} style={{ left: `${t.at}%` }}>
+        <div ref={axis} className={css.ticks}>
+          {ticksOf(seen, axisPixels).map((t) => (
+            <span key={t.at} className={css.tick} style={{ left: `${t.at}%` }}>
               {t.label}
             </span>
           ))}

@@ -47,14 +47,31 @@ function FacetGroup({ facet, chosen, onAdd, onRemove }: { facet: FacetCounts; ch
       {values.map((v) => (
         <label key={v.value} className={css.value} data-error={facet.field === "error.type" || v.value === "error" ? "" : undefined}>
           <input type="checkbox" className={css.check} checked={chosen.has(v.value)} onChange={(e) => toggle(v.value, e.target.checked)} />
-          <span className={css.name} title={v.value}>
-            {v.value || emptyValue}
-          </span>
+          <FacetName value={v.value || emptyValue} />
           <span className={css.count}>{formatShort(v.traces)}</span>
           <span className={css.bar} style={{ inlineSize: `${(v.traces / most) * 100}%` }} aria-hidden />
         </label>
       ))}
       {facet.truncated ? <p className={css.note}>More values: type “{facet.field} =” above.</p> : null}
     </fieldset>
+  );
+}
+
+/** Values that differ at their end, as versions and dates do, must differ when they are cut, too. */
+const tailChars = 6;
+/** A shorter value always has room. */
+const shortChars = 18;
+
+/** A value on one line, cut in its middle; where it is pointed at or has the focus, all of it. */
+function FacetName({ value }: { value: string }) {
+  if (value.length <= shortChars) return <span className={css.name}>{value}</span>;
+  return (
+    <span className={css.name}>
+      <span className={css.cut} aria-hidden>
+        <span className={css.start}>{value.slice(0, -tailChars)}</span>
+        <span>{value.slice(-tailChars)}</span>
+      </span>
+      <span className={css.full}>{value}</span>
+    </span>
   );
 }

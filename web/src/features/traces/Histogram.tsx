@@ -1,8 +1,9 @@
 import { useRef, useState, type PointerEvent } from "react";
 import type { Bucket } from "../../api/traces";
 import { formatShort, plural } from "../../lib/format";
-import { formatClock, formatDay, type TimeRange } from "../../lib/time";
+import { formatClock, formatDay, timeTicks, type TimeRange } from "../../lib/time";
 import { usePreferences } from "../../ui/preferences";
+import { useWidth } from "../../ui/useWidth";
 import css from "./Histogram.module.css";
 
 interface Props {
@@ -13,6 +14,8 @@ interface Props {
 
 /** A drag shorter than this is a click, and selects one bar. */
 const minDragPixels = 4;
+/** Room for one label of the axis. */
+const tickPixels = 88;
 
 /**
  * Traces over time: those that went well rise from the line, those with errors hang below it, so
@@ -50,7 +53,12 @@ export function Histogram({ data, range, onSelect }: Props) {
     onSelect(Math.floor(a), Math.ceil(b));
   };
   const days = formatDay(range.fromMs, zone) !== formatDay(range.toMs - 1, zone);
-  const tick = (at: number) => (days ? `${formatDay(range.fromMs + at * span, zone).slice(5)} ` : "") + formatClock(range.fromMs + at * span, zone).slice(0, 5);
+  const width = useWidth(box) ?? 720;
+  const share100 = (ms: number) => ((ms - range.fromMs) / span) * 100;
+  // A label at the very edge would be cut.
+  const edge = (tickPixels / 4 / width) * 100;
+  const ticks = timeTicks(range, zone, Math.max(2, Math.floor(width / tickPixels))).filter((t) => share100(t.ms) >= edge && share100(t.ms) <= 100 - edge);
+  const end = (at: number) => (days ? `${formatDay(range.fromMs + at * span, zone).slice(5)} ` : "") + formatClock(range.fromMs + at * span, zone).slice(0, 5);
   return (
     <figure className={css.figure}>
       <figcaption className={css.caption}>
@@ -65,7 +73,7 @@ export function Histogram({ data, range, onSelect }: Props) {
         ref={box}
         className={css.plot}
         role="img"
-        aria-label={data ? `${plural(traces, "trace")}, ${formatShort(errors)} with errors, from ${tick(0)} to ${tick(1)}` : "Traces over time, not counted"}
+        aria-label={data ? `${plural(traces, "trace")}, ${formatShort(errors)} with errors, from ${end(0)} to ${end(1)}` : "Traces over time, not counted"}
         onPointerDown={(e) => {
           if (e.button !== 0) return;
           e.currentTarget.setPointerCapture(e.pointerId);
@@ -96,8 +104,10 @@ export function Histogram({ data, range, onSelect }: Props) {
         ) : null}
       </div>
       <div className={css.axis} aria-hidden>
-        {[0, 0.25, 0.5, 0.75, 1].map((at) => (
-          <span key={at}>{tick(at)}</span>
+        {ticks.map((t) => (
+          <span key={t.ms} className={css.tick} style={{ left: `${share100(t.ms)}%` }}>
+            {t.label}
+          </span>
         ))}
       </div>
     </figure>

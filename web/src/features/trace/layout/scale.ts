@@ -60,23 +60,34 @@ export interface Tick {
 
 /** Steps that people count in, in seconds, where the axis is long. */
 const longStepsSeconds = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 43_200, 86_400];
-/** Characters of a label that still stand beside four others. */
-const shortLabel = 9;
+/** Pixels that a character of a label takes at most, and those around a label. */
+const charPixels = 7;
+const gapPixels = 14;
 
 /**
- * Round steps (1, 2 or 5 times a power of ten, or parts of an hour), at most `most` of them; fewer
- * where a late stretch of a long trace needs long numbers. Labels have the digits that the step
- * needs, so that no two are the same.
+ * Round steps (1, 2 or 5 times a power of ten, or parts of an hour), as many as stand side by side on an
+ * axis of this many pixels, six at most. Labels have the digits that the step needs, so that no two are
+ * the same; one that would stand out of the axis is left away, its line stays.
  */
-export function ticksOf(w: TimeWindow, most: number): Tick[] {
+export function ticksOf(w: TimeWindow, axisPixels: number): Tick[] {
+  for (let most = 6; most > 1; most--) {
+    const ticks = roundTicks(w, most);
+    const room = ticks.length > 1 ? ((ticks[1]!.at - ticks[0]!.at) / 100) * axisPixels : axisPixels;
+    const needs = (t: Tick) => t.label.length * charPixels + gapPixels;
+    if (most > 2 && ticks.some((t) => needs(t) > room)) continue;
+    return ticks.map((t) => ((t.at / 100) * axisPixels + needs(t) > axisPixels + gapPixels ? { ...t, label: "" } : t));
+  }
+  return [];
+}
+
+function roundTicks(w: TimeWindow, most: number): Tick[] {
   const width = w.toNs - w.fromNs;
   const step = stepOf(width / Math.max(most, 1));
   const ticks: Tick[] = [];
   for (let k = Math.ceil(w.fromNs / step); k * step <= w.toNs; k++) {
     ticks.push({ at: ((k * step - w.fromNs) / width) * 100, label: tickLabel(k * step, step, w.toNs) });
   }
-  const isCrowded = most > 3 && ticks.some((t) => t.label.length > shortLabel);
-  return isCrowded ? ticksOf(w, most - 2) : ticks;
+  return ticks;
 }
 
 function stepOf(atLeastNs: Nanoseconds): Nanoseconds {
