@@ -103,6 +103,9 @@ func (t fieldType) ops() []Op {
 	}
 }
 
+// statusField is the one field that says something of the whole trace.
+const statusField = "status"
+
 // fields is the vocabulary of filters, in the order of docs/filters.md.
 var fields = []field{
 	{name: "service", expr: "service", facet: true, doc: "`service.name` of the resource"},
@@ -117,7 +120,7 @@ var fields = []field{
 		codes: map[string]int{"unspecified": 0, "internal": 1, "server": 2, "client": 3, "producer": 4, "consumer": 5},
 	},
 	{
-		name: "status", typ: codeField, expr: "outcome", facet: true, doc: "`error` when the span failed, else `ok`",
+		name: statusField, typ: codeField, expr: "outcome", facet: true, doc: "`error` when the span failed; `ok` when no span of its trace did",
 		codes: map[string]int{"ok": 0, "error": 1},
 	},
 	{name: "error.type", expr: "error_type", facet: true, doc: "type of the error or exception"},

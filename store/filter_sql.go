@@ -63,6 +63,8 @@ func (f *field) parse(value string) (string, error) {
 type where struct {
 	sql    []string
 	params params
+	// spotless asks, besides, that no span of the trace failed.
+	spotless bool
 }
 
 func (w *where) param(typ, value string) string {
@@ -89,9 +91,32 @@ func (f Filter) build() where {
 			done[c.name()] = true
 			values = f.alternatives(c.name())
 		}
+		if c.Field == statusField {
+			if n := w.status(c.Op, values); n != "" {
+				w.sql = append(w.sql, n)
+			}
+			continue
+		}
 		w.sql = append(w.sql, fd.condition(&w, c, values))
 	}
 	return w
+}
+
+// status is of the span for "error" and of the trace for "ok": nearly every trace that failed has spans that did not.
+func (w *where) status(op Op, values []string) string {
+	ok, failed := slices.Contains(values, "ok"), slices.Contains(values, "error")
+	if op == OpNe {
+		ok, failed = !ok, !failed
+	}
+	switch {
+	case ok && failed: // every trace is one or the other
+		return ""
+	case ok:
+		w.spotless = true
+		return ""
+	default:
+		return "outcome = 1"
+	}
 }
 
 func (f Filter) alternatives(name string) (values []string) {

@@ -423,6 +423,55 @@ func TestSearchFindsWordsThroughLists(t *testing.T) {
 	}
 }
 
+// TestStatusIsOneTruth: a trace is counted as ok or as failed, and what is counted is what is listed, found and followed.
+func TestStatusIsOneTruth(t *testing.T) {
+	t.Parallel()
+	s := storetest.Store(t)
+	ctx := context.Background()
+	failed, fine := chat(1, 2, base.Add(time.Second)), chat(2, 1, base)
+	failed.StatusCode = genai.StatusError
+	insert(t, s, "status", chat(1, 1, base), failed, fine)
+	listed := func(exprs ...string) (ids string) {
+		f, err := store.ParseFilter(exprs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := day(base)
+		q.Filter = f
+		page, err := s.ListTraces(ctx, q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, one := range page.Traces {
+			ids += one.TraceID.String()[31:]
+		}
+		recent, err := s.RecentTraces(ctx, "default", store.Arrival{}, 10, f)
+		if err != nil || len(recent.Traces) != len(page.Traces) {
+			t.Errorf("%v: listed %d, followed %d, %v", exprs, len(page.Traces), len(recent.Traces), err)
+		}
+		found, err := s.SearchContents(ctx, store.SearchQuery{Project: "default", Words: "zebra", From: q.From, To: q.To, Filter: f, Limit: 10})
+		if err != nil || len(found.Hits) != len(page.Traces) {
+			t.Errorf("%v: listed %d, found %d, %v", exprs, len(page.Traces), len(found.Hits), err)
+		}
+		return ids
+	}
+	for expr, want := range map[string]string{
+		"status = ok": "2", "status != error": "2", "status = error": "1", "status != ok": "1", "operation = chat": "21",
+	} {
+		if got := listed(expr); got != want {
+			t.Errorf("%s lists %q, want %q", expr, got, want)
+		}
+	}
+	if got := listed("status = ok", "status = error"); got != "21" {
+		t.Errorf("both list %q, want all", got)
+	}
+	got, err := s.Facets(ctx, day(base), []string{"status"}, 5)
+	want := []store.Facet{{Field: "status", Values: []store.FacetValue{{Value: "error", Traces: 1}, {Value: "ok", Traces: 1}}}}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("facet (-want +got):\n%s%v", diff, err)
+	}
+}
+
 // TestSpansWithContentTellsFailures: a call that failed before anything was captured is part of what was said.
 func TestSpansWithContentTellsFailures(t *testing.T) {
 	t.Parallel()

@@ -232,6 +232,9 @@ func (s *Store) SearchContents(ctx context.Context, q SearchQuery) (page SearchP
 			return match{nothing: true}, err
 		}
 		m.sql, m.many = held.traces(filter, onSpans), held.many
+		if w.spotless {
+			m.sql += spotlessTraces
+		}
 		m.params = slices.Concat(held.params, w.params, params{nanoParam("until", untilOf(to))})
 		return m, nil
 	}

@@ -96,6 +96,16 @@ const matchingTraces = `
   AND trace_id IN (SELECT trace_id FROM spans WHERE project = {project:String}
     AND start >= fromUnixTimestamp64Nano({from:Int64}) AND start < fromUnixTimestamp64Nano({until:Int64}) AND %s)`
 
+// spotlessTraces are those without a span that failed.
+const spotlessTraces = `
+  AND trace_id NOT IN (SELECT trace_id FROM traces WHERE project = {project:String} AND errors > 0
+    AND hour BETWEEN toStartOfHour(fromUnixTimestamp64Nano({from:Int64}, 'UTC')) AND toStartOfHour(fromUnixTimestamp64Nano({until:Int64}, 'UTC')))`
+
+// A trace has one status, and is counted once.
+const statusFacet = `
+SELECT if(failed > 0, 'error', 'ok') AS value, count() AS n FROM (` + startingTraces + `)
+GROUP BY value ORDER BY n DESC, value LIMIT {limit:UInt32}`
+
 // position is a place between traces: those before it start earlier, or at the same time with a lesser id.
 type position struct {
 	nanos int64
@@ -220,8 +230,12 @@ func untilOf(to int64) int64 { return min(maxTime, to+int64(matchSlack)) }
 // match is the condition that a trace has a span that matches a filter, and holds words.
 func (s *Store) match(ctx context.Context, project string, f Filter, words string, from, to int64) (m match, err error) {
 	m.params = params{nanoParam("until", untilOf(to))}
-	if w := f.build(); len(w.sql) > 0 {
-		m.sql = fmt.Sprintf(matchingTraces, strings.Join(w.sql, " AND "))
+	w := f.build()
+	if w.spotless {
+		m.sql = spotlessTraces
+	}
+	if len(w.sql) > 0 {
+		m.sql += fmt.Sprintf(matchingTraces, strings.Join(w.sql, " AND "))
 		m.params = append(m.params, w.params...)
 	}
 	if words == "" {
@@ -351,7 +365,7 @@ func (s *Store) RecentTraces(ctx context.Context, project string, after Arrival,
 	}
 	page.Traces = make([]TraceSummary, 0, len(ids))
 	for i, id := range ids {
-		if t, ok := found[id]; ok {
+		if t, ok := found[id]; ok && !(w.spotless && t.Errors > 0) {
 			t.InsertedAt = stored[i]
 			page.Traces = append(page.Traces, t)
 		}
@@ -419,7 +433,11 @@ func (s *Store) facet(ctx context.Context, q TraceQuery, f *field, limit int) (F
 		return out, err
 	}
 	ps := slices.Concat(m.params, params{param{"project", q.Project}, nanoParam("from", from), nanoParam("to", to), param{"limit", strconv.Itoa(limit + 1)}})
-	err = s.each(bounding(ctx, m.many), "Facets", fmt.Sprintf(facet, f.facetExpr(), m.sql), ps, func(r driver.Rows) error {
+	statement := fmt.Sprintf(facet, f.facetExpr(), m.sql)
+	if f.name == statusField {
+		statement = fmt.Sprintf(statusFacet, m.sql)
+	}
+	err = s.each(bounding(ctx, m.many), "Facets", statement, ps, func(r driver.Rows) error {
 		var v FacetValue
 		var n uint64
 		err := r.Scan(&v.Value, &n)

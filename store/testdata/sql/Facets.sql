@@ -36,10 +36,7 @@ SET param_project = 'default';
 SET param_from = '1772616600123456789';
 SET param_to = '1772622000123456789';
 SET param_limit = '6';
-SELECT transform(outcome, [0, 1], ['ok', 'error'], '') AS value, uniqExact(trace_id) AS n FROM spans
-WHERE project = {project:String}
-  AND start >= fromUnixTimestamp64Nano({from:Int64}) AND start < fromUnixTimestamp64Nano({until:Int64})
-  AND trace_id IN (SELECT trace_id FROM (
+SELECT if(failed > 0, 'error', 'ok') AS value, count() AS n FROM (
     SELECT trace_id, min(start) AS first, sum(errors) AS failed
     FROM traces
     WHERE project = {project:String}
@@ -47,8 +44,8 @@ WHERE project = {project:String}
   AND trace_id IN (SELECT trace_id FROM spans WHERE project = {project:String}
     AND start >= fromUnixTimestamp64Nano({from:Int64}) AND start < fromUnixTimestamp64Nano({until:Int64}) AND service IN ({f0:String}, {f1:String}) AND (input_tokens >= 0 AND input_tokens > {f2:Int64}) AND NOT has(tags, {f3:String}) AND positionCaseInsensitiveUTF8(attributes[{f4:String}], {f5:String}) > 0 AND trace_id IN (unhex({f6:String})))
     GROUP BY trace_id
-    HAVING first >= fromUnixTimestamp64Nano({from:Int64}) AND first < fromUnixTimestamp64Nano({to:Int64})))
-GROUP BY value HAVING value != '' ORDER BY n DESC, value LIMIT {limit:UInt32};
+    HAVING first >= fromUnixTimestamp64Nano({from:Int64}) AND first < fromUnixTimestamp64Nano({to:Int64}))
+GROUP BY value ORDER BY n DESC, value LIMIT {limit:UInt32};
 
 -- Facets
 SET param_until = '1772708400123456789';

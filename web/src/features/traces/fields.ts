@@ -21,7 +21,7 @@ export const fields: readonly Field[] = [
   text("model", "model that answered, or was asked"),
   text("agent", "name of the agent"),
   text("tool", "name of the executed tool"),
-  code("status", "error or ok"),
+  code("status", "error, or ok: no span failed"),
   text("error.type", "type of the error"),
   text("name", "name of the span"),
   text("provider", "who serves the model"),
