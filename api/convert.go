@@ -104,6 +104,16 @@ func outlineProto(o *store.SpanOutline) *pb.Span {
 	return s
 }
 
+// nodeProto is a span of GetTraceTree.
+func nodeProto(o *store.SpanOutline) *pb.SpanNode {
+	s := &o.Span
+	return &pb.SpanNode{
+		SpanId: s.SpanID.String(), ParentSpanId: s.ParentSpanID.String(), Name: validText(s.Name), Operation: validText(string(s.Operation)),
+		StartTime: timestamp(s.Start), EndTime: timestamp(s.End), Error: failureProto(whyFailed(s)), WarningCount: clamp32(len(s.Warnings)),
+		InputTokens: tokens(s.Usage.Input), OutputTokens: tokens(s.Usage.Output), Cost: costProto(s.Cost),
+	}
+}
+
 func clamp32(n int) int32 { return int32(min(max(n, 0), math.MaxInt32)) }
 
 func spanProto(s *genai.Span) *pb.Span {

@@ -248,6 +248,18 @@ func (s *traceService) GetTrace(ctx context.Context, r *pb.GetTraceRequest) (*pb
 	return &pb.Trace{Summary: summaryProto(&t.Summary), Spans: each(t.Spans, outlineProto), Truncated: t.Truncated}, nil
 }
 
+func (s *traceService) GetTraceTree(ctx context.Context, r *pb.GetTraceTreeRequest) (*pb.TraceTree, error) {
+	project, id, err := traceOf(ctx, r.GetProject(), r.GetTraceId())
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.store.Trace(ctx, project, id)
+	if err != nil {
+		return nil, missing(err, "trace", id.String(), project)
+	}
+	return &pb.TraceTree{Summary: summaryProto(&t.Summary), Spans: each(t.Spans, nodeProto), Truncated: t.Truncated}, nil
+}
+
 func (s *traceService) GetSpan(ctx context.Context, r *pb.GetSpanRequest) (*pb.Span, error) {
 	project, trace, err := traceOf(ctx, r.GetProject(), r.GetTraceId())
 	if err != nil {

@@ -193,6 +193,7 @@ func TestRESTAnswers(t *testing.T) {
 		"facets":            "/v1/traces:facets?" + window,
 		"histogram":         "/v1/traces:histogram?" + window,
 		"trace":             "/v1/traces/" + traceID,
+		"trace_tree":        "/v1/traces/" + traceID + "/tree",
 		"conversation":      "/v1/traces/" + traceID + "/conversation",
 		"span":              "/v1/traces/" + traceID + "/spans/0102030405060708",
 		"raw_span":          "/v1/traces/" + traceID + "/spans/0102030405060708/raw",

@@ -172,6 +172,23 @@ describe("the trace page", () => {
     });
   });
 
+  test("a trace is drawn from its tree, and a span is read when it is opened", async () => {
+    await withPage(`${base}/traces?range=30d&filter=agent+%3D+sql-analyst`, {}, async ({ page, problems }) => {
+      const asked: string[] = [];
+      page.on("request", (r) => asked.push(new URL(r.url()).pathname));
+      await page.locator(`${listRows} a`).first().click();
+      await page.waitForSelector(spans);
+      const path = new URL(page.url()).pathname;
+      expect(asked).toContain(`/v1${path}/tree`);
+      expect(asked).not.toContain(`/v1${path}`);
+      expect(asked.filter((p) => p.includes("/spans/"))).toEqual([]);
+      await page.locator(spans).filter({ hasText: "chat" }).first().click();
+      await page.locator("dl", { hasText: "Input tokens" }).last().waitFor();
+      expect(asked.filter((p) => p.startsWith(`/v1${path}/spans/`))).toHaveLength(1);
+      expect(problems).toEqual([]);
+    });
+  });
+
   test("100,000 spans open, scroll and fold", async () => {
     await withPage(`${fixture}/traces/${largeTraceId}`, {}, async ({ page, problems }) => {
       await page.waitForSelector(spans, { timeout: 50_000 });

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { ApiError } from "./error";
 import { signIn, signOut } from "./session";
 import { EventSplitter, tailTraces, type TailEvent } from "./tail";
-import { conversationQuery, toTraceRow, traceQuery, tracesQuery } from "./traces";
+import { conversationQuery, toTraceRow, traceTreeQuery, tracesQuery } from "./traces";
 import type { WireTraceSummary } from "./types";
 
 const server = setupServer();
@@ -46,7 +46,7 @@ describe("the client", () => {
       http.get("*/v1/traces/*", () => HttpResponse.json({ code: 3, message: "bad filter", details }, { status: 400, headers: { "X-Request-Id": "r1" } })),
     );
     const error = await queries()
-      .fetchQuery(traceQuery("0af7"))
+      .fetchQuery(traceTreeQuery("0af7"))
       .catch((e: unknown) => e);
     expect(error).toBeInstanceOf(ApiError);
     expect(error).toMatchObject({
@@ -60,9 +60,9 @@ describe("the client", () => {
 
   test("says what a proxy's page cannot say, and what no answer means", async () => {
     server.use(http.get("*/v1/traces/*", () => new HttpResponse("<h1>Bad gateway</h1>", { status: 502, statusText: "Bad Gateway" })));
-    await expect(queries().fetchQuery(traceQuery("a"))).rejects.toMatchObject({ message: "Bad Gateway", isTransient: true });
+    await expect(queries().fetchQuery(traceTreeQuery("a"))).rejects.toMatchObject({ message: "Bad Gateway", isTransient: true });
     server.use(http.get("*/v1/traces/*", () => HttpResponse.error()));
-    await expect(queries().fetchQuery(traceQuery("b"))).rejects.toMatchObject({ status: 0, isTransient: true });
+    await expect(queries().fetchQuery(traceTreeQuery("b"))).rejects.toMatchObject({ status: 0, isTransient: true });
   });
 });
 
@@ -74,7 +74,7 @@ test("only an unknown key is asked for another; a key that may not do this is to
   ] as const) {
     server.use(http.get("*/v1/traces/*", () => HttpResponse.json({ message: "no" }, { status })));
     const error = await queries()
-      .fetchQuery(traceQuery(`a${status}`))
+      .fetchQuery(traceTreeQuery(`a${status}`))
       .catch((e: unknown) => e);
     expect(error).toMatchObject({ isUnauthorized, isForbidden });
   }

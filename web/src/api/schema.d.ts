@@ -192,6 +192,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/traces/{trace_id}/tree": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns what a drawing of the trace needs of each span. A trace of many spans is several times smaller so. */
+        get: operations["TraceService_GetTraceTree"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/traces:facets": {
         parameters: {
             query?: never;
@@ -655,6 +672,31 @@ export interface components {
         };
         /** @enum {string} */
         SpanKind: "SPAN_KIND_UNSPECIFIED" | "SPAN_KIND_INTERNAL" | "SPAN_KIND_SERVER" | "SPAN_KIND_CLIENT" | "SPAN_KIND_PRODUCER" | "SPAN_KIND_CONSUMER";
+        /** @description A span as it stands in the tree. Ask for the span to know more. */
+        SpanNode: {
+            cost?: components["schemas"]["Cost"];
+            /** Format: date-time */
+            endTime?: string;
+            /** @description set when the span failed; without a stack trace */
+            error?: components["schemas"]["Error"];
+            /**
+             * Format: int64
+             * @description unset: unknown
+             */
+            inputTokens?: string;
+            name?: string;
+            /** @description gen_ai.operation.name; empty for a span that is not GenAI */
+            operation?: string;
+            /** Format: int64 */
+            outputTokens?: string;
+            /** @description empty for a root */
+            parentSpanId?: string;
+            spanId?: string;
+            /** Format: date-time */
+            startTime?: string;
+            /** Format: int32 */
+            warningCount?: number;
+        };
         Status: {
             code?: components["schemas"]["Status.Code"];
             message?: string;
@@ -760,6 +802,13 @@ export interface components {
             userId?: string;
             /** Format: int64 */
             warningCount?: string;
+        };
+        TraceTree: {
+            /** @description as in Trace */
+            spans?: components["schemas"]["SpanNode"][];
+            summary?: components["schemas"]["TraceSummary"];
+            /** @description as in Trace */
+            truncated?: boolean;
         };
         Turn: {
             agent?: string;
@@ -1212,6 +1261,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RawSpan"];
+                };
+            };
+            /** @description An unexpected error response. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["google.rpc.Status"];
+                };
+            };
+        };
+    };
+    TraceService_GetTraceTree: {
+        parameters: {
+            query?: {
+                project?: string;
+            };
+            header?: never;
+            path: {
+                trace_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A successful response. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TraceTree"];
                 };
             };
             /** @description An unexpected error response. */

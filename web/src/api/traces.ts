@@ -191,12 +191,13 @@ const traceStaleMs = 60_000;
 
 const inProject = (project: string | undefined) => (project ? { project } : {});
 
-export function traceQuery(traceId: string, project?: string) {
+/** The trace as it is drawn; a span in full is asked for when it is opened. */
+export function traceTreeQuery(traceId: string, project?: string) {
   return queryOptions({
     queryKey: ["trace", traceId, project ?? ""],
     queryFn: async ({ signal }) => {
       const params = { path: { trace_id: traceId }, query: inProject(project) };
-      return must(await client.GET("/v1/traces/{trace_id}", { params, signal }));
+      return must(await client.GET("/v1/traces/{trace_id}/tree", { params, signal }));
     },
     staleTime: traceStaleMs,
     // A hundred thousand spans: comparing two answers deeply costs more than drawing them.

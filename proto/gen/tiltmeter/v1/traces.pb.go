@@ -1070,6 +1070,243 @@ func (x *Trace) GetTruncated() bool {
 	return false
 }
 
+type GetTraceTreeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Project       string                 `protobuf:"bytes,1,opt,name=project,proto3" json:"project,omitempty"`
+	TraceId       string                 `protobuf:"bytes,2,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetTraceTreeRequest) Reset() {
+	*x = GetTraceTreeRequest{}
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetTraceTreeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetTraceTreeRequest) ProtoMessage() {}
+
+func (x *GetTraceTreeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetTraceTreeRequest.ProtoReflect.Descriptor instead.
+func (*GetTraceTreeRequest) Descriptor() ([]byte, []int) {
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *GetTraceTreeRequest) GetProject() string {
+	if x != nil {
+		return x.Project
+	}
+	return ""
+}
+
+func (x *GetTraceTreeRequest) GetTraceId() string {
+	if x != nil {
+		return x.TraceId
+	}
+	return ""
+}
+
+type TraceTree struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Summary       *TraceSummary          `protobuf:"bytes,1,opt,name=summary,proto3" json:"summary,omitempty"`
+	Spans         []*SpanNode            `protobuf:"bytes,2,rep,name=spans,proto3" json:"spans,omitempty"`          // as in Trace
+	Truncated     bool                   `protobuf:"varint,3,opt,name=truncated,proto3" json:"truncated,omitempty"` // as in Trace
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TraceTree) Reset() {
+	*x = TraceTree{}
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TraceTree) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TraceTree) ProtoMessage() {}
+
+func (x *TraceTree) ProtoReflect() protoreflect.Message {
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TraceTree.ProtoReflect.Descriptor instead.
+func (*TraceTree) Descriptor() ([]byte, []int) {
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *TraceTree) GetSummary() *TraceSummary {
+	if x != nil {
+		return x.Summary
+	}
+	return nil
+}
+
+func (x *TraceTree) GetSpans() []*SpanNode {
+	if x != nil {
+		return x.Spans
+	}
+	return nil
+}
+
+func (x *TraceTree) GetTruncated() bool {
+	if x != nil {
+		return x.Truncated
+	}
+	return false
+}
+
+// A span as it stands in the tree. Ask for the span to know more.
+type SpanNode struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	SpanId        string                 `protobuf:"bytes,1,opt,name=span_id,json=spanId,proto3" json:"span_id,omitempty"`
+	ParentSpanId  string                 `protobuf:"bytes,2,opt,name=parent_span_id,json=parentSpanId,proto3" json:"parent_span_id,omitempty"` // empty for a root
+	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	Operation     string                 `protobuf:"bytes,4,opt,name=operation,proto3" json:"operation,omitempty"` // gen_ai.operation.name; empty for a span that is not GenAI
+	StartTime     *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	EndTime       *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	Error         *Error                 `protobuf:"bytes,7,opt,name=error,proto3" json:"error,omitempty"` // set when the span failed; without a stack trace
+	WarningCount  int32                  `protobuf:"varint,8,opt,name=warning_count,json=warningCount,proto3" json:"warning_count,omitempty"`
+	InputTokens   *int64                 `protobuf:"varint,9,opt,name=input_tokens,json=inputTokens,proto3,oneof" json:"input_tokens,omitempty"` // unset: unknown
+	OutputTokens  *int64                 `protobuf:"varint,10,opt,name=output_tokens,json=outputTokens,proto3,oneof" json:"output_tokens,omitempty"`
+	Cost          *Cost                  `protobuf:"bytes,11,opt,name=cost,proto3" json:"cost,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SpanNode) Reset() {
+	*x = SpanNode{}
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SpanNode) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SpanNode) ProtoMessage() {}
+
+func (x *SpanNode) ProtoReflect() protoreflect.Message {
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SpanNode.ProtoReflect.Descriptor instead.
+func (*SpanNode) Descriptor() ([]byte, []int) {
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *SpanNode) GetSpanId() string {
+	if x != nil {
+		return x.SpanId
+	}
+	return ""
+}
+
+func (x *SpanNode) GetParentSpanId() string {
+	if x != nil {
+		return x.ParentSpanId
+	}
+	return ""
+}
+
+func (x *SpanNode) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SpanNode) GetOperation() string {
+	if x != nil {
+		return x.Operation
+	}
+	return ""
+}
+
+func (x *SpanNode) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *SpanNode) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
+func (x *SpanNode) GetError() *Error {
+	if x != nil {
+		return x.Error
+	}
+	return nil
+}
+
+func (x *SpanNode) GetWarningCount() int32 {
+	if x != nil {
+		return x.WarningCount
+	}
+	return 0
+}
+
+func (x *SpanNode) GetInputTokens() int64 {
+	if x != nil && x.InputTokens != nil {
+		return *x.InputTokens
+	}
+	return 0
+}
+
+func (x *SpanNode) GetOutputTokens() int64 {
+	if x != nil && x.OutputTokens != nil {
+		return *x.OutputTokens
+	}
+	return 0
+}
+
+func (x *SpanNode) GetCost() *Cost {
+	if x != nil {
+		return x.Cost
+	}
+	return nil
+}
+
 type GetConversationRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Project       string                 `protobuf:"bytes,1,opt,name=project,proto3" json:"project,omitempty"` // empty: the key's project, or "default"
@@ -1081,7 +1318,7 @@ type GetConversationRequest struct {
 
 func (x *GetConversationRequest) Reset() {
 	*x = GetConversationRequest{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[14]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1093,7 +1330,7 @@ func (x *GetConversationRequest) String() string {
 func (*GetConversationRequest) ProtoMessage() {}
 
 func (x *GetConversationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[14]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1106,7 +1343,7 @@ func (x *GetConversationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConversationRequest.ProtoReflect.Descriptor instead.
 func (*GetConversationRequest) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{14}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GetConversationRequest) GetProject() string {
@@ -1144,7 +1381,7 @@ type GetConversationResponse struct {
 
 func (x *GetConversationResponse) Reset() {
 	*x = GetConversationResponse{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[15]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1156,7 +1393,7 @@ func (x *GetConversationResponse) String() string {
 func (*GetConversationResponse) ProtoMessage() {}
 
 func (x *GetConversationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[15]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1169,7 +1406,7 @@ func (x *GetConversationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConversationResponse.ProtoReflect.Descriptor instead.
 func (*GetConversationResponse) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{15}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetConversationResponse) GetTurns() []*Turn {
@@ -1215,7 +1452,7 @@ type Thread struct {
 
 func (x *Thread) Reset() {
 	*x = Thread{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[16]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1227,7 +1464,7 @@ func (x *Thread) String() string {
 func (*Thread) ProtoMessage() {}
 
 func (x *Thread) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[16]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1240,7 +1477,7 @@ func (x *Thread) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Thread.ProtoReflect.Descriptor instead.
 func (*Thread) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{16}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Thread) GetSpanId() string {
@@ -1304,7 +1541,7 @@ type Turn struct {
 
 func (x *Turn) Reset() {
 	*x = Turn{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[17]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1316,7 +1553,7 @@ func (x *Turn) String() string {
 func (*Turn) ProtoMessage() {}
 
 func (x *Turn) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[17]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1329,7 +1566,7 @@ func (x *Turn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Turn.ProtoReflect.Descriptor instead.
 func (*Turn) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{17}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Turn) GetSpanId() string {
@@ -1399,7 +1636,7 @@ type GetSpanRequest struct {
 
 func (x *GetSpanRequest) Reset() {
 	*x = GetSpanRequest{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[18]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1411,7 +1648,7 @@ func (x *GetSpanRequest) String() string {
 func (*GetSpanRequest) ProtoMessage() {}
 
 func (x *GetSpanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[18]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1424,7 +1661,7 @@ func (x *GetSpanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSpanRequest.ProtoReflect.Descriptor instead.
 func (*GetSpanRequest) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{18}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GetSpanRequest) GetProject() string {
@@ -1459,7 +1696,7 @@ type GetRawSpanRequest struct {
 
 func (x *GetRawSpanRequest) Reset() {
 	*x = GetRawSpanRequest{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[19]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1471,7 +1708,7 @@ func (x *GetRawSpanRequest) String() string {
 func (*GetRawSpanRequest) ProtoMessage() {}
 
 func (x *GetRawSpanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[19]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1484,7 +1721,7 @@ func (x *GetRawSpanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRawSpanRequest.ProtoReflect.Descriptor instead.
 func (*GetRawSpanRequest) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{19}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GetRawSpanRequest) GetProject() string {
@@ -1520,7 +1757,7 @@ type RawSpan struct {
 
 func (x *RawSpan) Reset() {
 	*x = RawSpan{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[20]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1532,7 +1769,7 @@ func (x *RawSpan) String() string {
 func (*RawSpan) ProtoMessage() {}
 
 func (x *RawSpan) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[20]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1545,7 +1782,7 @@ func (x *RawSpan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RawSpan.ProtoReflect.Descriptor instead.
 func (*RawSpan) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{20}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *RawSpan) GetResourceSpans() []*structpb.Struct {
@@ -1584,7 +1821,7 @@ type SearchContentsRequest struct {
 
 func (x *SearchContentsRequest) Reset() {
 	*x = SearchContentsRequest{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[21]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1596,7 +1833,7 @@ func (x *SearchContentsRequest) String() string {
 func (*SearchContentsRequest) ProtoMessage() {}
 
 func (x *SearchContentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[21]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1609,7 +1846,7 @@ func (x *SearchContentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchContentsRequest.ProtoReflect.Descriptor instead.
 func (*SearchContentsRequest) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{21}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *SearchContentsRequest) GetProject() string {
@@ -1671,7 +1908,7 @@ type SearchContentsResponse struct {
 
 func (x *SearchContentsResponse) Reset() {
 	*x = SearchContentsResponse{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[22]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1683,7 +1920,7 @@ func (x *SearchContentsResponse) String() string {
 func (*SearchContentsResponse) ProtoMessage() {}
 
 func (x *SearchContentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[22]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1696,7 +1933,7 @@ func (x *SearchContentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchContentsResponse.ProtoReflect.Descriptor instead.
 func (*SearchContentsResponse) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{22}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SearchContentsResponse) GetHits() []*SearchHit {
@@ -1729,7 +1966,7 @@ type SearchHit struct {
 
 func (x *SearchHit) Reset() {
 	*x = SearchHit{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[23]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1741,7 +1978,7 @@ func (x *SearchHit) String() string {
 func (*SearchHit) ProtoMessage() {}
 
 func (x *SearchHit) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[23]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1754,7 +1991,7 @@ func (x *SearchHit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchHit.ProtoReflect.Descriptor instead.
 func (*SearchHit) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{23}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SearchHit) GetTraceId() string {
@@ -1824,7 +2061,7 @@ type Highlight struct {
 
 func (x *Highlight) Reset() {
 	*x = Highlight{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[24]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1836,7 +2073,7 @@ func (x *Highlight) String() string {
 func (*Highlight) ProtoMessage() {}
 
 func (x *Highlight) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[24]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1849,7 +2086,7 @@ func (x *Highlight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Highlight.ProtoReflect.Descriptor instead.
 func (*Highlight) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{24}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Highlight) GetStart() int32 {
@@ -1963,7 +2200,30 @@ const file_tiltmeter_v1_traces_proto_rawDesc = "" +
 	"\x05Trace\x124\n" +
 	"\asummary\x18\x01 \x01(\v2\x1a.tiltmeter.v1.TraceSummaryR\asummary\x12(\n" +
 	"\x05spans\x18\x02 \x03(\v2\x12.tiltmeter.v1.SpanR\x05spans\x12\x1c\n" +
-	"\ttruncated\x18\x03 \x01(\bR\ttruncated\"f\n" +
+	"\ttruncated\x18\x03 \x01(\bR\ttruncated\"J\n" +
+	"\x13GetTraceTreeRequest\x12\x18\n" +
+	"\aproject\x18\x01 \x01(\tR\aproject\x12\x19\n" +
+	"\btrace_id\x18\x02 \x01(\tR\atraceId\"\x8d\x01\n" +
+	"\tTraceTree\x124\n" +
+	"\asummary\x18\x01 \x01(\v2\x1a.tiltmeter.v1.TraceSummaryR\asummary\x12,\n" +
+	"\x05spans\x18\x02 \x03(\v2\x16.tiltmeter.v1.SpanNodeR\x05spans\x12\x1c\n" +
+	"\ttruncated\x18\x03 \x01(\bR\ttruncated\"\xda\x03\n" +
+	"\bSpanNode\x12\x17\n" +
+	"\aspan_id\x18\x01 \x01(\tR\x06spanId\x12$\n" +
+	"\x0eparent_span_id\x18\x02 \x01(\tR\fparentSpanId\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x1c\n" +
+	"\toperation\x18\x04 \x01(\tR\toperation\x129\n" +
+	"\n" +
+	"start_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
+	"\bend_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x12)\n" +
+	"\x05error\x18\a \x01(\v2\x13.tiltmeter.v1.ErrorR\x05error\x12#\n" +
+	"\rwarning_count\x18\b \x01(\x05R\fwarningCount\x12&\n" +
+	"\finput_tokens\x18\t \x01(\x03H\x00R\vinputTokens\x88\x01\x01\x12(\n" +
+	"\routput_tokens\x18\n" +
+	" \x01(\x03H\x01R\foutputTokens\x88\x01\x01\x12&\n" +
+	"\x04cost\x18\v \x01(\v2\x12.tiltmeter.v1.CostR\x04costB\x0f\n" +
+	"\r_input_tokensB\x10\n" +
+	"\x0e_output_tokens\"f\n" +
 	"\x16GetConversationRequest\x12\x18\n" +
 	"\aproject\x18\x01 \x01(\tR\aproject\x12\x19\n" +
 	"\btrace_id\x18\x02 \x01(\tR\atraceId\x12\x17\n" +
@@ -2029,7 +2289,7 @@ const file_tiltmeter_v1_traces_proto_rawDesc = "" +
 	"highlights\"3\n" +
 	"\tHighlight\x12\x14\n" +
 	"\x05start\x18\x01 \x01(\x05R\x05start\x12\x10\n" +
-	"\x03end\x18\x02 \x01(\x05R\x03end2\x95\b\n" +
+	"\x03end\x18\x02 \x01(\x05R\x03end2\x85\t\n" +
 	"\fTraceService\x12c\n" +
 	"\n" +
 	"ListTraces\x12\x1f.tiltmeter.v1.ListTracesRequest\x1a .tiltmeter.v1.ListTracesResponse\"\x12\x82\xd3\xe4\x93\x02\f\x12\n" +
@@ -2038,7 +2298,8 @@ const file_tiltmeter_v1_traces_proto_rawDesc = "" +
 	"\x11GetTraceHistogram\x12&.tiltmeter.v1.GetTraceHistogramRequest\x1a'.tiltmeter.v1.GetTraceHistogramResponse\"\x1c\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/traces:histogram\x12j\n" +
 	"\n" +
 	"TailTraces\x12\x1f.tiltmeter.v1.TailTracesRequest\x1a .tiltmeter.v1.TailTracesResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/traces:tail0\x01\x12]\n" +
-	"\bGetTrace\x12\x1d.tiltmeter.v1.GetTraceRequest\x1a\x13.tiltmeter.v1.Trace\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/traces/{trace_id}\x12\x8a\x01\n" +
+	"\bGetTrace\x12\x1d.tiltmeter.v1.GetTraceRequest\x1a\x13.tiltmeter.v1.Trace\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/traces/{trace_id}\x12n\n" +
+	"\fGetTraceTree\x12!.tiltmeter.v1.GetTraceTreeRequest\x1a\x17.tiltmeter.v1.TraceTree\"\"\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/traces/{trace_id}/tree\x12\x8a\x01\n" +
 	"\x0fGetConversation\x12$.tiltmeter.v1.GetConversationRequest\x1a%.tiltmeter.v1.GetConversationResponse\"*\x82\xd3\xe4\x93\x02$\x12\"/v1/traces/{trace_id}/conversation\x12j\n" +
 	"\aGetSpan\x12\x1c.tiltmeter.v1.GetSpanRequest\x1a\x12.tiltmeter.v1.Span\"-\x82\xd3\xe4\x93\x02'\x12%/v1/traces/{trace_id}/spans/{span_id}\x12w\n" +
 	"\n" +
@@ -2057,7 +2318,7 @@ func file_tiltmeter_v1_traces_proto_rawDescGZIP() []byte {
 	return file_tiltmeter_v1_traces_proto_rawDescData
 }
 
-var file_tiltmeter_v1_traces_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_tiltmeter_v1_traces_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_tiltmeter_v1_traces_proto_goTypes = []any{
 	(*ListTracesRequest)(nil),         // 0: tiltmeter.v1.ListTracesRequest
 	(*ListTracesResponse)(nil),        // 1: tiltmeter.v1.ListTracesResponse
@@ -2073,84 +2334,95 @@ var file_tiltmeter_v1_traces_proto_goTypes = []any{
 	(*TailTracesResponse)(nil),        // 11: tiltmeter.v1.TailTracesResponse
 	(*GetTraceRequest)(nil),           // 12: tiltmeter.v1.GetTraceRequest
 	(*Trace)(nil),                     // 13: tiltmeter.v1.Trace
-	(*GetConversationRequest)(nil),    // 14: tiltmeter.v1.GetConversationRequest
-	(*GetConversationResponse)(nil),   // 15: tiltmeter.v1.GetConversationResponse
-	(*Thread)(nil),                    // 16: tiltmeter.v1.Thread
-	(*Turn)(nil),                      // 17: tiltmeter.v1.Turn
-	(*GetSpanRequest)(nil),            // 18: tiltmeter.v1.GetSpanRequest
-	(*GetRawSpanRequest)(nil),         // 19: tiltmeter.v1.GetRawSpanRequest
-	(*RawSpan)(nil),                   // 20: tiltmeter.v1.RawSpan
-	(*SearchContentsRequest)(nil),     // 21: tiltmeter.v1.SearchContentsRequest
-	(*SearchContentsResponse)(nil),    // 22: tiltmeter.v1.SearchContentsResponse
-	(*SearchHit)(nil),                 // 23: tiltmeter.v1.SearchHit
-	(*Highlight)(nil),                 // 24: tiltmeter.v1.Highlight
-	(*timestamppb.Timestamp)(nil),     // 25: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),       // 26: google.protobuf.Duration
-	(*Usage)(nil),                     // 27: tiltmeter.v1.Usage
-	(*Cost)(nil),                      // 28: tiltmeter.v1.Cost
-	(*Span)(nil),                      // 29: tiltmeter.v1.Span
-	(*Message)(nil),                   // 30: tiltmeter.v1.Message
-	(*Document)(nil),                  // 31: tiltmeter.v1.Document
-	(*Error)(nil),                     // 32: tiltmeter.v1.Error
-	(*structpb.Struct)(nil),           // 33: google.protobuf.Struct
+	(*GetTraceTreeRequest)(nil),       // 14: tiltmeter.v1.GetTraceTreeRequest
+	(*TraceTree)(nil),                 // 15: tiltmeter.v1.TraceTree
+	(*SpanNode)(nil),                  // 16: tiltmeter.v1.SpanNode
+	(*GetConversationRequest)(nil),    // 17: tiltmeter.v1.GetConversationRequest
+	(*GetConversationResponse)(nil),   // 18: tiltmeter.v1.GetConversationResponse
+	(*Thread)(nil),                    // 19: tiltmeter.v1.Thread
+	(*Turn)(nil),                      // 20: tiltmeter.v1.Turn
+	(*GetSpanRequest)(nil),            // 21: tiltmeter.v1.GetSpanRequest
+	(*GetRawSpanRequest)(nil),         // 22: tiltmeter.v1.GetRawSpanRequest
+	(*RawSpan)(nil),                   // 23: tiltmeter.v1.RawSpan
+	(*SearchContentsRequest)(nil),     // 24: tiltmeter.v1.SearchContentsRequest
+	(*SearchContentsResponse)(nil),    // 25: tiltmeter.v1.SearchContentsResponse
+	(*SearchHit)(nil),                 // 26: tiltmeter.v1.SearchHit
+	(*Highlight)(nil),                 // 27: tiltmeter.v1.Highlight
+	(*timestamppb.Timestamp)(nil),     // 28: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),       // 29: google.protobuf.Duration
+	(*Usage)(nil),                     // 30: tiltmeter.v1.Usage
+	(*Cost)(nil),                      // 31: tiltmeter.v1.Cost
+	(*Span)(nil),                      // 32: tiltmeter.v1.Span
+	(*Error)(nil),                     // 33: tiltmeter.v1.Error
+	(*Message)(nil),                   // 34: tiltmeter.v1.Message
+	(*Document)(nil),                  // 35: tiltmeter.v1.Document
+	(*structpb.Struct)(nil),           // 36: google.protobuf.Struct
 }
 var file_tiltmeter_v1_traces_proto_depIdxs = []int32{
-	25, // 0: tiltmeter.v1.ListTracesRequest.start_time:type_name -> google.protobuf.Timestamp
-	25, // 1: tiltmeter.v1.ListTracesRequest.end_time:type_name -> google.protobuf.Timestamp
+	28, // 0: tiltmeter.v1.ListTracesRequest.start_time:type_name -> google.protobuf.Timestamp
+	28, // 1: tiltmeter.v1.ListTracesRequest.end_time:type_name -> google.protobuf.Timestamp
 	2,  // 2: tiltmeter.v1.ListTracesResponse.traces:type_name -> tiltmeter.v1.TraceSummary
-	25, // 3: tiltmeter.v1.TraceSummary.start_time:type_name -> google.protobuf.Timestamp
-	25, // 4: tiltmeter.v1.TraceSummary.end_time:type_name -> google.protobuf.Timestamp
-	26, // 5: tiltmeter.v1.TraceSummary.duration:type_name -> google.protobuf.Duration
-	27, // 6: tiltmeter.v1.TraceSummary.usage:type_name -> tiltmeter.v1.Usage
-	28, // 7: tiltmeter.v1.TraceSummary.cost:type_name -> tiltmeter.v1.Cost
-	25, // 8: tiltmeter.v1.GetFacetsRequest.start_time:type_name -> google.protobuf.Timestamp
-	25, // 9: tiltmeter.v1.GetFacetsRequest.end_time:type_name -> google.protobuf.Timestamp
+	28, // 3: tiltmeter.v1.TraceSummary.start_time:type_name -> google.protobuf.Timestamp
+	28, // 4: tiltmeter.v1.TraceSummary.end_time:type_name -> google.protobuf.Timestamp
+	29, // 5: tiltmeter.v1.TraceSummary.duration:type_name -> google.protobuf.Duration
+	30, // 6: tiltmeter.v1.TraceSummary.usage:type_name -> tiltmeter.v1.Usage
+	31, // 7: tiltmeter.v1.TraceSummary.cost:type_name -> tiltmeter.v1.Cost
+	28, // 8: tiltmeter.v1.GetFacetsRequest.start_time:type_name -> google.protobuf.Timestamp
+	28, // 9: tiltmeter.v1.GetFacetsRequest.end_time:type_name -> google.protobuf.Timestamp
 	5,  // 10: tiltmeter.v1.GetFacetsResponse.facets:type_name -> tiltmeter.v1.Facet
 	6,  // 11: tiltmeter.v1.Facet.values:type_name -> tiltmeter.v1.FacetValue
-	25, // 12: tiltmeter.v1.GetTraceHistogramRequest.start_time:type_name -> google.protobuf.Timestamp
-	25, // 13: tiltmeter.v1.GetTraceHistogramRequest.end_time:type_name -> google.protobuf.Timestamp
-	26, // 14: tiltmeter.v1.GetTraceHistogramResponse.step:type_name -> google.protobuf.Duration
+	28, // 12: tiltmeter.v1.GetTraceHistogramRequest.start_time:type_name -> google.protobuf.Timestamp
+	28, // 13: tiltmeter.v1.GetTraceHistogramRequest.end_time:type_name -> google.protobuf.Timestamp
+	29, // 14: tiltmeter.v1.GetTraceHistogramResponse.step:type_name -> google.protobuf.Duration
 	9,  // 15: tiltmeter.v1.GetTraceHistogramResponse.buckets:type_name -> tiltmeter.v1.HistogramBucket
-	25, // 16: tiltmeter.v1.HistogramBucket.start_time:type_name -> google.protobuf.Timestamp
+	28, // 16: tiltmeter.v1.HistogramBucket.start_time:type_name -> google.protobuf.Timestamp
 	2,  // 17: tiltmeter.v1.TailTracesResponse.trace:type_name -> tiltmeter.v1.TraceSummary
 	2,  // 18: tiltmeter.v1.Trace.summary:type_name -> tiltmeter.v1.TraceSummary
-	29, // 19: tiltmeter.v1.Trace.spans:type_name -> tiltmeter.v1.Span
-	17, // 20: tiltmeter.v1.GetConversationResponse.turns:type_name -> tiltmeter.v1.Turn
-	16, // 21: tiltmeter.v1.GetConversationResponse.threads:type_name -> tiltmeter.v1.Thread
-	30, // 22: tiltmeter.v1.Turn.message:type_name -> tiltmeter.v1.Message
-	25, // 23: tiltmeter.v1.Turn.time:type_name -> google.protobuf.Timestamp
-	31, // 24: tiltmeter.v1.Turn.documents:type_name -> tiltmeter.v1.Document
-	32, // 25: tiltmeter.v1.Turn.error:type_name -> tiltmeter.v1.Error
-	33, // 26: tiltmeter.v1.RawSpan.resource_spans:type_name -> google.protobuf.Struct
-	33, // 27: tiltmeter.v1.RawSpan.resource_logs:type_name -> google.protobuf.Struct
-	25, // 28: tiltmeter.v1.SearchContentsRequest.start_time:type_name -> google.protobuf.Timestamp
-	25, // 29: tiltmeter.v1.SearchContentsRequest.end_time:type_name -> google.protobuf.Timestamp
-	23, // 30: tiltmeter.v1.SearchContentsResponse.hits:type_name -> tiltmeter.v1.SearchHit
-	25, // 31: tiltmeter.v1.SearchHit.start_time:type_name -> google.protobuf.Timestamp
-	24, // 32: tiltmeter.v1.SearchHit.highlights:type_name -> tiltmeter.v1.Highlight
-	0,  // 33: tiltmeter.v1.TraceService.ListTraces:input_type -> tiltmeter.v1.ListTracesRequest
-	3,  // 34: tiltmeter.v1.TraceService.GetFacets:input_type -> tiltmeter.v1.GetFacetsRequest
-	7,  // 35: tiltmeter.v1.TraceService.GetTraceHistogram:input_type -> tiltmeter.v1.GetTraceHistogramRequest
-	10, // 36: tiltmeter.v1.TraceService.TailTraces:input_type -> tiltmeter.v1.TailTracesRequest
-	12, // 37: tiltmeter.v1.TraceService.GetTrace:input_type -> tiltmeter.v1.GetTraceRequest
-	14, // 38: tiltmeter.v1.TraceService.GetConversation:input_type -> tiltmeter.v1.GetConversationRequest
-	18, // 39: tiltmeter.v1.TraceService.GetSpan:input_type -> tiltmeter.v1.GetSpanRequest
-	19, // 40: tiltmeter.v1.TraceService.GetRawSpan:input_type -> tiltmeter.v1.GetRawSpanRequest
-	21, // 41: tiltmeter.v1.TraceService.SearchContents:input_type -> tiltmeter.v1.SearchContentsRequest
-	1,  // 42: tiltmeter.v1.TraceService.ListTraces:output_type -> tiltmeter.v1.ListTracesResponse
-	4,  // 43: tiltmeter.v1.TraceService.GetFacets:output_type -> tiltmeter.v1.GetFacetsResponse
-	8,  // 44: tiltmeter.v1.TraceService.GetTraceHistogram:output_type -> tiltmeter.v1.GetTraceHistogramResponse
-	11, // 45: tiltmeter.v1.TraceService.TailTraces:output_type -> tiltmeter.v1.TailTracesResponse
-	13, // 46: tiltmeter.v1.TraceService.GetTrace:output_type -> tiltmeter.v1.Trace
-	15, // 47: tiltmeter.v1.TraceService.GetConversation:output_type -> tiltmeter.v1.GetConversationResponse
-	29, // 48: tiltmeter.v1.TraceService.GetSpan:output_type -> tiltmeter.v1.Span
-	20, // 49: tiltmeter.v1.TraceService.GetRawSpan:output_type -> tiltmeter.v1.RawSpan
-	22, // 50: tiltmeter.v1.TraceService.SearchContents:output_type -> tiltmeter.v1.SearchContentsResponse
-	42, // [42:51] is the sub-list for method output_type
-	33, // [33:42] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	32, // 19: tiltmeter.v1.Trace.spans:type_name -> tiltmeter.v1.Span
+	2,  // 20: tiltmeter.v1.TraceTree.summary:type_name -> tiltmeter.v1.TraceSummary
+	16, // 21: tiltmeter.v1.TraceTree.spans:type_name -> tiltmeter.v1.SpanNode
+	28, // 22: tiltmeter.v1.SpanNode.start_time:type_name -> google.protobuf.Timestamp
+	28, // 23: tiltmeter.v1.SpanNode.end_time:type_name -> google.protobuf.Timestamp
+	33, // 24: tiltmeter.v1.SpanNode.error:type_name -> tiltmeter.v1.Error
+	31, // 25: tiltmeter.v1.SpanNode.cost:type_name -> tiltmeter.v1.Cost
+	20, // 26: tiltmeter.v1.GetConversationResponse.turns:type_name -> tiltmeter.v1.Turn
+	19, // 27: tiltmeter.v1.GetConversationResponse.threads:type_name -> tiltmeter.v1.Thread
+	34, // 28: tiltmeter.v1.Turn.message:type_name -> tiltmeter.v1.Message
+	28, // 29: tiltmeter.v1.Turn.time:type_name -> google.protobuf.Timestamp
+	35, // 30: tiltmeter.v1.Turn.documents:type_name -> tiltmeter.v1.Document
+	33, // 31: tiltmeter.v1.Turn.error:type_name -> tiltmeter.v1.Error
+	36, // 32: tiltmeter.v1.RawSpan.resource_spans:type_name -> google.protobuf.Struct
+	36, // 33: tiltmeter.v1.RawSpan.resource_logs:type_name -> google.protobuf.Struct
+	28, // 34: tiltmeter.v1.SearchContentsRequest.start_time:type_name -> google.protobuf.Timestamp
+	28, // 35: tiltmeter.v1.SearchContentsRequest.end_time:type_name -> google.protobuf.Timestamp
+	26, // 36: tiltmeter.v1.SearchContentsResponse.hits:type_name -> tiltmeter.v1.SearchHit
+	28, // 37: tiltmeter.v1.SearchHit.start_time:type_name -> google.protobuf.Timestamp
+	27, // 38: tiltmeter.v1.SearchHit.highlights:type_name -> tiltmeter.v1.Highlight
+	0,  // 39: tiltmeter.v1.TraceService.ListTraces:input_type -> tiltmeter.v1.ListTracesRequest
+	3,  // 40: tiltmeter.v1.TraceService.GetFacets:input_type -> tiltmeter.v1.GetFacetsRequest
+	7,  // 41: tiltmeter.v1.TraceService.GetTraceHistogram:input_type -> tiltmeter.v1.GetTraceHistogramRequest
+	10, // 42: tiltmeter.v1.TraceService.TailTraces:input_type -> tiltmeter.v1.TailTracesRequest
+	12, // 43: tiltmeter.v1.TraceService.GetTrace:input_type -> tiltmeter.v1.GetTraceRequest
+	14, // 44: tiltmeter.v1.TraceService.GetTraceTree:input_type -> tiltmeter.v1.GetTraceTreeRequest
+	17, // 45: tiltmeter.v1.TraceService.GetConversation:input_type -> tiltmeter.v1.GetConversationRequest
+	21, // 46: tiltmeter.v1.TraceService.GetSpan:input_type -> tiltmeter.v1.GetSpanRequest
+	22, // 47: tiltmeter.v1.TraceService.GetRawSpan:input_type -> tiltmeter.v1.GetRawSpanRequest
+	24, // 48: tiltmeter.v1.TraceService.SearchContents:input_type -> tiltmeter.v1.SearchContentsRequest
+	1,  // 49: tiltmeter.v1.TraceService.ListTraces:output_type -> tiltmeter.v1.ListTracesResponse
+	4,  // 50: tiltmeter.v1.TraceService.GetFacets:output_type -> tiltmeter.v1.GetFacetsResponse
+	8,  // 51: tiltmeter.v1.TraceService.GetTraceHistogram:output_type -> tiltmeter.v1.GetTraceHistogramResponse
+	11, // 52: tiltmeter.v1.TraceService.TailTraces:output_type -> tiltmeter.v1.TailTracesResponse
+	13, // 53: tiltmeter.v1.TraceService.GetTrace:output_type -> tiltmeter.v1.Trace
+	15, // 54: tiltmeter.v1.TraceService.GetTraceTree:output_type -> tiltmeter.v1.TraceTree
+	18, // 55: tiltmeter.v1.TraceService.GetConversation:output_type -> tiltmeter.v1.GetConversationResponse
+	32, // 56: tiltmeter.v1.TraceService.GetSpan:output_type -> tiltmeter.v1.Span
+	23, // 57: tiltmeter.v1.TraceService.GetRawSpan:output_type -> tiltmeter.v1.RawSpan
+	25, // 58: tiltmeter.v1.TraceService.SearchContents:output_type -> tiltmeter.v1.SearchContentsResponse
+	49, // [49:59] is the sub-list for method output_type
+	39, // [39:49] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_tiltmeter_v1_traces_proto_init() }
@@ -2159,13 +2431,14 @@ func file_tiltmeter_v1_traces_proto_init() {
 		return
 	}
 	file_tiltmeter_v1_span_proto_init()
+	file_tiltmeter_v1_traces_proto_msgTypes[16].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tiltmeter_v1_traces_proto_rawDesc), len(file_tiltmeter_v1_traces_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   25,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

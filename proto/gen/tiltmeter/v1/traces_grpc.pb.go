@@ -24,6 +24,7 @@ const (
 	TraceService_GetTraceHistogram_FullMethodName = "/tiltmeter.v1.TraceService/GetTraceHistogram"
 	TraceService_TailTraces_FullMethodName        = "/tiltmeter.v1.TraceService/TailTraces"
 	TraceService_GetTrace_FullMethodName          = "/tiltmeter.v1.TraceService/GetTrace"
+	TraceService_GetTraceTree_FullMethodName      = "/tiltmeter.v1.TraceService/GetTraceTree"
 	TraceService_GetConversation_FullMethodName   = "/tiltmeter.v1.TraceService/GetConversation"
 	TraceService_GetSpan_FullMethodName           = "/tiltmeter.v1.TraceService/GetSpan"
 	TraceService_GetRawSpan_FullMethodName        = "/tiltmeter.v1.TraceService/GetRawSpan"
@@ -47,6 +48,8 @@ type TraceServiceClient interface {
 	TailTraces(ctx context.Context, in *TailTracesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[TailTracesResponse], error)
 	// Returns a trace with all of its spans, without messages and documents.
 	GetTrace(ctx context.Context, in *GetTraceRequest, opts ...grpc.CallOption) (*Trace, error)
+	// Returns what a drawing of the trace needs of each span. A trace of many spans is several times smaller so.
+	GetTraceTree(ctx context.Context, in *GetTraceTreeRequest, opts ...grpc.CallOption) (*TraceTree, error)
 	// Returns the conversation of a trace: the spans that carry content, with their content.
 	GetConversation(ctx context.Context, in *GetConversationRequest, opts ...grpc.CallOption) (*GetConversationResponse, error)
 	// Returns one span with everything that is known of it.
@@ -126,6 +129,16 @@ func (c *traceServiceClient) GetTrace(ctx context.Context, in *GetTraceRequest, 
 	return out, nil
 }
 
+func (c *traceServiceClient) GetTraceTree(ctx context.Context, in *GetTraceTreeRequest, opts ...grpc.CallOption) (*TraceTree, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TraceTree)
+	err := c.cc.Invoke(ctx, TraceService_GetTraceTree_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *traceServiceClient) GetConversation(ctx context.Context, in *GetConversationRequest, opts ...grpc.CallOption) (*GetConversationResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetConversationResponse)
@@ -183,6 +196,8 @@ type TraceServiceServer interface {
 	TailTraces(*TailTracesRequest, grpc.ServerStreamingServer[TailTracesResponse]) error
 	// Returns a trace with all of its spans, without messages and documents.
 	GetTrace(context.Context, *GetTraceRequest) (*Trace, error)
+	// Returns what a drawing of the trace needs of each span. A trace of many spans is several times smaller so.
+	GetTraceTree(context.Context, *GetTraceTreeRequest) (*TraceTree, error)
 	// Returns the conversation of a trace: the spans that carry content, with their content.
 	GetConversation(context.Context, *GetConversationRequest) (*GetConversationResponse, error)
 	// Returns one span with everything that is known of it.
@@ -217,6 +232,9 @@ func (UnimplementedTraceServiceServer) TailTraces(*TailTracesRequest, grpc.Serve
 }
 func (UnimplementedTraceServiceServer) GetTrace(context.Context, *GetTraceRequest) (*Trace, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetTrace not implemented")
+}
+func (UnimplementedTraceServiceServer) GetTraceTree(context.Context, *GetTraceTreeRequest) (*TraceTree, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetTraceTree not implemented")
 }
 func (UnimplementedTraceServiceServer) GetConversation(context.Context, *GetConversationRequest) (*GetConversationResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetConversation not implemented")
@@ -334,6 +352,24 @@ func _TraceService_GetTrace_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _TraceService_GetTraceTree_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetTraceTreeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TraceServiceServer).GetTraceTree(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TraceService_GetTraceTree_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TraceServiceServer).GetTraceTree(ctx, req.(*GetTraceTreeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _TraceService_GetConversation_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetConversationRequest)
 	if err := dec(in); err != nil {
@@ -428,6 +464,10 @@ var TraceService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetTrace",
 			Handler:    _TraceService_GetTrace_Handler,
+		},
+		{
+			MethodName: "GetTraceTree",
+			Handler:    _TraceService_GetTraceTree_Handler,
 		},
 		{
 			MethodName: "GetConversation",

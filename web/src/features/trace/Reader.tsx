@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Tab, TabList, TabPanel, Tabs } from "react-aria-components";
 import type { ApiError } from "../../api/error";
 import { spanQuery } from "../../api/traces";
-import type { WireSpan } from "../../api/types";
+import type { SpanNode, WireSpan } from "../../api/types";
 import { ErrorState, Skeleton, Stale } from "../../ui/State";
 import { Conversation } from "./Conversation";
 import { KindIcon, kindNames } from "./kind";
@@ -28,9 +28,13 @@ interface Props {
   onSelect: (spanId: string) => void;
 }
 
-/** The tabs that have something to show for a span. */
-function tabsOf(span: WireSpan | undefined): ReaderTab[] {
-  if (!span) return ["conversation"];
+/** The tabs that have something to show for a span; of one that is not here yet, those of its kind and the one asked for. */
+function tabsOf(span: WireSpan | undefined, node: SpanNode | undefined, asked: ReaderTab | undefined): ReaderTab[] {
+  if (!node) return ["conversation"];
+  if (!span) {
+    const tabs = tabsOf({ operation: node.operation ?? "" }, node, undefined);
+    return asked && !tabs.includes(asked) ? [...tabs, asked] : tabs;
+  }
   const kind = kindOf(span.operation);
   const tabs: ReaderTab[] = ["conversation"];
   if (hasMessages(span) || kind === "model") tabs.push("messages");
@@ -59,20 +63,20 @@ const names: Record<ReaderTab, string> = {
 
 export function Reader({ traceId, project, tree, isStale, spanId, tab, thread, onTab, onThread, onSelect }: Props) {
   const row = spanId === undefined ? undefined : tree.rowOf.get(spanId);
-  const summary = row === undefined ? undefined : tree.spans[row];
-  const full = useQuery({ ...spanQuery(traceId, spanId ?? "", project), enabled: summary !== undefined });
-  const span = full.data ?? summary;
-  const tabs = tabsOf(span);
+  const node = row === undefined ? undefined : tree.spans[row];
+  const full = useQuery({ ...spanQuery(traceId, spanId ?? "", project), enabled: node !== undefined });
+  const span = full.data;
+  const tabs = tabsOf(span, node, tab);
   const current = tab && tabs.includes(tab) ? tab : firstTab(tabs);
-  const isEmbedding = kindOf(span?.operation) === "embedding";
+  const isEmbedding = kindOf(node?.operation) === "embedding";
 
   const body = (shown: ReaderTab) => {
     if (shown === "conversation")
       return <Conversation traceId={traceId} project={project} tree={tree} isStale={isStale} thread={thread} onThread={onThread} onSelect={onSelect} />;
-    if (!span) return null;
+    if (!node) return null;
     if (shown === "raw") return <Raw traceId={traceId} spanId={spanId!} project={project} isStale={isStale || full.isError} />;
     if (full.isPending) return <Skeleton lines={10} label="Loading the span" />;
-    if (full.data === undefined) return <ErrorState title="The span could not be read" error={full.error as ApiError} onRetry={() => void full.refetch()} />;
+    if (span === undefined) return <ErrorState title="The span could not be read" error={full.error as ApiError} onRetry={() => void full.refetch()} />;
     switch (shown) {
       case "messages":
         return <Messages span={span} />;
@@ -88,18 +92,20 @@ export function Reader({ traceId, project, tree, isStale, spanId, tab, thread, o
   };
   return (
     <div className={css.reader}>
-      {full.isError && full.data !== undefined && !isStale && current !== "conversation" ? (
-        <Stale error={full.error} onRetry={() => void full.refetch()} />
-      ) : null}
-      {span && current !== "conversation" ? (
+      {full.isError && span && !isStale && current !== "conversation" ? <Stale error={full.error} onRetry={() => void full.refetch()} /> : null}
+      {node && current !== "conversation" ? (
         <div className={css.about}>
           <h2 className={css.title}>
-            <KindIcon kind={kindOf(span.operation)} size={16} />
-            <span className={css.name}>{span.name}</span>
-            <span className={css.kind}>{kindNames[kindOf(span.operation)]}</span>
+            <KindIcon kind={kindOf(node.operation)} size={16} />
+            <span className={css.name}>{node.name}</span>
+            <span className={css.kind}>{kindNames[kindOf(node.operation)]}</span>
           </h2>
-          <Judgement span={span} />
-          <Facts span={span} />
+          {span ? (
+            <>
+              <Judgement span={span} />
+              <Facts span={span} />
+            </>
+          ) : null}
         </div>
       ) : null}
       <Tabs className={css.tabs!} selectedKey={current} onSelectionChange={(key) => onTab(key as ReaderTab)} keyboardActivation="manual">

@@ -3,8 +3,8 @@ import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { ArrowLeft, CircleAlert, TriangleAlert } from "lucide-react";
 import { ApiError } from "../../api/error";
-import { toTraceRow, traceQuery, type TraceRow } from "../../api/traces";
-import type { WireTrace } from "../../api/types";
+import { toTraceRow, traceTreeQuery, type TraceRow } from "../../api/traces";
+import type { WireTraceTree } from "../../api/types";
 import { formatCount, formatMoney, formatShort, plural, unknown } from "../../lib/format";
 import { formatDuration, formatInstant } from "../../lib/time";
 import { Segmented } from "../../ui/Button";
@@ -27,7 +27,7 @@ const route = getRouteApi("/traces/$traceId");
 export function TracePage() {
   const { traceId } = route.useParams();
   const { project } = route.useSearch();
-  const trace = useQuery(traceQuery(traceId, project));
+  const trace = useQuery(traceTreeQuery(traceId, project));
   if (trace.isPending) return <Skeleton lines={16} label="Loading the trace" />;
   if (trace.data === undefined) {
     return <NoTrace error={trace.error as ApiError} onRetry={() => void trace.refetch()} />;
@@ -55,7 +55,7 @@ function NoTrace({ error, onRetry }: { error: ApiError; onRetry: () => void }) {
 
 interface OpenedProps {
   traceId: string;
-  trace: WireTrace;
+  trace: WireTraceTree;
   /** It could not be brought up to date. */
   isStale: boolean;
   /** What is to be said about the trace as a whole. */

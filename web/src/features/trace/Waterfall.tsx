@@ -1,9 +1,8 @@
 import { memo, useEffect, useMemo, useRef } from "react";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { ChevronRight, CircleAlert, RotateCw, TriangleAlert, Unlink } from "lucide-react";
-import { toTokens } from "../../api/traces";
-import type { WireSpan } from "../../api/types";
-import { formatMoney, formatShort, plural } from "../../lib/format";
+import type { SpanNode } from "../../api/types";
+import { formatMoney, formatShort, parseCount, plural } from "../../lib/format";
 import { formatDuration } from "../../lib/time";
 import { useCommands } from "../../ui/commands";
 import { useWidth } from "../../ui/useWidth";
@@ -244,16 +243,16 @@ const SpanRow = memo(function SpanRow({ tree, row, seen, isClosed, onToggle }: R
 });
 
 /** Operation names repeat what the icon says: the model, tool or agent is the news. */
-function titleOf(span: WireSpan): string {
+function titleOf(span: SpanNode): string {
   return span.name || span.operation || span.spanId || "";
 }
 
-function Marks({ span, orphan, circular, failed, below }: { span: WireSpan; orphan: boolean; circular: boolean; failed: boolean; below: number }) {
-  const warnings = span.warnings?.length ?? 0;
+function Marks({ span, orphan, circular, failed, below }: { span: SpanNode; orphan: boolean; circular: boolean; failed: boolean; below: number }) {
+  const warnings = span.warningCount ?? 0;
   return (
     <span className={css.marks}>
       {failed ? (
-        <span className={css.bad} title={span.error?.message || span.status?.message || "failed"}>
+        <span className={css.bad} title={span.error?.message || "failed"}>
           <CircleAlert size={13} aria-hidden />
           <span className="srOnly">failed</span>
         </span>
@@ -286,16 +285,16 @@ function Marks({ span, orphan, circular, failed, below }: { span: WireSpan; orph
   );
 }
 
-function Facts({ span }: { span: WireSpan }) {
-  const tokens = toTokens(span.usage);
-  const isOneWay = kindOf(span.operation) === "embedding" && tokens.output === undefined;
-  const known = tokens.input !== undefined || tokens.output !== undefined;
+function Facts({ span }: { span: SpanNode }) {
+  const input = parseCount(span.inputTokens);
+  const output = parseCount(span.outputTokens);
+  const isOneWay = kindOf(span.operation) === "embedding" && output === undefined;
+  const known = input !== undefined || output !== undefined;
   return (
     <>
       {known ? (
         <span className={css.fact}>
-          {tokens.input === undefined ? "?" : formatShort(tokens.input)}{" "}
-          {isOneWay ? "in" : `→ ${tokens.output === undefined ? "?" : formatShort(tokens.output)}`}
+          {input === undefined ? "?" : formatShort(input)} {isOneWay ? "in" : `→ ${output === undefined ? "?" : formatShort(output)}`}
         </span>
       ) : null}
       {span.cost?.amount ? <span className={css.fact}>{formatMoney(span.cost.amount, span.cost.currency)}</span> : null}

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import type { WireSpan } from "../../../api/types";
+import type { SpanNode } from "../../../api/types";
 import { buildTree, findRow, foldFromDepth, hasChildren, kindOf, siblingPlace, unfoldTo, visibleRows } from "./tree";
 
 const at = (ms: number) => new Date(Date.UTC(2026, 10, 24) + ms).toISOString();
-const span = (id: string, parent: string, startMs: number, endMs: number, more: Partial<WireSpan> = {}): WireSpan => ({
+const span = (id: string, parent: string, startMs: number, endMs: number, more: Partial<SpanNode> = {}): SpanNode => ({
   spanId: id,
   parentSpanId: parent,
   name: id,
@@ -11,7 +11,7 @@ const span = (id: string, parent: string, startMs: number, endMs: number, more: 
   endTime: at(endMs),
   ...more,
 });
-const ids = (spans: WireSpan[]) => spans.map((s) => s.spanId).join(" ");
+const ids = (spans: SpanNode[]) => spans.map((s) => s.spanId).join(" ");
 
 describe("buildTree", () => {
   test("draws parents before children and siblings by start, however they arrive", () => {
@@ -58,7 +58,7 @@ describe("buildTree", () => {
   });
 
   test("counts failures below a row", () => {
-    const failed = { status: { code: "CODE_ERROR" as const } };
+    const failed = { error: {} };
     const tree = buildTree([span("r", "", 0, 9), span("a", "r", 1, 2, failed), span("b", "r", 3, 4), span("b1", "b", 3, 4, { error: { type: "timeout" } })]);
     expect([...tree.failed]).toEqual([0, 1, 0, 1]);
     expect([...tree.failedBelow]).toEqual([2, 0, 1, 0]);

@@ -1,7 +1,7 @@
 // The span tree as typed arrays. Rows are numbered in the order in which they are drawn (parents
 // before children, siblings by start), so that a subtree is a range and a fold is a jump.
 // Measured on the reference machine: 100,000 spans in about 100 ms, so no worker is needed.
-import type { WireSpan } from "../../../api/types";
+import type { SpanNode } from "../../../api/types";
 import { isBefore, nanosBetween, parseInstant, type Instant, type Nanoseconds } from "../../../lib/time";
 
 /** What a span does, as far as colour and icon go. */
@@ -28,7 +28,7 @@ export function kindOf(operation: string | undefined): Kind {
 
 export interface SpanTree {
   /** The spans in row order. */
-  spans: WireSpan[];
+  spans: SpanNode[];
   /** Row of the parent, -1 for a root. */
   parent: Int32Array;
   /** One past the last row of the subtree. */
@@ -57,7 +57,7 @@ const epoch: Instant = { seconds: 0, nanos: 0 };
 const maxDepth = 0xffff;
 
 /** Builds the tree. Parents that are missing make roots; a circle is cut where it was entered first. */
-export function buildTree(wire: readonly WireSpan[]): SpanTree {
+export function buildTree(wire: readonly SpanNode[]): SpanTree {
   const n = wire.length;
   const starts: Instant[] = Array.from({ length: n });
   let origin: Instant | undefined;
@@ -85,7 +85,7 @@ export function buildTree(wire: readonly WireSpan[]): SpanTree {
     const end = parseInstant(span.endTime);
     tree.durationNs[row] = end ? Math.max(0, nanosBetween(starts[i]!, end)) : 0;
     tree.kind[row] = kinds.indexOf(kindOf(span.operation));
-    tree.failed[row] = isFailed(span) ? 1 : 0;
+    tree.failed[row] = span.error ? 1 : 0;
     const hasParent = span.parentSpanId ? indexOf.has(span.parentSpanId) : false;
     tree.orphan[row] = span.parentSpanId && !hasParent ? 1 : 0;
     tree.circular[row] = hasParent && tree.parent[row] === -1 ? 1 : 0;
@@ -94,10 +94,6 @@ export function buildTree(wire: readonly WireSpan[]): SpanTree {
   }
   sumUp(tree);
   return tree;
-}
-
-function isFailed(span: WireSpan): boolean {
-  return span.status?.code === "CODE_ERROR" || Boolean(span.error?.type || span.error?.message);
 }
 
 function emptyTree(n: number, origin: Instant): SpanTree {
@@ -128,7 +124,7 @@ interface Links {
 }
 
 /** Chains the children of each span in the order of their start. */
-function linkChildren(wire: readonly WireSpan[], indexOf: Map<string, number>, start: Float64Array): Links {
+function linkChildren(wire: readonly SpanNode[], indexOf: Map<string, number>, start: Float64Array): Links {
   const n = wire.length;
   // A stable sort: the server puts parents before children that start at the same moment.
   const byStart = Int32Array.from(Array.from({ length: n }, (_, i) => i).sort((a, b) => start[a]! - start[b]! || a - b));
