@@ -28,13 +28,13 @@ describe("the trace page", () => {
   });
 
   test.each([
-    ["a failed tool call", "ToolError"],
-    ["a failed model call", "429"],
-  ])("%s is told apart from a success in the conversation", async (_, type) => {
+    ["a failed tool call", "ToolError", "ToolError"],
+    ["a failed model call", "429", "HTTP 429"],
+  ])("%s is told apart from a success in the conversation", async (_, type, head) => {
     await withPage(`${base}/traces?range=30d&filter=error.type+%3D+${type}`, {}, async ({ page, problems }) => {
       await page.locator(`${listRows} a`).first().click();
       const failed = page.getByRole("list", { name: "Conversation" }).locator("[data-failed]").first();
-      await failed.getByText(type, { exact: true }).waitFor();
+      await failed.getByText(head, { exact: true }).waitFor();
       await shoot(page, `failed-${type}`);
       await expectAccessible(page);
       expect(problems).toEqual([]);

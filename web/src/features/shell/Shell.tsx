@@ -16,6 +16,9 @@ import css from "./Shell.module.css";
 const nextTheme: Record<Theme, Theme> = { system: "light", light: "dark", dark: "system" };
 const themeIcon = { system: Monitor, light: Sun, dark: Moon };
 
+/** How the keyboard at hand writes the keys that open the menu. */
+const menuKeys = /Mac|iPhone|iPad/.test(navigator.userAgent) ? "⌘K" : "Ctrl K";
+
 /** The frame of every page: where one is, what can be done, and the keys that do it. */
 export function Shell() {
   const navigate = useNavigate();
@@ -77,7 +80,7 @@ export function Shell() {
             <CommandIcon size={13} aria-hidden />
             <span className={css.word}>Commands</span>
             <kbd className={css.combo} aria-hidden>
-              ⌘K
+              {menuKeys}
             </kbd>
           </Button>
           {/* On a phone it is among the commands alone. */}

@@ -13,14 +13,15 @@ export function failureOf(span: WireSpan): WireError | undefined {
 
 /** The error's type, its HTTP status and what it says. */
 export function Failure({ error, children }: { error: WireError; children?: ReactNode }) {
-  const type = error.type || "Failed";
-  const http = error.httpStatus && error.httpStatus !== "0" ? error.httpStatus : "";
+  // The conventions allow an HTTP status as the type: alone it must say what it is, and once is enough.
+  const isStatus = /^[1-5]\d\d$/.test(error.type ?? "");
+  const http = isStatus ? error.type : error.httpStatus !== "0" ? error.httpStatus : "";
+  const type = isStatus ? "" : error.type || "Failed";
   return (
     <div className={css.failure}>
       <p className={css.head}>
         <CircleAlert size={15} aria-hidden /> {type}
-        {/* Where the status is the type, once is enough. */}
-        {http && http !== type ? <span className={css.http}>HTTP {http}</span> : null}
+        {http ? <span className={type ? css.http : ""}>HTTP {http}</span> : null}
       </p>
       {error.message ? <p className={css.message}>{error.message}</p> : null}
       {children}

@@ -14,6 +14,8 @@ import css from "./Message.module.css";
 export interface ToolResult {
   part?: Part | undefined;
   error?: WireError | undefined;
+  /** What the error says stands above already. */
+  isSaid?: boolean;
 }
 
 /** Results by the ids of their calls. */
@@ -106,7 +108,7 @@ function OtherPart({ part }: { part: Part }) {
 }
 
 export function ToolCall({ name, id, args, result }: { name: string; id: string; args: string; result: ToolResult | undefined }) {
-  const { part, error } = result ?? {};
+  const { part, error, isSaid = false } = result ?? {};
   const text = part?.response || part?.content || "";
   return (
     <div className={css.call} data-failed={error ? "" : undefined}>
@@ -120,9 +122,9 @@ export function ToolCall({ name, id, args, result }: { name: string; id: string;
         </div>
         <div className={css.sidePane}>
           <p className={css.sideHead}>{error ? "Failed" : "Result"}</p>
-          {error ? <Failure error={error} /> : null}
+          {error && !isSaid ? <Failure error={error} /> : null}
           {part && (text || !error) ? <Payload text={text} label="the result" /> : null}
-          {part || error ? null : <p className={css.none}>No result in this trace</p>}
+          {part || (error && !isSaid) ? null : <p className={css.none}>{error ? "No result" : "No result in this trace"}</p>}
         </div>
       </div>
     </div>

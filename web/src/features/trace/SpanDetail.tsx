@@ -245,7 +245,7 @@ export function ToolTab({ span }: { span: WireSpan }) {
         name={tool?.name ?? ""}
         id={tool?.callId ?? ""}
         args={tool?.arguments ?? ""}
-        result={{ part: tool?.result ? { response: tool.result } : undefined, error: failureOf(span) }}
+        result={{ part: tool?.result ? { response: tool.result } : undefined, error: failureOf(span), isSaid: true }}
       />
     </div>
   );

@@ -198,9 +198,21 @@ function Header({ row, traceId, truncated, loaded, circles, children }: HeaderPr
             </span>
           </Fact>
         ) : null}
-        {row.models.length > 0 ? <Fact name={row.models.length > 1 ? "Models" : "Model"}>{row.models.join(", ")}</Fact> : null}
-        {row.agents.length > 0 ? <Fact name={row.agents.length > 1 ? "Agents" : "Agent"}>{row.agents.join(", ")}</Fact> : null}
-        {row.promptVersions.length > 0 ? <Fact name="Prompt">{row.promptVersions.join(", ")}</Fact> : null}
+        {row.models.length > 0 ? (
+          <Fact minor name={row.models.length > 1 ? "Models" : "Model"}>
+            {row.models.join(", ")}
+          </Fact>
+        ) : null}
+        {row.agents.length > 0 ? (
+          <Fact minor name={row.agents.length > 1 ? "Agents" : "Agent"}>
+            {row.agents.join(", ")}
+          </Fact>
+        ) : null}
+        {row.promptVersions.length > 0 ? (
+          <Fact minor name="Prompt">
+            {row.promptVersions.join(", ")}
+          </Fact>
+        ) : null}
         {row.errors > 0 ? (
           <Fact name="Failed" tone="error">
             <CircleAlert size={13} aria-hidden /> {plural(row.errors, "span")}
@@ -225,9 +237,17 @@ function Header({ row, traceId, truncated, loaded, circles, children }: HeaderPr
   );
 }
 
-function Fact({ name, tone, children }: { name: string; tone?: "error" | "warn"; children: React.ReactNode }) {
+interface FactProps {
+  name: string;
+  tone?: "error" | "warn";
+  /** A narrow window leaves it to the spans. */
+  minor?: boolean;
+  children: React.ReactNode;
+}
+
+function Fact({ name, tone, minor = false, children }: FactProps) {
   return (
-    <div className={css.fact} data-tone={tone}>
+    <div className={css.fact} data-tone={tone} data-minor={minor ? "" : undefined}>
       <dt>{name}</dt>
       <dd>{children}</dd>
     </div>

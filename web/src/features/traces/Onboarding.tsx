@@ -119,10 +119,10 @@ const nameOf = (e: Endpoint) => (e.protocol === "grpc" ? "gRPC" : "HTTP");
 function Line({ text, label }: { text: string; label: string }) {
   return (
     <div className={css.env}>
-      <Copy text={text} label={label} />
       {/* It scrolls sideways, so the keyboard must reach it. */}
       {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
       <pre tabIndex={0}>{text}</pre>
+      <Copy text={text} label={label} />
     </div>
   );
 }
