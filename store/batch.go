@@ -164,9 +164,12 @@ func (b *Batch) addChunk(e *encoder, h content.Hash, body string, children []con
 	b.fresh[key] = struct{}{}
 }
 
-// AddSpan adds a span. What it needs is copied: s and the memory that it aliases may be reused.
-// After a panic the batch is as it was before the call.
-func (b *Batch) AddSpan(s *genai.Span) {
+// AddSpan adds a span whose cost is what its sender gave, as AddPriced does.
+func (b *Batch) AddSpan(s *genai.Span) { b.AddPriced(s, &Price{}) }
+
+// AddPriced adds a span and what a price book says of it. What it needs is copied: s, p and the memory
+// that they alias may be reused. After a panic the batch is as it was before the call.
+func (b *Batch) AddPriced(s *genai.Span, p *Price) {
 	done := false
 	defer b.unlessDone(&done)
 	c, e := &b.spans, &b.enc
@@ -175,6 +178,7 @@ func (b *Batch) AddSpan(s *genai.Span) {
 	asSent := !moved && (s.End.IsZero() || s.End.Equal(time.Unix(0, clampNano(s.End))))
 	e.start(b, s.Project, dayOf(start))
 	e.detail(s)
+	e.parts(p)
 	if moved {
 		e.group(fWarning, string(warnMoved.Code), warnMoved.Field, warnMoved.Text)
 	}
@@ -183,7 +187,8 @@ func (b *Batch) AddSpan(s *genai.Span) {
 		e.put(fEnd, wireNano(s.End))
 	}
 	c.core(s, start, duration(s, start, moved))
-	c.genAI(s, moved)
+	c.genAI(s, p, moved)
+	c.print(e.versions.of(s, e.system, e.tools))
 	b.attributes(s.Attributes)
 	c.inputMessages.u32(uint32(len(s.Input)))   //nolint:gosec // bounded by the request's size
 	c.outputMessages.u32(uint32(len(s.Output))) //nolint:gosec // bounded by the request's size

@@ -14,9 +14,10 @@ type limits struct {
 	fragments int // see maxFragments
 	hits      int // see maxHits
 	set       int // see maxSet
+	usage     int // see maxUsageSpans
 }
 
-var defaultLimits = limits{fragments: maxFragments, hits: maxHits, set: maxSet}
+var defaultLimits = limits{fragments: maxFragments, hits: maxHits, set: maxSet, usage: maxUsageSpans}
 
 type (
 	param  struct{ name, value string }

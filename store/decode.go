@@ -140,9 +140,10 @@ func (p *pieces) list(l content.List) []content.Hash {
 
 // decoder reads the detail of one row.
 type decoder struct {
-	refs []content.Hash
-	get  *pieces
-	err  error
+	refs  []content.Hash
+	get   *pieces
+	err   error
+	parts []CostPart // of the cost
 }
 
 // fieldOf is one field of a message.
@@ -150,6 +151,7 @@ type fieldOf struct {
 	num  protowire.Number
 	n    int64   // varint
 	f    float64 // fixed64
+	bits uint64  // fixed64, as it stands
 	body []byte  // message or string
 }
 
@@ -170,7 +172,7 @@ func (d *decoder) fields(msg []byte, visit func(fieldOf)) {
 		case protowire.Fixed64Type:
 			var v uint64
 			v, n = protowire.ConsumeFixed64(msg)
-			f.f = math.Float64frombits(v)
+			f.f, f.bits = math.Float64frombits(v), v
 		case protowire.BytesType:
 			f.body, n = protowire.ConsumeBytes(msg)
 		default:
@@ -332,6 +334,8 @@ func (d *decoder) detail(s *genai.Span, msg []byte, types *[]byte) error {
 			s.FinishReasons = append(s.FinishReasons, genai.FinishReason(f.body))
 		case fTag:
 			s.Tags = append(s.Tags, string(f.body))
+		case fCostPart:
+			d.parts = append(d.parts, d.part(f.body))
 		case fCore:
 			d.core(s, f.body)
 		default:

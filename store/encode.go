@@ -44,6 +44,7 @@ const (
 	fStart
 	fFinishReason
 	fTag
+	fCostPart
 )
 
 // Kinds of contents.
@@ -72,6 +73,10 @@ type encoder struct {
 	lists   content.ListBuilder
 
 	lastResource, lastScope hashed
+
+	// versions and what it reads: the contents of the span's instructions and tools.
+	versions      versions
+	system, tools []content.Hash
 }
 
 // memo remembers a text by its place in memory: the raw span holds the same bytes as the canonical
@@ -256,10 +261,10 @@ func (e *encoder) messages(num protowire.Number, list []genai.Message) {
 }
 
 func (e *encoder) json(num protowire.Number, kind string, n int, at func(int) any) {
+	e.members = e.members[:0]
 	if n == 0 {
 		return
 	}
-	e.members = e.members[:0]
 	for i := range n {
 		b, err := json.Marshal(at(i))
 		if err != nil {
@@ -289,9 +294,12 @@ func (e *encoder) detail(s *genai.Span) {
 		e.group(fWarning, string(w.Code), w.Field, w.Text)
 	}
 	e.json(fSystem, kindPart, len(s.System), func(i int) any { return &s.System[i] })
+	e.system = append(e.system[:0], e.members...)
 	e.messages(fInput, s.Input)
+	e.system = append(e.system, e.members[:systemMessages(s)]...)
 	e.messages(fOutput, s.Output)
 	e.json(fTools, kindTool, len(s.Tools), func(i int) any { return &s.Tools[i] })
+	e.tools = append(e.tools[:0], e.members...)
 	e.retrieval(&s.Retrieval)
 	e.tool(&s.Tool)
 	e.embedding(&s.Embedding)

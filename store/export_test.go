@@ -1,5 +1,11 @@
 package store
 
+import (
+	"encoding/binary"
+
+	"github.com/tiltmeter/tiltmeter/genai"
+)
+
 // InsertedColumns are the columns that a batch fills, with their types, by table.
 func InsertedColumns(s *Store) map[string]map[string]string {
 	out := map[string]map[string]string{}
@@ -13,7 +19,12 @@ func InsertedColumns(s *Store) map[string]map[string]string {
 }
 
 // Limit lowers how many log records, names of contents, and names in a set one answer looks at.
-func Limit(s *Store, fragments, hits, set int) { s.limits = limits{fragments, hits, set} }
+func Limit(s *Store, fragments, hits, set int) {
+	s.limits = limits{fragments, hits, set, s.limits.usage}
+}
+
+// LimitUsage lowers how many spans are looked at for the usage of one page.
+func LimitUsage(s *Store, spans int) { s.limits.usage = spans }
 
 // Asked has every statement that s asks of the engine told to f, its parameters in their order.
 func Asked(s *Store, f func(method, sql string, names, values []string)) {
@@ -24,4 +35,13 @@ func Asked(s *Store, f func(method, sql string, names, values []string)) {
 		}
 		f(method, sql, names, values)
 	}
+}
+
+// LastVersion is the fingerprint in the last row of spans.
+func LastVersion(b *Batch) (f genai.Fingerprint) {
+	c := &b.spans
+	for to, from := range map[*uint64]*u64Col{&f.Model: &c.printModel, &f.System: &c.printSystem, &f.Tools: &c.printTools, &f.Params: &c.printParams} {
+		*to = binary.LittleEndian.Uint64(from.buf[len(from.buf)-8:])
+	}
+	return f
 }

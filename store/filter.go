@@ -80,6 +80,8 @@ const (
 	attributeField
 	traceIDField
 	spanIDField
+	fingerprintField // 32 hexadecimal characters, "" unknown
+	printField       // a part of one: 16 of them
 )
 
 // field is one name that people filter by, and the expression that it stands for.
@@ -96,7 +98,7 @@ func (t fieldType) ops() []Op {
 	switch t {
 	case numberField, durationField, decimalField:
 		return []Op{OpEq, OpNe, OpGt, OpGe, OpLt, OpLe}
-	case codeField, traceIDField, spanIDField:
+	case codeField, traceIDField, spanIDField, printField, fingerprintField:
 		return []Op{OpEq, OpNe}
 	default:
 		return []Op{OpEq, OpNe, OpContains}
@@ -148,7 +150,20 @@ var fields = []field{
 	{name: "tokens.cache_read", typ: numberField, expr: "cache_read_tokens", doc: "tokens read from a cache; unknown never matches"},
 	{name: "tokens.cache_write", typ: numberField, expr: "cache_write_tokens", doc: "tokens written to a cache; unknown never matches"},
 	{name: "tokens.reasoning", typ: numberField, expr: "reasoning_tokens", doc: "reasoning tokens; unknown never matches"},
+	{
+		name: "usage", typ: codeField, expr: "usage_rollup", facet: true, doc: "`rollup` when the counts repeat those of spans below, else `own`",
+		codes: map[string]int{"own": 0, "rollup": 1},
+	},
+	{name: "usage.rule", expr: "usage_rule", facet: true, doc: "how the input count came to include cached tokens: `included`, `added_by_dialect`, `added_by_sum`"},
 	{name: "cost", typ: decimalField, expr: "cost", doc: "cost in its currency; unknown never matches"},
+	{name: "cost.source", expr: "cost_source", facet: true, doc: "price book that the cost was computed from, or `reported` by the sender; empty when unknown"},
+	{name: "cost.unknown", expr: "cost_unknown", facet: true, doc: "why the price book knows no cost ([cost.md](cost.md#unknown))"},
+	{name: "cost.reported", typ: decimalField, expr: "reported_cost", doc: "the sender's own cost; unknown never matches"},
+	{name: "fingerprint", typ: fingerprintField, expr: "fingerprint", facet: true, doc: "version of what answered a call or an agent: 32 hexadecimal characters ([cost.md](cost.md#versions-found))"},
+	{name: "fingerprint.model", typ: printField, expr: "fingerprint_model", facet: true, doc: "its part for provider and model: 16 hexadecimal characters, as in the three others"},
+	{name: "fingerprint.system", typ: printField, expr: "fingerprint_system", facet: true, doc: "its part for the system instructions"},
+	{name: "fingerprint.tools", typ: printField, expr: "fingerprint_tools", facet: true, doc: "its part for the tools on offer"},
+	{name: "fingerprint.params", typ: printField, expr: "fingerprint_params", facet: true, doc: "its part for the request's parameters"},
 	{name: "trace_id", typ: traceIDField, expr: "trace_id", doc: "32 hexadecimal characters"},
 	{name: "span_id", typ: spanIDField, expr: "span_id", doc: "16 hexadecimal characters"},
 	{name: "attr", typ: attributeField, expr: "attributes", doc: "`attr.KEY`: a small attribute that no other field holds, as text"},

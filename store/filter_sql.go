@@ -48,6 +48,10 @@ func (f *field) parse(value string) (string, error) {
 				strings.Join(slices.Sorted(maps.Keys(f.codes)), ", "), value)
 		}
 		return strconv.Itoa(n), nil
+	case fingerprintField:
+		return parsePrint(f.name, value, 16)
+	case printField:
+		return parsePrint(f.name, value, 8)
 	case traceIDField:
 		id, err := genai.ParseTraceID(value)
 		return hex.EncodeToString(id[:]), err
@@ -57,6 +61,17 @@ func (f *field) parse(value string) (string, error) {
 	default:
 		return value, nil
 	}
+}
+
+// parsePrint reads hexadecimal characters for a number of bytes; "" is that nothing was said, all zero.
+func parsePrint(field, value string, size int) (string, error) {
+	if value == "" {
+		return strings.Repeat("00", size), nil
+	}
+	if b, err := hex.DecodeString(value); err != nil || len(b) != size {
+		return "", fmt.Errorf("field %s wants %d hexadecimal characters, got %q", field, 2*size, value)
+	}
+	return value, nil
 }
 
 // where is a condition on spans in SQL, and its named parameters. Values are only ever parameters.
@@ -136,7 +151,7 @@ func (f *field) condition(w *where, c Condition, values []string) string {
 		return f.attribute(w, c, values)
 	case numberField, durationField, decimalField, codeField:
 		return f.number(w, c, values)
-	case traceIDField, spanIDField:
+	case traceIDField, spanIDField, fingerprintField, printField:
 		return f.id(w, c, values)
 	default:
 		return text(w, f.expr, c.Op, values)
@@ -183,6 +198,9 @@ func (f *field) number(w *where, c Condition, values []string) string {
 	switch {
 	case f.typ == decimalField:
 		typ, known = "Decimal(38, 12)", "cost_currency != '' AND "
+		if f.name == "cost.reported" {
+			known = "reported_currency != '' AND "
+		}
 	case f.name == "ttft":
 		known = f.expr + " > 0 AND "
 	case f.typ == numberField:
@@ -203,6 +221,9 @@ func (f *field) id(w *where, c Condition, values []string) string {
 	for i, v := range values {
 		hexID, _ := f.parse(v) // ParseFilter has refused what does not parse
 		parts[i] = "unhex(" + w.param("String", hexID) + ")"
+		if f.typ == printField {
+			parts[i] = "reinterpretAsUInt64(reverse(" + parts[i] + "))"
+		}
 	}
 	if c.Op == OpNe {
 		return f.expr + " != " + parts[0]

@@ -32,7 +32,8 @@ const spanColumnList = `span_id, parent_span_id, name, kind, start, duration_ns,
     service, service_namespace, service_version, service_instance, environment, language,
     scope_name, scope_version, dialect, dialect_version,
     operation, provider, framework, request_model, response_model, response_id, finish_reasons,
-    input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, ttft_ns,
+    input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, usage_rollup, usage_rule,
+    toString(cost), cost_currency, cost_source, cost_unknown, fingerprint_model, fingerprint_system, fingerprint_tools, fingerprint_params, ttft_ns,
     agent_name, workflow, conversation, user, prompt_name, prompt_version, tool_name, error_type, tags,
     mapKeys(attributes), mapValues(attributes), input_messages, output_messages, input_preview, output_preview, refs, detail`
 
@@ -86,6 +87,8 @@ ORDER BY time, seq LIMIT {limit:UInt32}`
 type spanRow struct {
 	SpanOutline
 	keys, values []string
+	cost         genai.Cost // that counts; no Currency: unknown
+	unknown      string     // see SpanCost
 	refs         []content.Hash
 	detail       string
 	day          uint16
@@ -94,18 +97,20 @@ type spanRow struct {
 func (w *spanRow) scan(r driver.Rows, project string, trace genai.TraceID) error {
 	s := &w.Span
 	var id, parent string
-	var kind, status uint8
+	var kind, status, rollup uint8
 	var start time.Time
 	var duration, ttft int64
 	var counts [5]int64
 	var finish, refs []string
 	var in, out uint32
-	var op string
+	var op, rule string
+	f := &w.Version
 	err := r.Scan(&id, &parent, &s.Name, &kind, &start, &duration, &status,
 		&s.Service.Name, &s.Service.Namespace, &s.Service.Version, &s.Service.InstanceID, &s.Service.Environment, &s.Service.Language,
 		&s.Scope.Name, &s.Scope.Version, &s.Dialect, &s.DialectVersion,
 		&op, &s.Provider, &s.Framework, &s.RequestModel, &s.ResponseModel, &s.ResponseID, &finish,
-		&counts[0], &counts[1], &counts[2], &counts[3], &counts[4], &ttft,
+		&counts[0], &counts[1], &counts[2], &counts[3], &counts[4], &rollup, &rule,
+		&w.cost.Amount, &w.cost.Currency, &w.cost.Source, &w.unknown, &f.Model, &f.System, &f.Tools, &f.Params, &ttft,
 		&s.Agent.Name, &s.Workflow, &s.Conversation, &s.User, &s.Prompt.Name, &s.Prompt.Version, &s.Tool.Name, &s.Error.Type, &s.Tags,
 		&w.keys, &w.values, &in, &out, &w.InputPreview, &w.OutputPreview, &refs, &w.detail)
 	if err != nil {
@@ -117,10 +122,10 @@ func (w *spanRow) scan(r driver.Rows, project string, trace genai.TraceID) error
 	s.Kind, s.StatusCode = genai.Kind(kind), genai.StatusCode(status)
 	s.Start, s.End = start.UTC(), start.UTC().Add(time.Duration(duration))
 	s.TimeToFirstToken = time.Duration(ttft)
-	for i, t := range []*genai.Tokens{&s.Usage.Input, &s.Usage.Output, &s.Usage.CacheRead, &s.Usage.CacheWrite, &s.Usage.Reasoning} {
-		if counts[i] >= 0 {
-			*t = genai.Count(counts[i])
-		}
+	knownCounts(&s.Usage, &counts)
+	s.Usage.Rollup, s.Usage.Rule = rollup != 0, genai.CacheRule(rule)
+	if w.cost.Currency == "" {
+		w.cost = genai.Cost{}
 	}
 	for _, f := range finish {
 		s.FinishReasons = append(s.FinishReasons, genai.FinishReason(f))
@@ -153,6 +158,7 @@ func (w *spanRow) read(p *pieces) (genai.Span, error) {
 	if len(types) > 0 {
 		s.Attributes = mergeAttributes(types, w.keys, w.values, s.Attributes)
 	}
+	w.Pricing = w.settle(&s, d.parts)
 	return s, nil
 }
 
@@ -218,6 +224,7 @@ func (s *Store) Trace(ctx context.Context, project string, id genai.TraceID) (*T
 		if out.Spans[i].Span, err = rows[i].read(&pieces{skip: true}); err != nil {
 			return nil, err
 		}
+		out.Spans[i].Derived = rows[i].Derived
 	}
 	if err := s.outlineLogs(ctx, rows, tr, out); err != nil {
 		return nil, err
@@ -232,6 +239,7 @@ func (s *Store) Trace(ctx context.Context, project string, id genai.TraceID) (*T
 	if len(summaries) == 1 {
 		out.Summary = summaries[0]
 	}
+	out.settle()
 	return out, nil
 }
 
@@ -328,9 +336,9 @@ func (s *Store) Span(ctx context.Context, project string, trace genai.TraceID, i
 	}
 	if len(spans) == 0 { // its own texts are beyond the budget
 		one, err := rows[0].read(&pieces{skip: true})
-		return &SpanDetail{Span: one, Truncated: true}, err
+		return &SpanDetail{Span: one, Derived: rows[0].Derived, Truncated: true}, err
 	}
-	return &SpanDetail{Span: spans[0], Truncated: more || cut}, nil
+	return &SpanDetail{Span: spans[0], Derived: rows[0].Derived, Truncated: more || cut}, nil
 }
 
 // SpansWithContent returns the GenAI spans of a trace that carry content, with it, by start: at most

@@ -96,7 +96,9 @@ type TracePage struct {
 	Next   Cursor
 }
 
-// TraceSummary is what a list shows of a trace. Usage and Cost count each model call once.
+// TraceSummary is what a list shows of a trace. Usage and Cost are the sum of the trace's leaves, see
+// genai.UsageRoles; where Estimated is set, of its model calls without those that say of themselves that
+// they repeat others.
 type TraceSummary struct {
 	TraceID       genai.TraceID
 	Start, End    time.Time
@@ -113,6 +115,8 @@ type TraceSummary struct {
 	Conversation, User, Environment string
 	Usage                           genai.Usage
 	Cost                            genai.Cost
+	Unpriced                        int64 // spans that count and whose cost is unknown
+	Estimated                       bool  // the trace was too large to be looked at
 	InputPreview, OutputPreview     string
 
 	InsertedAt time.Time // when the latest span of the trace was stored; RecentTraces only
@@ -160,9 +164,10 @@ type TraceDetail struct {
 	Truncated bool // the trace has more than MaxTraceSpans spans, or more log records than are read
 }
 
-// SpanDetail is a span with its contents, log records merged.
+// SpanDetail is a span with its contents, log records merged. Its cost is the one that counts.
 type SpanDetail struct {
 	genai.Span
+	Derived
 	Truncated bool // the span has more log records, or more bytes, than are read
 }
 
@@ -172,9 +177,18 @@ type ContentSpans struct {
 	Truncated bool // there are more, or more log records of them, than are read
 }
 
-// SpanOutline is a span without its contents, and how many messages it has.
+// Derived is what was worked out of a span when it was stored.
+type Derived struct {
+	Pricing SpanCost
+	Version genai.Fingerprint // of a model call or an agent
+}
+
+// SpanOutline is a span without its contents, and how many messages it has. Its cost is the one that counts.
 type SpanOutline struct {
 	genai.Span
+	Derived
+	Role                          genai.UsageRole // of its usage in its trace
+	Repeats                       genai.SpanID    // the span whose usage this one has, too; see UsageRepeatsBelow and UsageSameResponse
 	InputMessages, OutputMessages int
 	InputPreview, OutputPreview   string
 }

@@ -172,14 +172,16 @@ type spanColumns struct {
 	project, name, service, namespace, version, instance, environment, language lowCol
 	scopeName, scopeVersion, dialect, dialectVersion                            lowCol
 	operation, provider, framework, requestModel, responseModel                 lowCol
-	agent, workflow, promptName, promptVersion, tool, errorType, currency       lowCol
-	traceID, resource, scope                                                    hashCol
+	agent, workflow, promptName, promptVersion, tool, errorType                 lowCol
+	usageRule, currency, costSource, costUnknown, reportedCurrency              lowCol
+	traceID, resource, scope, fingerprint                                       hashCol
 	spanID, parent                                                              idCol
-	kind, status, outcome                                                       u8Col
+	kind, status, outcome, rollup                                               u8Col
+	printModel, printSystem, printTools, printParams                            u64Col
 	start                                                                       timeCol
 	duration, ttft                                                              int64Col
 	input, output, cacheRead, cacheWrite, reasoning                             int64Col
-	cost                                                                        costCol
+	cost, reported                                                              costCol
 	responseID, conversation, user, inputPreview, outputPreview, detail, raw    stringCol
 	finish, tags, warnings                                                      namesCol
 	attributes                                                                  mapCol
@@ -222,8 +224,19 @@ func (c *spanColumns) init() {
 		{"cache_read_tokens", &c.cacheRead},
 		{"cache_write_tokens", &c.cacheWrite},
 		{"reasoning_tokens", &c.reasoning},
+		{"usage_rollup", &c.rollup},
+		{"usage_rule", &c.usageRule},
 		{"cost", &c.cost},
 		{"cost_currency", &c.currency},
+		{"cost_source", &c.costSource},
+		{"cost_unknown", &c.costUnknown},
+		{"reported_cost", &c.reported},
+		{"reported_currency", &c.reportedCurrency},
+		{"fingerprint", &c.fingerprint},
+		{"fingerprint_model", &c.printModel},
+		{"fingerprint_system", &c.printSystem},
+		{"fingerprint_tools", &c.printTools},
+		{"fingerprint_params", &c.printParams},
 		{"ttft_ns", &c.ttft},
 		{"agent_name", &c.agent},
 		{"workflow", &c.workflow},
@@ -258,11 +271,7 @@ func (c *spanColumns) core(s *genai.Span, start, duration int64) {
 	c.start.i64(start)
 	c.duration.i64(duration)
 	c.status.u8(uint8(s.StatusCode))
-	if s.Failed() {
-		c.outcome.u8(1)
-	} else {
-		c.outcome.u8(0)
-	}
+	c.outcome.u8(boolean(s.Failed()))
 	c.service.str(s.Service.Name)
 	c.namespace.str(s.Service.Namespace)
 	c.version.str(s.Service.Version)
@@ -275,7 +284,7 @@ func (c *spanColumns) core(s *genai.Span, start, duration int64) {
 	c.dialectVersion.str(s.DialectVersion)
 }
 
-func (c *spanColumns) genAI(s *genai.Span, moved bool) {
+func (c *spanColumns) genAI(s *genai.Span, price *Price, moved bool) {
 	c.operation.str(string(s.Operation))
 	c.provider.str(s.Provider)
 	c.framework.str(s.Framework)
@@ -291,7 +300,9 @@ func (c *spanColumns) genAI(s *genai.Span, moved bool) {
 	tokens(&c.cacheRead, s.Usage.CacheRead)
 	tokens(&c.cacheWrite, s.Usage.CacheWrite)
 	tokens(&c.reasoning, s.Usage.Reasoning)
-	c.money(s.Cost)
+	c.rollup.u8(boolean(s.Usage.Rollup))
+	c.usageRule.str(string(s.Usage.Rule))
+	c.price(s, price)
 	c.ttft.i64(int64(s.TimeToFirstToken))
 	c.agent.str(s.Agent.Name)
 	c.workflow.str(s.Workflow)
@@ -316,19 +327,19 @@ func (c *spanColumns) genAI(s *genai.Span, moved bool) {
 	c.warnings.end(n)
 }
 
-func (c *spanColumns) money(m genai.Cost) {
-	lo, hi, ok := uint64(0), uint64(0), false
-	if m.Amount != "" {
-		lo, hi, ok = parseCost(m.Amount)
+func boolean(b bool) uint8 {
+	if b {
+		return 1
 	}
-	c.cost.u64(lo)
-	c.cost.u64(hi)
-	switch {
-	case !ok:
-		c.currency.str("")
-	case m.Currency == "":
-		c.currency.str("USD")
-	default:
-		c.currency.str(m.Currency)
-	}
+	return 0
+}
+
+// print stores the fingerprint of what answered.
+func (c *spanColumns) print(f genai.Fingerprint) {
+	sum := f.Sum()
+	c.fingerprint.bytes(sum[:])
+	c.printModel.u64(f.Model)
+	c.printSystem.u64(f.System)
+	c.printTools.u64(f.Tools)
+	c.printParams.u64(f.Params)
 }

@@ -51,7 +51,7 @@ SELECT trace_id, min(start), max(end), min(root), sum(spans), sum(genai_spans), 
     max(environment), max(conversation), max(user),
     sum(input_tokens), sum(input_known), sum(output_tokens), sum(output_known), sum(cache_read_tokens), sum(cache_read_known),
     sum(cache_write_tokens), sum(cache_write_known), sum(reasoning_tokens), sum(reasoning_known),
-    toString(sum(cost)), max(cost_currency), min(input_preview).2, max(output_preview).2
+    toString(sum(cost)), max(cost_currency), sum(unpriced), min(input_preview).2, max(output_preview).2
 FROM traces
 WHERE project = {project:String}
   AND hour BETWEEN toStartOfHour(fromUnixTimestamp64Nano({from:Int64}, 'UTC')) AND toStartOfHour(fromUnixTimestamp64Nano({to:Int64}, 'UTC'))
@@ -139,6 +139,9 @@ func (s *Store) ListTraces(ctx context.Context, q TraceQuery) (page TracePage, e
 		page.Traces = page.Traces[:limit]
 		last := page.Traces[limit-1]
 		page.Next = Cursor{Start: last.Start, TraceID: last.TraceID}
+	}
+	if err := s.usages(ctx, q.Project, page.Traces); err != nil {
+		return TracePage{}, err
 	}
 	return page, s.previews(ctx, q.Project, page.Traces)
 }
@@ -299,20 +302,21 @@ func (s *Store) summaries(ctx context.Context, project string, ids []genai.Trace
 func (t *TraceSummary) scan(r driver.Rows) error {
 	var id, cost string
 	var root []any
-	var n [4]uint64
+	var n [5]uint64
 	var sums [5]int64
 	var known [5]uint64
 	err := r.Scan(&id, &t.Start, &t.End, &root, &n[0], &n[1], &n[2], &n[3],
 		&t.Services, &t.Operations, &t.Models, &t.Agents, &t.Tools, &t.PromptVersions,
 		&t.Environment, &t.Conversation, &t.User,
 		&sums[0], &known[0], &sums[1], &known[1], &sums[2], &known[2], &sums[3], &known[3], &sums[4], &known[4],
-		&cost, &t.Cost.Currency, &t.InputPreview, &t.OutputPreview)
+		&cost, &t.Cost.Currency, &n[4], &t.InputPreview, &t.OutputPreview)
 	if err != nil {
 		return err
 	}
 	t.TraceID = genai.TraceID([]byte(id))
 	t.Start, t.End = t.Start.UTC(), t.End.UTC()
 	t.Spans, t.GenAISpans, t.Errors, t.Warnings = int64(n[0]), int64(n[1]), int64(n[2]), int64(n[3]) //nolint:gosec // counts of rows
+	t.Unpriced = int64(n[4])                                                                         //nolint:gosec // a count of rows
 	if len(root) == 5 {
 		missing, _ := root[0].(uint8)
 		t.RootMissing = missing != 0
@@ -373,7 +377,7 @@ func (s *Store) RecentTraces(ctx context.Context, project string, after Arrival,
 	if len(ids) == limit {
 		page.Next = Arrival{stored[limit-1], ids[limit-1]}
 	}
-	return page, nil
+	return page, s.usages(ctx, project, page.Traces)
 }
 
 // Histogram counts the traces that match in steps of time; steps without a trace are left out.
@@ -472,6 +476,10 @@ func (f *field) facetExpr() string {
 			names[i] = name
 		}
 		return "transform(" + f.expr + ", [" + strings.Join(numbers, ", ") + "], [" + strings.Join(names, ", ") + "], '')"
+	case fingerprintField:
+		return "if(" + f.expr + " = toFixedString('', 16), '', lower(hex(" + f.expr + ")))"
+	case printField:
+		return "if(" + f.expr + " = 0, '', leftPad(lower(hex(" + f.expr + ")), 16, '0'))"
 	default:
 		return "toString(" + f.expr + ")"
 	}

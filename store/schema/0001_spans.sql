@@ -36,8 +36,19 @@ CREATE TABLE IF NOT EXISTS spans {{.OnCluster}}
     cache_read_tokens  Int64 CODEC(ZSTD(1)),
     cache_write_tokens Int64 CODEC(ZSTD(1)),
     reasoning_tokens   Int64 CODEC(ZSTD(1)),
-    cost               Decimal(38, 12) CODEC(ZSTD(1)),
+    usage_rollup       UInt8,                     -- 1: the counts repeat those of spans below
+    usage_rule         LowCardinality(String),    -- how the input count came to include what a cache served
+    cost               Decimal(38, 12) CODEC(ZSTD(1)), -- what counts: the book's or the sender's
     cost_currency      LowCardinality(String),    -- '': the cost is unknown, which is not free
+    cost_source        LowCardinality(String),    -- name and day of the price book, or 'reported'
+    cost_unknown       LowCardinality(String),    -- why the book gives no cost; '': it does, or was not asked
+    reported_cost      Decimal(38, 12) CODEC(ZSTD(1)), -- the sender's own
+    reported_currency  LowCardinality(String),    -- '': the sender gave none
+    fingerprint        FixedString(16) CODEC(ZSTD(1)), -- of the four parts; zero: nothing was said of any
+    fingerprint_model  UInt64 CODEC(ZSTD(1)),     -- 0: nothing was said, in all four
+    fingerprint_system UInt64 CODEC(ZSTD(1)),
+    fingerprint_tools  UInt64 CODEC(ZSTD(1)),
+    fingerprint_params UInt64 CODEC(ZSTD(1)),
     ttft_ns            Int64 CODEC(ZSTD(1)),      -- 0: not known
     agent_name         LowCardinality(String),
     workflow           LowCardinality(String),
@@ -173,8 +184,9 @@ SELECT project, toDate(start) AS day, trace_id, min(start) AS first, max(start) 
 FROM spans
 GROUP BY project, day, trace_id;
 
--- One row a trace and hour in which spans of it start. Model calls alone count tokens and cost:
--- agents and workflows repeat those of their children.
+-- One row a trace and hour in which spans of it start. Model calls alone count tokens and cost, and of these
+-- none that says of itself that it repeats others: what a single span tells. What the whole trace tells (a call seen
+-- twice, an agent without calls) is worked out when it is read (store/usage.go).
 CREATE TABLE IF NOT EXISTS traces {{.OnCluster}}
 (
     project           LowCardinality(String),
@@ -210,6 +222,7 @@ CREATE TABLE IF NOT EXISTS traces {{.OnCluster}}
     reasoning_known    SimpleAggregateFunction(sum, UInt64),
     cost               SimpleAggregateFunction(sum, Decimal(38, 12)),
     cost_currency      SimpleAggregateFunction(max, String),
+    unpriced           SimpleAggregateFunction(sum, UInt64), -- model calls whose tokens are known and whose cost is not
     input_preview      SimpleAggregateFunction(min, Tuple(Int64, String)), -- (start, text); the earliest
     output_preview     SimpleAggregateFunction(max, Tuple(Int64, String))  -- (end, text); the latest
 )
@@ -220,7 +233,7 @@ TTL hour + INTERVAL 1 HOUR + INTERVAL {{.Days "traces"}} DAY
 SETTINGS {{.Settings}};
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS traces_of_spans {{.OnCluster}} TO traces AS
-WITH operation IN ('chat', 'text_completion', 'generate_content', 'embeddings', 'rerank') AS counts
+WITH operation IN ('chat', 'text_completion', 'generate_content', 'embeddings', 'rerank') AND usage_rollup = 0 AS counts
 SELECT
     project,
     toStartOfHour(spans.start) AS hour,
@@ -253,6 +266,7 @@ SELECT
     countIf(counts AND spans.reasoning_tokens >= 0) AS reasoning_known,
     sumIf(spans.cost, counts AND spans.cost_currency != '') AS cost,
     maxIf(toString(spans.cost_currency), counts) AS cost_currency,
+    countIf(counts AND spans.cost_currency = '' AND (spans.input_tokens >= 0 OR spans.output_tokens >= 0)) AS unpriced,
     min((if(spans.input_preview = '', 9223372036854775807, toUnixTimestamp64Nano(spans.start)), spans.input_preview)) AS input_preview,
     max((if(spans.output_preview = '', 0, toUnixTimestamp64Nano(spans.start) + greatest(duration_ns, 0)), spans.output_preview)) AS output_preview
 FROM spans

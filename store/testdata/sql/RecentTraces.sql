@@ -28,10 +28,28 @@ SELECT trace_id, min(start), max(end), min(root), sum(spans), sum(genai_spans), 
     max(environment), max(conversation), max(user),
     sum(input_tokens), sum(input_known), sum(output_tokens), sum(output_known), sum(cache_read_tokens), sum(cache_read_known),
     sum(cache_write_tokens), sum(cache_write_known), sum(reasoning_tokens), sum(reasoning_known),
-    toString(sum(cost)), max(cost_currency), min(input_preview).2, max(output_preview).2
+    toString(sum(cost)), max(cost_currency), sum(unpriced), min(input_preview).2, max(output_preview).2
 FROM traces
 WHERE project = {project:String}
   AND hour BETWEEN toStartOfHour(fromUnixTimestamp64Nano({from:Int64}, 'UTC')) AND toStartOfHour(fromUnixTimestamp64Nano({to:Int64}, 'UTC'))
   AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16))
 GROUP BY trace_id;
+
+-- usages
+SET param_project = 'default';
+SET param_from = '1772620200123456789';
+SET param_to = '1772620201623456789';
+SET param_places = '1772620200-01000000000000000000000000000001,1772620200-01000000000000000000000000000002';
+SET param_limit = '20001';
+SELECT trace_id, span_id, parent_span_id, start, operation, request_model, response_model, response_id, usage_rollup,
+    input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, toString(cost), cost_currency
+FROM spans
+WHERE project = {project:String}
+  AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
+  AND (toStartOfFiveMinutes(start), trace_id) IN
+  (
+    SELECT toDateTime(toUInt32(splitByChar('-', place)[1]), 'UTC'), toFixedString(unhex(splitByChar('-', place)[2]), 16)
+    FROM (SELECT arrayJoin(splitByChar(',', {places:String})) AS place)
+  )
+ORDER BY start, span_id LIMIT 1 BY trace_id, span_id LIMIT {limit:UInt32};
 

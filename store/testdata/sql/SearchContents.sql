@@ -77,7 +77,7 @@ SELECT trace_id, min(start), max(end), min(root), sum(spans), sum(genai_spans), 
     max(environment), max(conversation), max(user),
     sum(input_tokens), sum(input_known), sum(output_tokens), sum(output_known), sum(cache_read_tokens), sum(cache_read_known),
     sum(cache_write_tokens), sum(cache_write_known), sum(reasoning_tokens), sum(reasoning_known),
-    toString(sum(cost)), max(cost_currency), min(input_preview).2, max(output_preview).2
+    toString(sum(cost)), max(cost_currency), sum(unpriced), min(input_preview).2, max(output_preview).2
 FROM traces
 WHERE project = {project:String}
   AND hour BETWEEN toStartOfHour(fromUnixTimestamp64Nano({from:Int64}, 'UTC')) AND toStartOfHour(fromUnixTimestamp64Nano({to:Int64}, 'UTC'))

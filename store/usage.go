@@ -1,0 +1,356 @@
+package store
+
+// A trace's usage and cost are the sum of its leaves. Which spans these are follows from the whole trace
+// (genai.UsageRoles), so it is worked out when a trace is read: of a trace that is opened, and of those
+// on one page of a list.
+
+import (
+	"cmp"
+	"context"
+	"encoding/hex"
+	"fmt"
+	"math/bits"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/tiltmeter/tiltmeter/genai"
+)
+
+const (
+	// maxUsageSpans bounds the spans that are looked at for one page, smaller traces first. A span takes some 300 bytes.
+	maxUsageSpans = 20_000
+	// maxUsagePlaces bounds the pairs of trace and five minutes in which they are looked for.
+	maxUsagePlaces = 4_000
+	// placesPerQuery bounds one look-up, as hashesPerQuery does.
+	placesPerQuery = 1_000
+)
+
+// usageOfTraces reads what UsageRoles needs. Pairs of the key's parts: the traces of a page may lie days apart.
+const usageOfTraces = `
+SELECT trace_id, span_id, parent_span_id, start, operation, request_model, response_model, response_id, usage_rollup,
+    input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, toString(cost), cost_currency
+FROM spans
+WHERE project = {project:String}
+  AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
+  AND (toStartOfFiveMinutes(start), trace_id) IN
+  (
+    SELECT toDateTime(toUInt32(splitByChar('-', place)[1]), 'UTC'), toFixedString(unhex(splitByChar('-', place)[2]), 16)
+    FROM (SELECT arrayJoin(splitByChar(',', {places:String})) AS place)
+  )
+ORDER BY start, span_id LIMIT 1 BY trace_id, span_id LIMIT {limit:UInt32}`
+
+// costNode is a span's part in its trace's usage and cost.
+type costNode struct {
+	genai.UsageNode
+	cost genai.Cost
+}
+
+// usageSum is what the leaves of a trace sum up to, and what each span is to that.
+type usageSum struct {
+	usage    genai.Usage
+	cost     genai.Cost
+	unpriced int64
+	roles    []genai.UsageRole
+	repeats  []genai.SpanID
+}
+
+// sumUsage sums up a whole trace.
+func sumUsage(nodes []costNode) (out usageSum) {
+	plain := make([]genai.UsageNode, len(nodes))
+	for i := range nodes {
+		plain[i] = nodes[i].UsageNode
+	}
+	out.roles = genai.UsageRoles(nil, plain)
+	out.usage = genai.SumUsage(plain, out.roles)
+	t := newSpanTree(plain)
+	out.repeats = t.repeats(out.roles)
+	counts := t.costs(nodes, out.roles)
+	for i := range nodes {
+		if counts[i] {
+			out.cost.Currency = max(out.cost.Currency, nodes[i].cost.Currency)
+		}
+	}
+	var sum pico
+	for i := range nodes {
+		switch {
+		case counts[i] && nodes[i].cost.Currency == out.cost.Currency:
+			sum.add(nodes[i].cost.Amount)
+		case counts[i], out.roles[i] == genai.UsageCounts:
+			out.unpriced++
+		}
+	}
+	if out.cost.Currency != "" {
+		out.cost.Amount = sum.String()
+	}
+	return out
+}
+
+// pico is an amount in units of 10^-12, in two's complement.
+type pico struct{ hi, lo uint64 }
+
+func (p *pico) add(amount string) {
+	lo, hi, ok := parseCost(amount)
+	if !ok {
+		return // the engine's own decimals can all be read
+	}
+	var carry uint64
+	p.lo, carry = bits.Add64(p.lo, lo, 0)
+	p.hi, _ = bits.Add64(p.hi, hi, carry)
+}
+
+func (p pico) String() string {
+	if int64(p.hi) >= 0 { //nolint:gosec // the sign
+		return decimalText(p.hi, p.lo, costScale)
+	}
+	lo, borrow := bits.Sub64(0, p.lo, 0)
+	hi, _ := bits.Sub64(0, p.hi, borrow)
+	return "-" + decimalText(hi, lo, costScale)
+}
+
+// spanTree finds spans above one another. Nodes are named by their index; -1 is none.
+type spanTree struct {
+	nodes  []genai.UsageNode
+	parent []int
+}
+
+func newSpanTree(nodes []genai.UsageNode) spanTree {
+	t := spanTree{nodes, make([]int, len(nodes))}
+	index := make(map[genai.SpanID]int, len(nodes))
+	for i := range nodes {
+		index[nodes[i].SpanID] = i
+	}
+	for i := range nodes {
+		t.parent[i] = -1
+		if p, ok := index[nodes[i].ParentSpanID]; ok && p != i {
+			t.parent[i] = p
+		}
+	}
+	return t
+}
+
+// repeats names for each span that does not count one that has its usage, too: the earliest of the next
+// spans with usage below, or the one that counts of those that saw the same response.
+func (t spanTree) repeats(roles []genai.UsageRole) []genai.SpanID {
+	out := make([]genai.SpanID, len(t.nodes))
+	first := make([]int, len(t.nodes)) // of the next spans with usage below
+	for i := range first {
+		first[i] = -1
+	}
+	counts := map[string]int{}
+	near := t.near()
+	for i := range t.nodes {
+		n := &t.nodes[i]
+		if roles[i] == genai.UsageCounts && n.ResponseID != "" {
+			counts[n.ResponseID] = i
+		}
+		if up := near[i]; up >= 0 && n.Usage.Known() && (first[up] < 0 || t.before(i, first[up])) {
+			first[up] = i
+		}
+	}
+	for i, role := range roles {
+		at, ok := first[i], first[i] >= 0
+		if role == genai.UsageSameResponse {
+			at, ok = counts[t.nodes[i].ResponseID]
+		}
+		if ok && (role == genai.UsageRepeatsBelow || role == genai.UsageSameResponse) {
+			out[i] = t.nodes[at].SpanID
+		}
+	}
+	return out
+}
+
+func (t spanTree) before(i, j int) bool {
+	a, b := &t.nodes[i], &t.nodes[j]
+	return cmp.Or(a.Start.Compare(b.Start), slices.Compare(a.SpanID[:], b.SpanID[:])) < 0
+}
+
+// near is the next span with usage above each. Each span is passed once.
+func (t spanTree) near() []int {
+	const unknown = -2
+	near := make([]int, len(t.nodes))
+	for i := range near {
+		near[i] = unknown
+	}
+	var path []int
+	for i := range t.nodes {
+		path = path[:0]
+		at := i
+		for near[at] == unknown {
+			near[at] = -1 // ends a cycle
+			path = append(path, at)
+			up := t.parent[at]
+			if up < 0 || t.nodes[up].Usage.Known() {
+				near[at] = up
+				break
+			}
+			at = up
+		}
+		for _, j := range path {
+			near[j] = near[at]
+		}
+	}
+	return near
+}
+
+// costs says whose cost counts: that of the spans whose usage does. A span whose usage nobody gave (an image that is paid as
+// such, a cost that the sender knows without tokens) counts its cost unless a span below, the span that it is
+// directly below, or one that saw the same response has it.
+func (t spanTree) costs(nodes []costNode, roles []genai.UsageRole) []bool {
+	counts, below := make([]bool, len(nodes)), make([]bool, len(nodes))
+	seen := map[string]bool{}
+	for i := range nodes {
+		if nodes[i].cost.Currency == "" {
+			continue
+		}
+		if counts[i] = roles[i] == genai.UsageCounts; counts[i] && nodes[i].ResponseID != "" {
+			seen[nodes[i].ResponseID] = true
+		}
+		for up := t.parent[i]; up >= 0 && !below[up]; up = t.parent[up] {
+			below[up] = true
+		}
+	}
+	for i := range nodes {
+		n := &nodes[i]
+		if roles[i] != genai.UsageUnknown || n.cost.Currency == "" || below[i] || seen[n.ResponseID] {
+			continue
+		}
+		up := t.parent[i]
+		counts[i] = up < 0 || roles[up] != genai.UsageCounts || nodes[up].cost.Currency == ""
+		if counts[i] && n.ResponseID != "" {
+			seen[n.ResponseID] = true
+		}
+	}
+	return counts
+}
+
+// settle gives the spans of a trace their roles, and its summary the sums.
+func (d *TraceDetail) settle() {
+	nodes := make([]costNode, len(d.Spans))
+	for i := range d.Spans {
+		s := &d.Spans[i].Span
+		nodes[i] = costNode{s.UsageNode(s.Usage.Rollup), s.Cost}
+	}
+	sum := sumUsage(nodes)
+	for i := range d.Spans {
+		d.Spans[i].Role, d.Spans[i].Repeats = sum.roles[i], sum.repeats[i]
+	}
+	d.Summary.sums(sum)
+	d.Summary.Estimated = d.Truncated
+}
+
+func (t *TraceSummary) sums(sum usageSum) {
+	t.Usage, t.Cost, t.Unpriced = sum.usage, sum.cost, sum.unpriced
+}
+
+// usages replaces what the summaries of a page say of usage and cost by the sum of the traces' leaves.
+// Traces that are too large for that, the largest first, keep what they have and say so.
+func (s *Store) usages(ctx context.Context, project string, list []TraceSummary) error {
+	order := make([]*TraceSummary, 0, len(list))
+	for i := range list {
+		if list[i].GenAISpans > 0 {
+			order = append(order, &list[i])
+		}
+	}
+	slices.SortFunc(order, func(a, b *TraceSummary) int {
+		return cmp.Or(cmp.Compare(a.Spans, b.Spans), slices.Compare(a.TraceID[:], b.TraceID[:]))
+	})
+	left, places := int64(s.limits.usage), maxUsagePlaces
+	var part usagePage
+	for _, t := range order {
+		n := t.fiveMinutes()
+		if left -= t.Spans; left < 0 || n > places {
+			t.Estimated = true
+			continue
+		}
+		places -= n
+		if len(part.places) > 0 && len(part.places)+n > placesPerQuery {
+			if err := s.usagesOf(ctx, project, &part); err != nil {
+				return err
+			}
+			part = usagePage{}
+		}
+		part.add(t)
+	}
+	return s.usagesOf(ctx, project, &part)
+}
+
+const fiveMinutes = int64(5 * time.Minute)
+
+// fiveMinutes is in how many of the key's steps spans of the trace may start.
+func (t *TraceSummary) fiveMinutes() int {
+	return int(clampNano(t.End)/fiveMinutes-clampNano(t.Start)/fiveMinutes) + 1
+}
+
+// usagePage is the traces of one look-up.
+type usagePage struct {
+	traces   []*TraceSummary
+	places   []string // "unix seconds-trace id"
+	from, to int64
+}
+
+func (p *usagePage) add(t *TraceSummary) {
+	first, last := clampNano(t.Start), clampNano(t.End)
+	if len(p.traces) == 0 {
+		p.from, p.to = first, last
+	}
+	p.from, p.to = min(p.from, first), max(p.to, last)
+	p.traces = append(p.traces, t)
+	id := hex.EncodeToString(t.TraceID[:])
+	for at := first / fiveMinutes; at <= last/fiveMinutes; at++ {
+		p.places = append(p.places, strconv.FormatInt(at*(fiveMinutes/int64(time.Second)), 10)+"-"+id)
+	}
+}
+
+func (s *Store) usagesOf(ctx context.Context, project string, p *usagePage) error {
+	if len(p.traces) == 0 {
+		return nil
+	}
+	found := map[genai.TraceID][]costNode{}
+	n := 0
+	ps := params{{"project", project}, nanoParam("from", p.from), nanoParam("to", p.to), {"places", strings.Join(p.places, ",")}, {"limit", strconv.Itoa(s.limits.usage + 1)}}
+	err := s.each(ctx, "usages", usageOfTraces, ps, func(r driver.Rows) error {
+		var c costNode
+		trace, err := c.scan(r)
+		found[trace] = append(found[trace], c)
+		n++
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read the usage of %d traces: %w", len(p.traces), err)
+	}
+	for _, t := range p.traces {
+		if n > s.limits.usage { // spans came since the summaries were read: nobody knows whose are missing
+			t.Estimated = true
+			continue
+		}
+		t.sums(sumUsage(found[t.TraceID]))
+	}
+	return nil
+}
+
+func (c *costNode) scan(r driver.Rows) (trace genai.TraceID, err error) {
+	var id, span, parent, op string
+	var rollup uint8
+	var counts [5]int64
+	err = r.Scan(&id, &span, &parent, &c.Start, &op, &c.RequestModel, &c.ResponseModel, &c.ResponseID, &rollup,
+		&counts[0], &counts[1], &counts[2], &counts[3], &counts[4], &c.cost.Amount, &c.cost.Currency)
+	copy(trace[:], id)
+	copy(c.SpanID[:], span)
+	copy(c.ParentSpanID[:], parent)
+	c.Operation, c.Wrapper, c.Usage.Rollup = genai.Operation(op), rollup != 0, rollup != 0
+	knownCounts(&c.Usage, &counts)
+	return trace, err
+}
+
+// knownCounts fills the counts that columns hold; -1 is unknown.
+func knownCounts(u *genai.Usage, counts *[5]int64) {
+	for i, t := range []*genai.Tokens{&u.Input, &u.Output, &u.CacheRead, &u.CacheWrite, &u.Reasoning} {
+		if counts[i] >= 0 {
+			*t = genai.Count(counts[i])
+		}
+	}
+}

@@ -1,0 +1,112 @@
+package store
+
+import (
+	"strings"
+
+	"github.com/tiltmeter/tiltmeter/genai"
+	"github.com/tiltmeter/tiltmeter/store/content"
+)
+
+// maxVersions is how many instructions and tool lists a batch remembers the fingerprints of: some 50 bytes each.
+// When there are more, all are forgotten.
+const maxVersions = 4096
+
+// versions gives spans their fingerprint as genai.Span.Fingerprint does. Instructions and tool schemas, which
+// make up nearly all of its cost, are the same in call after call: they are remembered by their
+// contents' hashes, which storing the span has made anyway.
+type versions struct {
+	system, tools map[content.Hash]uint64
+	names         []byte
+}
+
+// of is the fingerprint of a model call or an agent, zero of other spans. system and tools are the contents of its
+// instructions and tools.
+func (v *versions) of(s *genai.Span, system, tools []content.Hash) (f genai.Fingerprint) {
+	if !s.Operation.IsInference() && s.Operation != genai.OpInvokeAgent && s.Operation != genai.OpCreateAgent {
+		return f
+	}
+	part := genai.Span{
+		Provider: s.Provider, RequestModel: s.RequestModel, ResponseModel: s.ResponseModel, Request: s.Request,
+		Prompt: genai.Prompt{Name: s.Prompt.Name, Version: s.Prompt.Version},
+	}
+	f = part.Fingerprint()
+	f.Tools = v.known(&v.tools, tools, func() uint64 {
+		return (&genai.Span{Tools: s.Tools}).Fingerprint().Tools
+	})
+	switch {
+	case f.System != 0: // the managed prompt's
+	case fillsIn(s):
+		f.System = systemPrint(s)
+	default:
+		f.System = v.known(&v.system, system, func() uint64 { return systemPrint(s) })
+	}
+	return f
+}
+
+func (v *versions) known(m *map[content.Hash]uint64, of []content.Hash, read func() uint64) uint64 {
+	if len(of) == 0 {
+		return 0
+	}
+	v.names = v.names[:0]
+	for i := range of {
+		v.names = append(v.names, of[i][:]...)
+	}
+	name := content.Of(v.names)
+	if n, ok := (*m)[name]; ok {
+		return n
+	}
+	if *m == nil || len(*m) >= maxVersions {
+		*m = map[content.Hash]uint64{}
+	}
+	n := read()
+	(*m)[name] = n
+	return n
+}
+
+func systemPrint(s *genai.Span) uint64 {
+	part := genai.Span{System: s.System, Input: s.Input, User: s.User, Conversation: s.Conversation, Prompt: s.Prompt}
+	return part.Fingerprint().System
+}
+
+// systemMessages is how many messages of the input are instructions: those that begin it, where the span has no others.
+func systemMessages(s *genai.Span) (n int) {
+	if len(s.System) > 0 {
+		return 0
+	}
+	for n < len(s.Input) && s.Input[n].Role == genai.RoleSystem {
+		n++
+	}
+	return n
+}
+
+// fillsIn reports whether the instructions hold a value that the sender named, so that they alone do not
+// give the fingerprint.
+func fillsIn(s *genai.Span) bool {
+	holds := func(parts []genai.Part, value string) bool {
+		for i := range parts {
+			if strings.Contains(parts[i].Content, value) {
+				return true
+			}
+		}
+		return false
+	}
+	n := systemMessages(s)
+	found := func(value string) bool {
+		value = strings.TrimFunc(value, func(c rune) bool { return c <= ' ' })
+		if value == "" {
+			return false
+		}
+		for i := range n {
+			if holds(s.Input[i].Parts, value) {
+				return true
+			}
+		}
+		return holds(s.System, value)
+	}
+	for i := range s.Prompt.Variables {
+		if found(s.Prompt.Variables[i].Value) {
+			return true
+		}
+	}
+	return found(s.User) || found(s.Conversation)
+}
