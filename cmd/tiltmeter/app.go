@@ -22,6 +22,7 @@ import (
 	"github.com/tiltmeter/tiltmeter/api/auth"
 	"github.com/tiltmeter/tiltmeter/ingest/dialect"
 	"github.com/tiltmeter/tiltmeter/ingest/otlp"
+	"github.com/tiltmeter/tiltmeter/ingest/pricing"
 	"github.com/tiltmeter/tiltmeter/ingest/spanlog"
 	"github.com/tiltmeter/tiltmeter/ingest/wire"
 	"github.com/tiltmeter/tiltmeter/ingest/writer"
@@ -327,13 +328,18 @@ func (a *app) startWriter(context.Context) (err error) {
 	if !a.s.has("write") {
 		return nil
 	}
+	book, err := a.s.prices.book(a.log)
+	if err != nil {
+		return err
+	}
+	prices := pricing.New(book, pricing.Options{Prefer: costPreferences[a.s.prices.prefer], Registerer: a.reg})
 	l := a.limits()
 	norm := dialect.New(dialect.Options{
 		Limits:     dialect.Limits{AttributeValueBytes: l.AttributeValueBytes, Attributes: l.AttributesPerSpan, Depth: l.Depth},
 		Registerer: a.reg,
 	})
 	a.writer, err = writer.New(a.spans, a.store, norm, writer.Options{
-		Rows: a.s.batchRows, Bytes: int(a.s.batchBytes), FlushEvery: a.s.flushEvery, Logger: a.log, Registerer: a.reg,
+		Rows: a.s.batchRows, Bytes: int(a.s.batchBytes), FlushEvery: a.s.flushEvery, Prices: prices, Logger: a.log, Registerer: a.reg,
 	})
 	if err != nil {
 		return err

@@ -61,6 +61,7 @@ type serveSettings struct {
 	batchRows      int
 	batchBytes     size
 	flushEvery     time.Duration
+	prices         priceSettings
 	logLevel       string
 	logFormat      string
 	pprofAddr      string
@@ -116,6 +117,7 @@ func (s *serveSettings) flags(fs *pflag.FlagSet) {
 	fs.IntVar(&s.batchRows, "batch-rows", 50_000, "spans in one insert, at most")
 	fs.Var(&s.batchBytes, "batch-bytes", "request bytes in one insert, at most")
 	fs.DurationVar(&s.flushEvery, "flush-every", time.Second, "how long an insert waits for more spans")
+	s.prices.flags(fs)
 
 	fs.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	fs.StringVar(&s.logFormat, "log-format", "text", "text or json")
@@ -179,8 +181,10 @@ func (s *serveSettings) validate() error {
 	if s.flushEvery <= 0 {
 		bad("flush-every", "must be more than 0, got %s", s.flushEvery)
 	}
-	if _, err := s.logger(io.Discard); err != nil {
-		errs = append(errs, err)
+	for _, check := range []func() error{s.prices.validate, func() error { _, err := s.logger(io.Discard); return err }} {
+		if err := check(); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(errs...)

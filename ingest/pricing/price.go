@@ -76,16 +76,30 @@ func (p *Priced) Parts() []Part { return p.parts[:p.n] }
 func (p *Priced) Known() bool { return p.Unknown == "" }
 
 // Cost is the cost to store: the sender's or the book's, as the Pricer prefers, else the one that there
-// is, else the zero Cost, which is unknown. Source is "reported" or the book's name.
+// is, else the zero Cost, which is unknown.
 func (p *Priced) Cost() genai.Cost {
-	if p.Reported.Amount != "" && (p.prefer == PreferReported || !p.Known()) {
-		return p.Reported
-	}
-	if !p.Known() {
+	switch source := p.Source(); source {
+	case "":
 		return genai.Cost{}
+	case sourceReported:
+		return p.Reported
+	default:
+		return genai.Cost{Amount: p.Total.String(), Currency: Currency, Source: source}
 	}
-	return genai.Cost{Amount: p.Total.String(), Currency: Currency, Source: p.Entry.Book}
 }
+
+// Source is whose cost Cost is: "reported" for the sender's, the book's name, or "" when it is unknown.
+func (p *Priced) Source() string {
+	switch {
+	case p.Reported.Amount != "" && (p.prefer == PreferReported || !p.Known()):
+		return sourceReported
+	case !p.Known():
+		return ""
+	}
+	return p.Entry.Book
+}
+
+const sourceReported = "reported"
 
 // Prefer says whose cost counts when the sender gave one and the book has one, too.
 type Prefer uint8

@@ -32,6 +32,7 @@ type batch struct {
 	spans, logs int
 	dead        []spanlog.DeadLetter
 	span        genai.Span // reused from span to span
+	price       store.Price
 }
 
 func (w *Writer) newBatch() *batch {
@@ -46,7 +47,7 @@ func (b *batch) reset() {
 	} else {
 		rows.Reset()
 	}
-	*b = batch{w: b.w, days: b.days, rows: rows, dead: b.dead[:0], span: b.span}
+	*b = batch{w: b.w, days: b.days, rows: rows, dead: b.dead[:0], span: b.span, price: b.price}
 }
 
 func (b *batch) empty() bool { return b.records == 0 }
@@ -106,7 +107,8 @@ func (b *batch) addSpan(e spanlog.Entry, res *wire.Resource, scope *wire.Scope, 
 	defer recovered(&err)
 	b.w.span(&b.span, res, scope, s)
 	b.span.Project = e.Project
-	b.rows.AddSpan(&b.span)
+	Price(&b.price, b.w.opts.Prices, &b.span)
+	b.rows.AddPriced(&b.span, &b.price)
 	b.spans++
 	return nil
 }

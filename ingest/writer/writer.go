@@ -6,7 +6,7 @@
 // drops if it had it. What cannot be read, and what ClickHouse refuses for good, goes to the dead
 // letters with its reason; nothing else waits for it.
 //
-// It knows the log, the dialects and the store's batch; no SQL and no receiver.
+// It knows the log, the dialects, the prices and the store's batch; no SQL and no receiver.
 package writer
 
 import (
@@ -23,6 +23,7 @@ import (
 
 	"github.com/tiltmeter/tiltmeter/genai"
 	"github.com/tiltmeter/tiltmeter/ingest/dialect"
+	"github.com/tiltmeter/tiltmeter/ingest/pricing"
 	"github.com/tiltmeter/tiltmeter/ingest/spanlog"
 	"github.com/tiltmeter/tiltmeter/ingest/wire"
 	"github.com/tiltmeter/tiltmeter/store"
@@ -59,9 +60,10 @@ const (
 
 // Options tune the writer. Zero fields mean the defaults.
 type Options struct {
-	Rows       int           // spans and log records in one batch, at most (a single request may exceed it)
-	Bytes      int           // payload bytes in one batch, at most (a single request may exceed it)
-	FlushEvery time.Duration // how long the first record of a batch waits for others
+	Rows       int             // spans and log records in one batch, at most (a single request may exceed it)
+	Bytes      int             // payload bytes in one batch, at most (a single request may exceed it)
+	FlushEvery time.Duration   // how long the first record of a batch waits for others
+	Prices     *pricing.Pricer // of model calls; nil: what their senders say counts
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer // nil: metrics are counted and not exported
 }
