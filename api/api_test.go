@@ -46,6 +46,7 @@ type answers struct {
 	buckets  []store.HistogramBucket
 	detail   *store.TraceDetail
 	span     *genai.Span
+	derived  store.Derived
 	contents []genai.Span
 	raw      *store.RawSpan
 	recent   []store.TraceSummary // by arrival
@@ -111,7 +112,7 @@ func (a *answers) Span(_ context.Context, _ string, _ genai.TraceID, _ genai.Spa
 	if a.err != nil {
 		return nil, a.err
 	}
-	return &store.SpanDetail{Span: *a.span}, nil
+	return &store.SpanDetail{Span: *a.span, Derived: a.derived}, nil
 }
 
 func (a *answers) SpansWithContent(_ context.Context, _ string, _ genai.TraceID, limit int, _ int64) (store.ContentSpans, error) {

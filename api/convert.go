@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -92,12 +93,18 @@ func summaryProto(s *store.TraceSummary) *pb.TraceSummary {
 		InputPreview:   validText(s.InputPreview),
 		OutputPreview:  validText(s.OutputPreview),
 		PromptVersions: validTexts(s.PromptVersions),
+		UnpricedCount:  s.Unpriced,
+		UsageEstimated: s.Estimated,
 	}
 }
 
 // outlineProto is a span of GetTrace: everything but messages and documents' contents.
 func outlineProto(o *store.SpanOutline) *pb.Span {
 	s := spanProto(&o.Span)
+	derivedProto(s, &o.Derived)
+	if s.Usage != nil && o.Role != genai.UsageUnknown {
+		s.Usage.Role, s.Usage.RepeatsSpanId = roleProto(o)
+	}
 	s.InputMessageCount, s.OutputMessageCount = clamp32(o.InputMessages), clamp32(o.OutputMessages)
 	s.InputPreview, s.OutputPreview = validText(o.InputPreview), validText(o.OutputPreview)
 	s.ContentsLeftOut = true
@@ -107,11 +114,20 @@ func outlineProto(o *store.SpanOutline) *pb.Span {
 // nodeProto is a span of GetTraceTree.
 func nodeProto(o *store.SpanOutline) *pb.SpanNode {
 	s := &o.Span
+	role, repeats := roleProto(o)
 	return &pb.SpanNode{
 		SpanId: s.SpanID.String(), ParentSpanId: s.ParentSpanID.String(), Name: validText(s.Name), Operation: validText(string(s.Operation)),
 		StartTime: timestamp(s.Start), EndTime: timestamp(s.End), Error: failureProto(whyFailed(s)), WarningCount: clamp32(len(s.Warnings)),
-		InputTokens: tokens(s.Usage.Input), OutputTokens: tokens(s.Usage.Output), Cost: costProto(s.Cost),
+		InputTokens: tokens(s.Usage.Input), OutputTokens: tokens(s.Usage.Output), Cost: costProto(s.Cost), UsageRole: role, RepeatsSpanId: repeats,
 	}
+}
+
+// roleProto is what a span's usage is to its trace, and whose it repeats.
+func roleProto(o *store.SpanOutline) (role, repeats *string) {
+	if o.Role == genai.UsageUnknown {
+		return nil, nil
+	}
+	return given(o.Role.String()), given(o.Repeats.String())
 }
 
 func clamp32(n int) int32 { return int32(min(max(n, 0), math.MaxInt32)) }
@@ -148,6 +164,34 @@ func spanProto(s *genai.Span) *pb.Span {
 		genaiProto(p, s)
 	}
 	return p
+}
+
+// derivedProto adds what was worked out of the span when it was stored.
+func derivedProto(p *pb.Span, d *store.Derived) {
+	c := &d.Pricing
+	if p.Cost == nil && (c.Unknown != "" || c.Reported.Amount != "") {
+		p.Cost = &pb.Cost{}
+	}
+	if p.Cost != nil {
+		p.Cost.Unknown = given(c.Unknown)
+		p.Cost.ReportedAmount, p.Cost.ReportedCurrency = given(c.Reported.Amount), given(c.Reported.Currency)
+		p.Cost.Parts = each(c.Parts, func(part *store.CostPart) *pb.CostPart {
+			return &pb.CostPart{Tier: validText(part.Tier), Count: part.N, Amount: part.Amount}
+		})
+	}
+	if v := d.Version; v != (genai.Fingerprint{}) {
+		p.Fingerprint = &pb.Fingerprint{
+			All: v.String(), Model: printText(v.Model), System: printText(v.System), Tools: printText(v.Tools), Params: printText(v.Params),
+		}
+	}
+}
+
+// printText is a part of a fingerprint; unset when nothing was said of it.
+func printText(n uint64) *string {
+	if n == 0 {
+		return nil
+	}
+	return new(fmt.Sprintf("%016x", n))
 }
 
 // genaiProto fills the fields that only a GenAI span has.
@@ -197,7 +241,7 @@ func warningProto(w *genai.Warning) *pb.Warning {
 func usageProto(u genai.Usage) *pb.Usage {
 	p := &pb.Usage{
 		InputTokens: tokens(u.Input), OutputTokens: tokens(u.Output), CacheReadTokens: tokens(u.CacheRead),
-		CacheWriteTokens: tokens(u.CacheWrite), ReasoningTokens: tokens(u.Reasoning),
+		CacheWriteTokens: tokens(u.CacheWrite), ReasoningTokens: tokens(u.Reasoning), Rollup: u.Rollup, Rule: given(string(u.Rule)),
 	}
 	for _, r := range u.Reported {
 		p.Reported = append(p.Reported, &pb.ReportedCount{Key: validText(r.Key), Count: r.N})

@@ -274,6 +274,7 @@ func (s *traceService) GetSpan(ctx context.Context, r *pb.GetSpanRequest) (*pb.S
 		return nil, missing(err, "span", trace.String()+"/"+id.String(), project)
 	}
 	p := spanProto(&span.Span)
+	derivedProto(p, &span.Derived)
 	p.Truncated = span.Truncated
 	return p, nil
 }

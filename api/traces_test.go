@@ -170,8 +170,17 @@ func TestRESTAnswers(t *testing.T) {
 	r.store.facets = []store.Facet{{Field: "service", Values: []store.FacetValue{{Value: "support", Traces: 3}}, Truncated: true}}
 	r.store.buckets = []store.HistogramBucket{{Start: noon.Truncate(time.Minute), Traces: 5, Errors: 1}}
 	r.store.detail = &store.TraceDetail{Summary: exampleSummary(), Spans: []store.SpanOutline{
-		{Span: plainSpan()}, {Span: genai.Span{TraceID: theID, SpanID: theSpan, Operation: genai.OpChat}, InputMessages: 2, OutputMessages: 1, InputPreview: "hi"},
+		{Span: plainSpan()},
+		{
+			Span:    genai.Span{TraceID: theID, SpanID: theSpan, Operation: genai.OpChat, Usage: genai.Usage{Input: genai.Count(6), Rollup: true, Rule: genai.CacheBySum}},
+			Derived: store.Derived{Pricing: store.SpanCost{Unknown: "no_usage"}}, Role: genai.UsageRepeatsBelow, Repeats: genai.SpanID{9},
+			InputMessages: 2, OutputMessages: 1, InputPreview: "hi",
+		},
 	}}
+	r.store.derived = store.Derived{
+		Pricing: store.SpanCost{Reported: genai.Cost{Amount: "0.1", Currency: "EUR"}, Parts: []store.CostPart{{Tier: "cache_read", N: 6, Amount: "0.0000012"}}},
+		Version: genai.Fingerprint{Model: 1, Tools: 0xabcdef},
+	}
 	r.store.span, r.store.contents, r.store.raw = full, []genai.Span{*full}, rawBytes(t)
 	r.store.search = store.SearchPage{Hits: []store.SearchHit{{
 		TraceID: theID, SpanID: theSpan, Start: noon, SpanName: "chat", Service: "support",

@@ -279,7 +279,27 @@ export interface components {
             amount?: string;
             /** @description ISO 4217 */
             currency?: string;
+            /** @description of an amount from the price book */
+            parts?: components["schemas"]["CostPart"][];
+            /** @description the sender's own; unset: it gave none */
+            reportedAmount?: string;
+            reportedCurrency?: string;
+            /** @description the price book's name and day, or "reported" by the sender; empty for a trace */
             source?: string;
+            /** @description why the price book gives no amount: unknown_model, no_usage, … (docs/cost.md) */
+            unknown?: string;
+        };
+        /** @description What was paid at one price. */
+        CostPart: {
+            /** @description exact decimal */
+            amount?: string;
+            /**
+             * Format: int64
+             * @description tokens, images or requests; milliseconds of what is paid by the second
+             */
+            count?: string;
+            /** @description input, output, cache_read, … (docs/cost.md) */
+            tier?: string;
         };
         DeadLetter: {
             error?: string;
@@ -358,6 +378,22 @@ export interface components {
             /** Format: int64 */
             traces?: string;
             value?: string;
+        };
+        /**
+         * @description The version of what answered, as found in the span: equal when two calls were made alike. Each part is 16 hexadecimal
+         *     characters, unset when the sender said nothing of it.
+         */
+        Fingerprint: {
+            /** @description of the four parts, 32 characters */
+            all?: string;
+            /** @description provider and the model that answered, else that was asked */
+            model?: string;
+            /** @description the request's parameters */
+            params?: string;
+            /** @description system instructions, or name and version of the managed prompt */
+            system?: string;
+            /** @description tools on offer */
+            tools?: string;
         };
         /** @description The conversation as people read it: the longest history of the trace, ended by its answer. */
         GetConversationResponse: {
@@ -614,6 +650,8 @@ export interface components {
             error?: components["schemas"]["Error"];
             evaluations?: components["schemas"]["Evaluation"][];
             events?: components["schemas"]["Event"][];
+            /** @description of a model call or an agent; unset: nothing was said of what answered */
+            fingerprint?: components["schemas"]["Fingerprint"];
             finishReasons?: string[];
             framework?: string;
             /**
@@ -691,9 +729,13 @@ export interface components {
             outputTokens?: string;
             /** @description empty for a root */
             parentSpanId?: string;
+            /** @description as in Usage */
+            repeatsSpanId?: string;
             spanId?: string;
             /** Format: date-time */
             startTime?: string;
+            /** @description as role in Usage; unset: the span has no tokens */
+            usageRole?: string;
             /** Format: int32 */
             warningCount?: number;
         };
@@ -765,7 +807,10 @@ export interface components {
             /** @description the trace has more spans, or more log records of them, than the server reads */
             truncated?: boolean;
         };
-        /** @description What a list shows of a trace. Sums count each model call once: wrappers and agents are left out. */
+        /**
+         * @description What a list shows of a trace. Usage and cost are the sum of the trace's leaves: a call that several spans report
+         *     counts once, and an agent counts where none of its calls was recorded.
+         */
         TraceSummary: {
             agents?: string[];
             conversationId?: string;
@@ -798,7 +843,17 @@ export interface components {
             startTime?: string;
             tools?: string[];
             traceId?: string;
+            /**
+             * Format: int64
+             * @description spans whose tokens count and whose cost is unknown: the cost is that of the others
+             */
+            unpricedCount?: string;
             usage?: components["schemas"]["Usage"];
+            /**
+             * @description The trace is too large for a list to look at its spans: usage and cost sum up the model calls that do not say
+             *     of themselves that they repeat others. Of a trace that is opened: it is truncated.
+             */
+            usageEstimated?: boolean;
             userId?: string;
             /** Format: int64 */
             warningCount?: string;
@@ -849,8 +904,19 @@ export interface components {
             outputTokens?: string;
             /** Format: int64 */
             reasoningTokens?: string;
+            /** @description a span that has these counts, too: the first of those below, or the one that counts */
+            repeatsSpanId?: string;
             /** @description each count as the sender gave it */
             reported?: components["schemas"]["ReportedCount"][];
+            /**
+             * @description What the counts are to their trace, in GetTrace: counts, repeats_below, same_response, same_span. The trace's usage is the sum
+             *     of those that count.
+             */
+            role?: string;
+            /** @description the span says of itself that its counts repeat those of spans below */
+            rollup?: boolean;
+            /** @description How input_tokens came to include cached tokens: included, added_by_dialect, added_by_sum; unset when nothing was cached. */
+            rule?: string;
         };
         Warning: {
             /** @description a closed vocabulary: content_missing, truncated, malformed_json, … */

@@ -190,8 +190,9 @@ type Span struct {
 	Dropped            *Dropped          `protobuf:"bytes,50,opt,name=dropped,proto3" json:"dropped,omitempty"`                         // unset: nothing
 	// Messages, documents, and the arguments and results of tools are left out here, whether there are any
 	// or not: GetConversation and GetSpan have them.
-	ContentsLeftOut bool `protobuf:"varint,51,opt,name=contents_left_out,json=contentsLeftOut,proto3" json:"contents_left_out,omitempty"`
-	Truncated       bool `protobuf:"varint,48,opt,name=truncated,proto3" json:"truncated,omitempty"` // the span has more log records, or more bytes, than the server reads
+	ContentsLeftOut bool         `protobuf:"varint,51,opt,name=contents_left_out,json=contentsLeftOut,proto3" json:"contents_left_out,omitempty"`
+	Fingerprint     *Fingerprint `protobuf:"bytes,52,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"` // of a model call or an agent; unset: nothing was said of what answered
+	Truncated       bool         `protobuf:"varint,48,opt,name=truncated,proto3" json:"truncated,omitempty"`    // the span has more log records, or more bytes, than the server reads
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -576,6 +577,13 @@ func (x *Span) GetContentsLeftOut() bool {
 	return false
 }
 
+func (x *Span) GetFingerprint() *Fingerprint {
+	if x != nil {
+		return x.Fingerprint
+	}
+	return nil
+}
+
 func (x *Span) GetTruncated() bool {
 	if x != nil {
 		return x.Truncated
@@ -840,8 +848,15 @@ type Usage struct {
 	CacheWriteTokens *int64                 `protobuf:"varint,4,opt,name=cache_write_tokens,json=cacheWriteTokens,proto3,oneof" json:"cache_write_tokens,omitempty"`
 	ReasoningTokens  *int64                 `protobuf:"varint,5,opt,name=reasoning_tokens,json=reasoningTokens,proto3,oneof" json:"reasoning_tokens,omitempty"`
 	Reported         []*ReportedCount       `protobuf:"bytes,6,rep,name=reported,proto3" json:"reported,omitempty"` // each count as the sender gave it
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	Rollup           bool                   `protobuf:"varint,7,opt,name=rollup,proto3" json:"rollup,omitempty"`    // the span says of itself that its counts repeat those of spans below
+	// How input_tokens came to include cached tokens: included, added_by_dialect, added_by_sum; unset when nothing was cached.
+	Rule *string `protobuf:"bytes,8,opt,name=rule,proto3,oneof" json:"rule,omitempty"`
+	// What the counts are to their trace, in GetTrace: counts, repeats_below, same_response, same_span. The trace's usage is the sum
+	// of those that count.
+	Role          *string `protobuf:"bytes,9,opt,name=role,proto3,oneof" json:"role,omitempty"`
+	RepeatsSpanId *string `protobuf:"bytes,10,opt,name=repeats_span_id,json=repeatsSpanId,proto3,oneof" json:"repeats_span_id,omitempty"` // a span that has these counts, too: the first of those below, or the one that counts
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Usage) Reset() {
@@ -916,6 +931,34 @@ func (x *Usage) GetReported() []*ReportedCount {
 	return nil
 }
 
+func (x *Usage) GetRollup() bool {
+	if x != nil {
+		return x.Rollup
+	}
+	return false
+}
+
+func (x *Usage) GetRule() string {
+	if x != nil && x.Rule != nil {
+		return *x.Rule
+	}
+	return ""
+}
+
+func (x *Usage) GetRole() string {
+	if x != nil && x.Role != nil {
+		return *x.Role
+	}
+	return ""
+}
+
+func (x *Usage) GetRepeatsSpanId() string {
+	if x != nil && x.RepeatsSpanId != nil {
+		return *x.RepeatsSpanId
+	}
+	return ""
+}
+
 type ReportedCount struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
@@ -970,12 +1013,16 @@ func (x *ReportedCount) GetCount() int64 {
 
 // What a call or a trace cost. An empty amount is unknown, which is not free.
 type Cost struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Amount        string                 `protobuf:"bytes,1,opt,name=amount,proto3" json:"amount,omitempty"`     // exact decimal
-	Currency      string                 `protobuf:"bytes,2,opt,name=currency,proto3" json:"currency,omitempty"` // ISO 4217
-	Source        string                 `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	Amount           string                 `protobuf:"bytes,1,opt,name=amount,proto3" json:"amount,omitempty"`                                             // exact decimal
+	Currency         string                 `protobuf:"bytes,2,opt,name=currency,proto3" json:"currency,omitempty"`                                         // ISO 4217
+	Source           string                 `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`                                             // the price book's name and day, or "reported" by the sender; empty for a trace
+	Unknown          *string                `protobuf:"bytes,4,opt,name=unknown,proto3,oneof" json:"unknown,omitempty"`                                     // why the price book gives no amount: unknown_model, no_usage, … (docs/cost.md)
+	ReportedAmount   *string                `protobuf:"bytes,5,opt,name=reported_amount,json=reportedAmount,proto3,oneof" json:"reported_amount,omitempty"` // the sender's own; unset: it gave none
+	ReportedCurrency *string                `protobuf:"bytes,6,opt,name=reported_currency,json=reportedCurrency,proto3,oneof" json:"reported_currency,omitempty"`
+	Parts            []*CostPart            `protobuf:"bytes,7,rep,name=parts,proto3" json:"parts,omitempty"` // of an amount from the price book
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Cost) Reset() {
@@ -1029,6 +1076,173 @@ func (x *Cost) GetSource() string {
 	return ""
 }
 
+func (x *Cost) GetUnknown() string {
+	if x != nil && x.Unknown != nil {
+		return *x.Unknown
+	}
+	return ""
+}
+
+func (x *Cost) GetReportedAmount() string {
+	if x != nil && x.ReportedAmount != nil {
+		return *x.ReportedAmount
+	}
+	return ""
+}
+
+func (x *Cost) GetReportedCurrency() string {
+	if x != nil && x.ReportedCurrency != nil {
+		return *x.ReportedCurrency
+	}
+	return ""
+}
+
+func (x *Cost) GetParts() []*CostPart {
+	if x != nil {
+		return x.Parts
+	}
+	return nil
+}
+
+// What was paid at one price.
+type CostPart struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tier          string                 `protobuf:"bytes,1,opt,name=tier,proto3" json:"tier,omitempty"`     // input, output, cache_read, … (docs/cost.md)
+	Count         int64                  `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`  // tokens, images or requests; milliseconds of what is paid by the second
+	Amount        string                 `protobuf:"bytes,3,opt,name=amount,proto3" json:"amount,omitempty"` // exact decimal
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CostPart) Reset() {
+	*x = CostPart{}
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CostPart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CostPart) ProtoMessage() {}
+
+func (x *CostPart) ProtoReflect() protoreflect.Message {
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CostPart.ProtoReflect.Descriptor instead.
+func (*CostPart) Descriptor() ([]byte, []int) {
+	return file_tiltmeter_v1_span_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *CostPart) GetTier() string {
+	if x != nil {
+		return x.Tier
+	}
+	return ""
+}
+
+func (x *CostPart) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *CostPart) GetAmount() string {
+	if x != nil {
+		return x.Amount
+	}
+	return ""
+}
+
+// The version of what answered, as found in the span: equal when two calls were made alike. Each part is 16 hexadecimal
+// characters, unset when the sender said nothing of it.
+type Fingerprint struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	All           string                 `protobuf:"bytes,1,opt,name=all,proto3" json:"all,omitempty"`             // of the four parts, 32 characters
+	Model         *string                `protobuf:"bytes,2,opt,name=model,proto3,oneof" json:"model,omitempty"`   // provider and the model that answered, else that was asked
+	System        *string                `protobuf:"bytes,3,opt,name=system,proto3,oneof" json:"system,omitempty"` // system instructions, or name and version of the managed prompt
+	Tools         *string                `protobuf:"bytes,4,opt,name=tools,proto3,oneof" json:"tools,omitempty"`   // tools on offer
+	Params        *string                `protobuf:"bytes,5,opt,name=params,proto3,oneof" json:"params,omitempty"` // the request's parameters
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Fingerprint) Reset() {
+	*x = Fingerprint{}
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Fingerprint) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Fingerprint) ProtoMessage() {}
+
+func (x *Fingerprint) ProtoReflect() protoreflect.Message {
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Fingerprint.ProtoReflect.Descriptor instead.
+func (*Fingerprint) Descriptor() ([]byte, []int) {
+	return file_tiltmeter_v1_span_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Fingerprint) GetAll() string {
+	if x != nil {
+		return x.All
+	}
+	return ""
+}
+
+func (x *Fingerprint) GetModel() string {
+	if x != nil && x.Model != nil {
+		return *x.Model
+	}
+	return ""
+}
+
+func (x *Fingerprint) GetSystem() string {
+	if x != nil && x.System != nil {
+		return *x.System
+	}
+	return ""
+}
+
+func (x *Fingerprint) GetTools() string {
+	if x != nil && x.Tools != nil {
+		return *x.Tools
+	}
+	return ""
+}
+
+func (x *Fingerprint) GetParams() string {
+	if x != nil && x.Params != nil {
+		return *x.Params
+	}
+	return ""
+}
+
 type Agent struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -1041,7 +1255,7 @@ type Agent struct {
 
 func (x *Agent) Reset() {
 	*x = Agent{}
-	mi := &file_tiltmeter_v1_span_proto_msgTypes[8]
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1053,7 +1267,7 @@ func (x *Agent) String() string {
 func (*Agent) ProtoMessage() {}
 
 func (x *Agent) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_span_proto_msgTypes[8]
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1066,7 +1280,7 @@ func (x *Agent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Agent.ProtoReflect.Descriptor instead.
 func (*Agent) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_span_proto_rawDescGZIP(), []int{8}
+	return file_tiltmeter_v1_span_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Agent) GetId() string {
@@ -1108,7 +1322,7 @@ type Prompt struct {
 
 func (x *Prompt) Reset() {
 	*x = Prompt{}
-	mi := &file_tiltmeter_v1_span_proto_msgTypes[9]
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1120,7 +1334,7 @@ func (x *Prompt) String() string {
 func (*Prompt) ProtoMessage() {}
 
 func (x *Prompt) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_span_proto_msgTypes[9]
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1133,7 +1347,7 @@ func (x *Prompt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Prompt.ProtoReflect.Descriptor instead.
 func (*Prompt) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_span_proto_rawDescGZIP(), []int{9}
+	return file_tiltmeter_v1_span_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Prompt) GetName() string {
@@ -1171,7 +1385,7 @@ type Tool struct {
 
 func (x *Tool) Reset() {
 	*x = Tool{}
-	mi := &file_tiltmeter_v1_span_proto_msgTypes[10]
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1183,7 +1397,7 @@ func (x *Tool) String() string {
 func (*Tool) ProtoMessage() {}
 
 func (x *Tool) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_span_proto_msgTypes[10]
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1196,7 +1410,7 @@ func (x *Tool) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tool.ProtoReflect.Descriptor instead.
 func (*Tool) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_span_proto_rawDescGZIP(), []int{10}
+	return file_tiltmeter_v1_span_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Tool) GetName() string {
@@ -1253,7 +1467,7 @@ type ToolDefinition struct {
 
 func (x *ToolDefinition) Reset() {
 	*x = ToolDefinition{}
-	mi := &file_tiltmeter_v1_span_proto_msgTypes[11]
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1265,7 +1479,7 @@ func (x *ToolDefinition) String() string {
 func (*ToolDefinition) ProtoMessage() {}
 
 func (x *ToolDefinition) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_span_proto_msgTypes[11]
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1278,7 +1492,7 @@ func (x *ToolDefinition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToolDefinition.ProtoReflect.Descriptor instead.
 func (*ToolDefinition) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_span_proto_rawDescGZIP(), []int{11}
+	return file_tiltmeter_v1_span_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ToolDefinition) GetType() string {
@@ -1321,7 +1535,7 @@ type Retrieval struct {
 
 func (x *Retrieval) Reset() {
 	*x = Retrieval{}
-	mi := &file_tiltmeter_v1_span_proto_msgTypes[12]
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1333,7 +1547,7 @@ func (x *Retrieval) String() string {
 func (*Retrieval) ProtoMessage() {}
 
 func (x *Retrieval) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_span_proto_msgTypes[12]
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1346,7 +1560,7 @@ func (x *Retrieval) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retrieval.ProtoReflect.Descriptor instead.
 func (*Retrieval) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_span_proto_rawDescGZIP(), []int{12}
+	return file_tiltmeter_v1_span_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Retrieval) GetDataSource() string {
@@ -1389,7 +1603,7 @@ type Document struct {
 
 func (x *Document) Reset() {
 	*x = Document{}
-	mi := &file_tiltmeter_v1_span_proto_msgTypes[13]
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1401,7 +1615,7 @@ func (x *Document) String() string {
 func (*Document) ProtoMessage() {}
 
 func (x *Document) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_span_proto_msgTypes[13]
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1414,7 +1628,7 @@ func (x *Document) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Document.ProtoReflect.Descriptor instead.
 func (*Document) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_span_proto_rawDescGZIP(), []int{13}
+	return file_tiltmeter_v1_span_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Document) GetId() string {
@@ -1455,7 +1669,7 @@ type Embedding struct {
 
 func (x *Embedding) Reset() {
 	*x = Embedding{}
-	mi := &file_tiltmeter_v1_span_proto_msgTypes[14]
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1467,7 +1681,7 @@ func (x *Embedding) String() string {
 func (*Embedding) ProtoMessage() {}
 
 func (x *Embedding) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_span_proto_msgTypes[14]
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1480,7 +1694,7 @@ func (x *Embedding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Embedding.ProtoReflect.Descriptor instead.
 func (*Embedding) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_span_proto_rawDescGZIP(), []int{14}
+	return file_tiltmeter_v1_span_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Embedding) GetDimensions() int64 {
@@ -1507,7 +1721,7 @@ type EmbeddingItem struct {
 
 func (x *EmbeddingItem) Reset() {
 	*x = EmbeddingItem{}
-	mi := &file_tiltmeter_v1_span_proto_msgTypes[15]
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1519,7 +1733,7 @@ func (x *EmbeddingItem) String() string {
 func (*EmbeddingItem) ProtoMessage() {}
 
 func (x *EmbeddingItem) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_span_proto_msgTypes[15]
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1532,7 +1746,7 @@ func (x *EmbeddingItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EmbeddingItem.ProtoReflect.Descriptor instead.
 func (*EmbeddingItem) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_span_proto_rawDescGZIP(), []int{15}
+	return file_tiltmeter_v1_span_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *EmbeddingItem) GetText() string {
@@ -1562,7 +1776,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_tiltmeter_v1_span_proto_msgTypes[16]
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1574,7 +1788,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_span_proto_msgTypes[16]
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1587,7 +1801,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_span_proto_rawDescGZIP(), []int{16}
+	return file_tiltmeter_v1_span_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Message) GetRole() string {
@@ -1645,7 +1859,7 @@ type Part struct {
 
 func (x *Part) Reset() {
 	*x = Part{}
-	mi := &file_tiltmeter_v1_span_proto_msgTypes[17]
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1657,7 +1871,7 @@ func (x *Part) String() string {
 func (*Part) ProtoMessage() {}
 
 func (x *Part) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_span_proto_msgTypes[17]
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1670,7 +1884,7 @@ func (x *Part) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Part.ProtoReflect.Descriptor instead.
 func (*Part) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_span_proto_rawDescGZIP(), []int{17}
+	return file_tiltmeter_v1_span_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Part) GetType() string {
@@ -1765,7 +1979,7 @@ type Evaluation struct {
 
 func (x *Evaluation) Reset() {
 	*x = Evaluation{}
-	mi := &file_tiltmeter_v1_span_proto_msgTypes[18]
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1777,7 +1991,7 @@ func (x *Evaluation) String() string {
 func (*Evaluation) ProtoMessage() {}
 
 func (x *Evaluation) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_span_proto_msgTypes[18]
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1790,7 +2004,7 @@ func (x *Evaluation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Evaluation.ProtoReflect.Descriptor instead.
 func (*Evaluation) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_span_proto_rawDescGZIP(), []int{18}
+	return file_tiltmeter_v1_span_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Evaluation) GetName() string {
@@ -1854,7 +2068,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_tiltmeter_v1_span_proto_msgTypes[19]
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1866,7 +2080,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_span_proto_msgTypes[19]
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1879,7 +2093,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_span_proto_rawDescGZIP(), []int{19}
+	return file_tiltmeter_v1_span_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Error) GetType() string {
@@ -1922,7 +2136,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_tiltmeter_v1_span_proto_msgTypes[20]
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1934,7 +2148,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_span_proto_msgTypes[20]
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1947,7 +2161,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_span_proto_rawDescGZIP(), []int{20}
+	return file_tiltmeter_v1_span_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Event) GetName() string {
@@ -1990,7 +2204,7 @@ type Dropped struct {
 
 func (x *Dropped) Reset() {
 	*x = Dropped{}
-	mi := &file_tiltmeter_v1_span_proto_msgTypes[21]
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2002,7 +2216,7 @@ func (x *Dropped) String() string {
 func (*Dropped) ProtoMessage() {}
 
 func (x *Dropped) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_span_proto_msgTypes[21]
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2015,7 +2229,7 @@ func (x *Dropped) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dropped.ProtoReflect.Descriptor instead.
 func (*Dropped) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_span_proto_rawDescGZIP(), []int{21}
+	return file_tiltmeter_v1_span_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Dropped) GetAttributes() uint32 {
@@ -2051,7 +2265,7 @@ type Link struct {
 
 func (x *Link) Reset() {
 	*x = Link{}
-	mi := &file_tiltmeter_v1_span_proto_msgTypes[22]
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2063,7 +2277,7 @@ func (x *Link) String() string {
 func (*Link) ProtoMessage() {}
 
 func (x *Link) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_span_proto_msgTypes[22]
+	mi := &file_tiltmeter_v1_span_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2076,7 +2290,7 @@ func (x *Link) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Link.ProtoReflect.Descriptor instead.
 func (*Link) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_span_proto_rawDescGZIP(), []int{22}
+	return file_tiltmeter_v1_span_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Link) GetTraceId() string {
@@ -2111,7 +2325,7 @@ var File_tiltmeter_v1_span_proto protoreflect.FileDescriptor
 
 const file_tiltmeter_v1_span_proto_rawDesc = "" +
 	"\n" +
-	"\x17tiltmeter/v1/span.proto\x12\ftiltmeter.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfd\x11\n" +
+	"\x17tiltmeter/v1/span.proto\x12\ftiltmeter.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xba\x12\n" +
 	"\x04Span\x12\x19\n" +
 	"\btrace_id\x18\x01 \x01(\tR\atraceId\x12\x17\n" +
 	"\aspan_id\x18\x02 \x01(\tR\x06spanId\x12$\n" +
@@ -2168,7 +2382,8 @@ const file_tiltmeter_v1_span_proto_rawDesc = "" +
 	"\vtrace_state\x181 \x01(\tR\n" +
 	"traceState\x12/\n" +
 	"\adropped\x182 \x01(\v2\x15.tiltmeter.v1.DroppedR\adropped\x12*\n" +
-	"\x11contents_left_out\x183 \x01(\bR\x0fcontentsLeftOut\x12\x1c\n" +
+	"\x11contents_left_out\x183 \x01(\bR\x0fcontentsLeftOut\x12;\n" +
+	"\vfingerprint\x184 \x01(\v2\x19.tiltmeter.v1.FingerprintR\vfingerprint\x12\x1c\n" +
 	"\ttruncated\x180 \x01(\bR\ttruncated\x1a=\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
@@ -2196,26 +2411,56 @@ const file_tiltmeter_v1_span_proto_rawDesc = "" +
 	"\aWarning\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x14\n" +
 	"\x05field\x18\x02 \x01(\tR\x05field\x12\x12\n" +
-	"\x04text\x18\x03 \x01(\tR\x04text\"\x8b\x03\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\"\xa8\x04\n" +
 	"\x05Usage\x12&\n" +
 	"\finput_tokens\x18\x01 \x01(\x03H\x00R\vinputTokens\x88\x01\x01\x12(\n" +
 	"\routput_tokens\x18\x02 \x01(\x03H\x01R\foutputTokens\x88\x01\x01\x12/\n" +
 	"\x11cache_read_tokens\x18\x03 \x01(\x03H\x02R\x0fcacheReadTokens\x88\x01\x01\x121\n" +
 	"\x12cache_write_tokens\x18\x04 \x01(\x03H\x03R\x10cacheWriteTokens\x88\x01\x01\x12.\n" +
 	"\x10reasoning_tokens\x18\x05 \x01(\x03H\x04R\x0freasoningTokens\x88\x01\x01\x127\n" +
-	"\breported\x18\x06 \x03(\v2\x1b.tiltmeter.v1.ReportedCountR\breportedB\x0f\n" +
+	"\breported\x18\x06 \x03(\v2\x1b.tiltmeter.v1.ReportedCountR\breported\x12\x16\n" +
+	"\x06rollup\x18\a \x01(\bR\x06rollup\x12\x17\n" +
+	"\x04rule\x18\b \x01(\tH\x05R\x04rule\x88\x01\x01\x12\x17\n" +
+	"\x04role\x18\t \x01(\tH\x06R\x04role\x88\x01\x01\x12+\n" +
+	"\x0frepeats_span_id\x18\n" +
+	" \x01(\tH\aR\rrepeatsSpanId\x88\x01\x01B\x0f\n" +
 	"\r_input_tokensB\x10\n" +
 	"\x0e_output_tokensB\x14\n" +
 	"\x12_cache_read_tokensB\x15\n" +
 	"\x13_cache_write_tokensB\x13\n" +
-	"\x11_reasoning_tokens\"7\n" +
+	"\x11_reasoning_tokensB\a\n" +
+	"\x05_ruleB\a\n" +
+	"\x05_roleB\x12\n" +
+	"\x10_repeats_span_id\"7\n" +
 	"\rReportedCount\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05count\x18\x02 \x01(\x03R\x05count\"R\n" +
+	"\x05count\x18\x02 \x01(\x03R\x05count\"\xb5\x02\n" +
 	"\x04Cost\x12\x16\n" +
 	"\x06amount\x18\x01 \x01(\tR\x06amount\x12\x1a\n" +
 	"\bcurrency\x18\x02 \x01(\tR\bcurrency\x12\x16\n" +
-	"\x06source\x18\x03 \x01(\tR\x06source\"g\n" +
+	"\x06source\x18\x03 \x01(\tR\x06source\x12\x1d\n" +
+	"\aunknown\x18\x04 \x01(\tH\x00R\aunknown\x88\x01\x01\x12,\n" +
+	"\x0freported_amount\x18\x05 \x01(\tH\x01R\x0ereportedAmount\x88\x01\x01\x120\n" +
+	"\x11reported_currency\x18\x06 \x01(\tH\x02R\x10reportedCurrency\x88\x01\x01\x12,\n" +
+	"\x05parts\x18\a \x03(\v2\x16.tiltmeter.v1.CostPartR\x05partsB\n" +
+	"\n" +
+	"\b_unknownB\x12\n" +
+	"\x10_reported_amountB\x14\n" +
+	"\x12_reported_currency\"L\n" +
+	"\bCostPart\x12\x12\n" +
+	"\x04tier\x18\x01 \x01(\tR\x04tier\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x03R\x05count\x12\x16\n" +
+	"\x06amount\x18\x03 \x01(\tR\x06amount\"\xb9\x01\n" +
+	"\vFingerprint\x12\x10\n" +
+	"\x03all\x18\x01 \x01(\tR\x03all\x12\x19\n" +
+	"\x05model\x18\x02 \x01(\tH\x00R\x05model\x88\x01\x01\x12\x1b\n" +
+	"\x06system\x18\x03 \x01(\tH\x01R\x06system\x88\x01\x01\x12\x19\n" +
+	"\x05tools\x18\x04 \x01(\tH\x02R\x05tools\x88\x01\x01\x12\x1b\n" +
+	"\x06params\x18\x05 \x01(\tH\x03R\x06params\x88\x01\x01B\b\n" +
+	"\x06_modelB\t\n" +
+	"\a_systemB\b\n" +
+	"\x06_toolsB\t\n" +
+	"\a_params\"g\n" +
 	"\x05Agent\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12 \n" +
@@ -2379,7 +2624,7 @@ func file_tiltmeter_v1_span_proto_rawDescGZIP() []byte {
 }
 
 var file_tiltmeter_v1_span_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_tiltmeter_v1_span_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_tiltmeter_v1_span_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_tiltmeter_v1_span_proto_goTypes = []any{
 	(SpanKind)(0),                 // 0: tiltmeter.v1.SpanKind
 	(Status_Code)(0),              // 1: tiltmeter.v1.Status.Code
@@ -2391,72 +2636,76 @@ var file_tiltmeter_v1_span_proto_goTypes = []any{
 	(*Usage)(nil),                 // 7: tiltmeter.v1.Usage
 	(*ReportedCount)(nil),         // 8: tiltmeter.v1.ReportedCount
 	(*Cost)(nil),                  // 9: tiltmeter.v1.Cost
-	(*Agent)(nil),                 // 10: tiltmeter.v1.Agent
-	(*Prompt)(nil),                // 11: tiltmeter.v1.Prompt
-	(*Tool)(nil),                  // 12: tiltmeter.v1.Tool
-	(*ToolDefinition)(nil),        // 13: tiltmeter.v1.ToolDefinition
-	(*Retrieval)(nil),             // 14: tiltmeter.v1.Retrieval
-	(*Document)(nil),              // 15: tiltmeter.v1.Document
-	(*Embedding)(nil),             // 16: tiltmeter.v1.Embedding
-	(*EmbeddingItem)(nil),         // 17: tiltmeter.v1.EmbeddingItem
-	(*Message)(nil),               // 18: tiltmeter.v1.Message
-	(*Part)(nil),                  // 19: tiltmeter.v1.Part
-	(*Evaluation)(nil),            // 20: tiltmeter.v1.Evaluation
-	(*Error)(nil),                 // 21: tiltmeter.v1.Error
-	(*Event)(nil),                 // 22: tiltmeter.v1.Event
-	(*Dropped)(nil),               // 23: tiltmeter.v1.Dropped
-	(*Link)(nil),                  // 24: tiltmeter.v1.Link
-	nil,                           // 25: tiltmeter.v1.Span.AttributesEntry
-	nil,                           // 26: tiltmeter.v1.Prompt.VariablesEntry
-	(*timestamppb.Timestamp)(nil), // 27: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 28: google.protobuf.Duration
-	(*structpb.Struct)(nil),       // 29: google.protobuf.Struct
-	(*structpb.Value)(nil),        // 30: google.protobuf.Value
+	(*CostPart)(nil),              // 10: tiltmeter.v1.CostPart
+	(*Fingerprint)(nil),           // 11: tiltmeter.v1.Fingerprint
+	(*Agent)(nil),                 // 12: tiltmeter.v1.Agent
+	(*Prompt)(nil),                // 13: tiltmeter.v1.Prompt
+	(*Tool)(nil),                  // 14: tiltmeter.v1.Tool
+	(*ToolDefinition)(nil),        // 15: tiltmeter.v1.ToolDefinition
+	(*Retrieval)(nil),             // 16: tiltmeter.v1.Retrieval
+	(*Document)(nil),              // 17: tiltmeter.v1.Document
+	(*Embedding)(nil),             // 18: tiltmeter.v1.Embedding
+	(*EmbeddingItem)(nil),         // 19: tiltmeter.v1.EmbeddingItem
+	(*Message)(nil),               // 20: tiltmeter.v1.Message
+	(*Part)(nil),                  // 21: tiltmeter.v1.Part
+	(*Evaluation)(nil),            // 22: tiltmeter.v1.Evaluation
+	(*Error)(nil),                 // 23: tiltmeter.v1.Error
+	(*Event)(nil),                 // 24: tiltmeter.v1.Event
+	(*Dropped)(nil),               // 25: tiltmeter.v1.Dropped
+	(*Link)(nil),                  // 26: tiltmeter.v1.Link
+	nil,                           // 27: tiltmeter.v1.Span.AttributesEntry
+	nil,                           // 28: tiltmeter.v1.Prompt.VariablesEntry
+	(*timestamppb.Timestamp)(nil), // 29: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 30: google.protobuf.Duration
+	(*structpb.Struct)(nil),       // 31: google.protobuf.Struct
+	(*structpb.Value)(nil),        // 32: google.protobuf.Value
 }
 var file_tiltmeter_v1_span_proto_depIdxs = []int32{
 	0,  // 0: tiltmeter.v1.Span.kind:type_name -> tiltmeter.v1.SpanKind
-	27, // 1: tiltmeter.v1.Span.start_time:type_name -> google.protobuf.Timestamp
-	27, // 2: tiltmeter.v1.Span.end_time:type_name -> google.protobuf.Timestamp
-	28, // 3: tiltmeter.v1.Span.duration:type_name -> google.protobuf.Duration
+	29, // 1: tiltmeter.v1.Span.start_time:type_name -> google.protobuf.Timestamp
+	29, // 2: tiltmeter.v1.Span.end_time:type_name -> google.protobuf.Timestamp
+	30, // 3: tiltmeter.v1.Span.duration:type_name -> google.protobuf.Duration
 	3,  // 4: tiltmeter.v1.Span.status:type_name -> tiltmeter.v1.Status
 	4,  // 5: tiltmeter.v1.Span.service:type_name -> tiltmeter.v1.Service
 	5,  // 6: tiltmeter.v1.Span.scope:type_name -> tiltmeter.v1.Scope
 	6,  // 7: tiltmeter.v1.Span.warnings:type_name -> tiltmeter.v1.Warning
-	29, // 8: tiltmeter.v1.Span.request:type_name -> google.protobuf.Struct
+	31, // 8: tiltmeter.v1.Span.request:type_name -> google.protobuf.Struct
 	7,  // 9: tiltmeter.v1.Span.usage:type_name -> tiltmeter.v1.Usage
 	9,  // 10: tiltmeter.v1.Span.cost:type_name -> tiltmeter.v1.Cost
-	28, // 11: tiltmeter.v1.Span.time_to_first_token:type_name -> google.protobuf.Duration
-	10, // 12: tiltmeter.v1.Span.agent:type_name -> tiltmeter.v1.Agent
-	11, // 13: tiltmeter.v1.Span.prompt:type_name -> tiltmeter.v1.Prompt
-	12, // 14: tiltmeter.v1.Span.tool:type_name -> tiltmeter.v1.Tool
-	14, // 15: tiltmeter.v1.Span.retrieval:type_name -> tiltmeter.v1.Retrieval
-	16, // 16: tiltmeter.v1.Span.embedding:type_name -> tiltmeter.v1.Embedding
-	20, // 17: tiltmeter.v1.Span.evaluations:type_name -> tiltmeter.v1.Evaluation
-	21, // 18: tiltmeter.v1.Span.error:type_name -> tiltmeter.v1.Error
-	19, // 19: tiltmeter.v1.Span.system_instructions:type_name -> tiltmeter.v1.Part
-	18, // 20: tiltmeter.v1.Span.input_messages:type_name -> tiltmeter.v1.Message
-	18, // 21: tiltmeter.v1.Span.output_messages:type_name -> tiltmeter.v1.Message
-	13, // 22: tiltmeter.v1.Span.tool_definitions:type_name -> tiltmeter.v1.ToolDefinition
-	25, // 23: tiltmeter.v1.Span.attributes:type_name -> tiltmeter.v1.Span.AttributesEntry
-	22, // 24: tiltmeter.v1.Span.events:type_name -> tiltmeter.v1.Event
-	24, // 25: tiltmeter.v1.Span.links:type_name -> tiltmeter.v1.Link
-	23, // 26: tiltmeter.v1.Span.dropped:type_name -> tiltmeter.v1.Dropped
-	1,  // 27: tiltmeter.v1.Status.code:type_name -> tiltmeter.v1.Status.Code
-	8,  // 28: tiltmeter.v1.Usage.reported:type_name -> tiltmeter.v1.ReportedCount
-	26, // 29: tiltmeter.v1.Prompt.variables:type_name -> tiltmeter.v1.Prompt.VariablesEntry
-	15, // 30: tiltmeter.v1.Retrieval.documents:type_name -> tiltmeter.v1.Document
-	17, // 31: tiltmeter.v1.Embedding.items:type_name -> tiltmeter.v1.EmbeddingItem
-	19, // 32: tiltmeter.v1.Message.parts:type_name -> tiltmeter.v1.Part
-	27, // 33: tiltmeter.v1.Evaluation.time:type_name -> google.protobuf.Timestamp
-	27, // 34: tiltmeter.v1.Event.time:type_name -> google.protobuf.Timestamp
-	29, // 35: tiltmeter.v1.Event.attributes:type_name -> google.protobuf.Struct
-	30, // 36: tiltmeter.v1.Event.body:type_name -> google.protobuf.Value
-	29, // 37: tiltmeter.v1.Link.attributes:type_name -> google.protobuf.Struct
-	38, // [38:38] is the sub-list for method output_type
-	38, // [38:38] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	30, // 11: tiltmeter.v1.Span.time_to_first_token:type_name -> google.protobuf.Duration
+	12, // 12: tiltmeter.v1.Span.agent:type_name -> tiltmeter.v1.Agent
+	13, // 13: tiltmeter.v1.Span.prompt:type_name -> tiltmeter.v1.Prompt
+	14, // 14: tiltmeter.v1.Span.tool:type_name -> tiltmeter.v1.Tool
+	16, // 15: tiltmeter.v1.Span.retrieval:type_name -> tiltmeter.v1.Retrieval
+	18, // 16: tiltmeter.v1.Span.embedding:type_name -> tiltmeter.v1.Embedding
+	22, // 17: tiltmeter.v1.Span.evaluations:type_name -> tiltmeter.v1.Evaluation
+	23, // 18: tiltmeter.v1.Span.error:type_name -> tiltmeter.v1.Error
+	21, // 19: tiltmeter.v1.Span.system_instructions:type_name -> tiltmeter.v1.Part
+	20, // 20: tiltmeter.v1.Span.input_messages:type_name -> tiltmeter.v1.Message
+	20, // 21: tiltmeter.v1.Span.output_messages:type_name -> tiltmeter.v1.Message
+	15, // 22: tiltmeter.v1.Span.tool_definitions:type_name -> tiltmeter.v1.ToolDefinition
+	27, // 23: tiltmeter.v1.Span.attributes:type_name -> tiltmeter.v1.Span.AttributesEntry
+	24, // 24: tiltmeter.v1.Span.events:type_name -> tiltmeter.v1.Event
+	26, // 25: tiltmeter.v1.Span.links:type_name -> tiltmeter.v1.Link
+	25, // 26: tiltmeter.v1.Span.dropped:type_name -> tiltmeter.v1.Dropped
+	11, // 27: tiltmeter.v1.Span.fingerprint:type_name -> tiltmeter.v1.Fingerprint
+	1,  // 28: tiltmeter.v1.Status.code:type_name -> tiltmeter.v1.Status.Code
+	8,  // 29: tiltmeter.v1.Usage.reported:type_name -> tiltmeter.v1.ReportedCount
+	10, // 30: tiltmeter.v1.Cost.parts:type_name -> tiltmeter.v1.CostPart
+	28, // 31: tiltmeter.v1.Prompt.variables:type_name -> tiltmeter.v1.Prompt.VariablesEntry
+	17, // 32: tiltmeter.v1.Retrieval.documents:type_name -> tiltmeter.v1.Document
+	19, // 33: tiltmeter.v1.Embedding.items:type_name -> tiltmeter.v1.EmbeddingItem
+	21, // 34: tiltmeter.v1.Message.parts:type_name -> tiltmeter.v1.Part
+	29, // 35: tiltmeter.v1.Evaluation.time:type_name -> google.protobuf.Timestamp
+	29, // 36: tiltmeter.v1.Event.time:type_name -> google.protobuf.Timestamp
+	31, // 37: tiltmeter.v1.Event.attributes:type_name -> google.protobuf.Struct
+	32, // 38: tiltmeter.v1.Event.body:type_name -> google.protobuf.Value
+	31, // 39: tiltmeter.v1.Link.attributes:type_name -> google.protobuf.Struct
+	40, // [40:40] is the sub-list for method output_type
+	40, // [40:40] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_tiltmeter_v1_span_proto_init() }
@@ -2465,22 +2714,24 @@ func file_tiltmeter_v1_span_proto_init() {
 		return
 	}
 	file_tiltmeter_v1_span_proto_msgTypes[5].OneofWrappers = []any{}
-	file_tiltmeter_v1_span_proto_msgTypes[10].OneofWrappers = []any{}
-	file_tiltmeter_v1_span_proto_msgTypes[11].OneofWrappers = []any{}
+	file_tiltmeter_v1_span_proto_msgTypes[7].OneofWrappers = []any{}
+	file_tiltmeter_v1_span_proto_msgTypes[9].OneofWrappers = []any{}
 	file_tiltmeter_v1_span_proto_msgTypes[12].OneofWrappers = []any{}
 	file_tiltmeter_v1_span_proto_msgTypes[13].OneofWrappers = []any{}
 	file_tiltmeter_v1_span_proto_msgTypes[14].OneofWrappers = []any{}
 	file_tiltmeter_v1_span_proto_msgTypes[15].OneofWrappers = []any{}
+	file_tiltmeter_v1_span_proto_msgTypes[16].OneofWrappers = []any{}
 	file_tiltmeter_v1_span_proto_msgTypes[17].OneofWrappers = []any{}
-	file_tiltmeter_v1_span_proto_msgTypes[18].OneofWrappers = []any{}
 	file_tiltmeter_v1_span_proto_msgTypes[19].OneofWrappers = []any{}
+	file_tiltmeter_v1_span_proto_msgTypes[20].OneofWrappers = []any{}
+	file_tiltmeter_v1_span_proto_msgTypes[21].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tiltmeter_v1_span_proto_rawDesc), len(file_tiltmeter_v1_span_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   25,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

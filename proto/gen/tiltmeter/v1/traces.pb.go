@@ -172,7 +172,8 @@ func (x *ListTracesResponse) GetNextPageToken() string {
 	return ""
 }
 
-// What a list shows of a trace. Sums count each model call once: wrappers and agents are left out.
+// What a list shows of a trace. Usage and cost are the sum of the trace's leaves: a call that several spans report
+// counts once, and an agent counts where none of its calls was recorded.
 type TraceSummary struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	TraceId        string                 `protobuf:"bytes,1,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
@@ -200,6 +201,10 @@ type TraceSummary struct {
 	InputPreview   string                 `protobuf:"bytes,23,opt,name=input_preview,json=inputPreview,proto3" json:"input_preview,omitempty"`       // the beginning of the first user text
 	OutputPreview  string                 `protobuf:"bytes,24,opt,name=output_preview,json=outputPreview,proto3" json:"output_preview,omitempty"`    // the beginning of the last answer
 	PromptVersions []string               `protobuf:"bytes,25,rep,name=prompt_versions,json=promptVersions,proto3" json:"prompt_versions,omitempty"` // "name@version"
+	UnpricedCount  int64                  `protobuf:"varint,26,opt,name=unpriced_count,json=unpricedCount,proto3" json:"unpriced_count,omitempty"`   // spans whose tokens count and whose cost is unknown: the cost is that of the others
+	// The trace is too large for a list to look at its spans: usage and cost sum up the model calls that do not say
+	// of themselves that they repeat others. Of a trace that is opened: it is truncated.
+	UsageEstimated bool `protobuf:"varint,27,opt,name=usage_estimated,json=usageEstimated,proto3" json:"usage_estimated,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -407,6 +412,20 @@ func (x *TraceSummary) GetPromptVersions() []string {
 		return x.PromptVersions
 	}
 	return nil
+}
+
+func (x *TraceSummary) GetUnpricedCount() int64 {
+	if x != nil {
+		return x.UnpricedCount
+	}
+	return 0
+}
+
+func (x *TraceSummary) GetUsageEstimated() bool {
+	if x != nil {
+		return x.UsageEstimated
+	}
+	return false
 }
 
 type GetFacetsRequest struct {
@@ -1196,6 +1215,8 @@ type SpanNode struct {
 	InputTokens   *int64                 `protobuf:"varint,9,opt,name=input_tokens,json=inputTokens,proto3,oneof" json:"input_tokens,omitempty"` // unset: unknown
 	OutputTokens  *int64                 `protobuf:"varint,10,opt,name=output_tokens,json=outputTokens,proto3,oneof" json:"output_tokens,omitempty"`
 	Cost          *Cost                  `protobuf:"bytes,11,opt,name=cost,proto3" json:"cost,omitempty"`
+	UsageRole     *string                `protobuf:"bytes,12,opt,name=usage_role,json=usageRole,proto3,oneof" json:"usage_role,omitempty"`               // as role in Usage; unset: the span has no tokens
+	RepeatsSpanId *string                `protobuf:"bytes,13,opt,name=repeats_span_id,json=repeatsSpanId,proto3,oneof" json:"repeats_span_id,omitempty"` // as in Usage
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1305,6 +1326,20 @@ func (x *SpanNode) GetCost() *Cost {
 		return x.Cost
 	}
 	return nil
+}
+
+func (x *SpanNode) GetUsageRole() string {
+	if x != nil && x.UsageRole != nil {
+		return *x.UsageRole
+	}
+	return ""
+}
+
+func (x *SpanNode) GetRepeatsSpanId() string {
+	if x != nil && x.RepeatsSpanId != nil {
+		return *x.RepeatsSpanId
+	}
+	return ""
 }
 
 type GetConversationRequest struct {
@@ -2120,7 +2155,7 @@ const file_tiltmeter_v1_traces_proto_rawDesc = "" +
 	"page_token\x18\a \x01(\tR\tpageToken\"p\n" +
 	"\x12ListTracesResponse\x122\n" +
 	"\x06traces\x18\x01 \x03(\v2\x1a.tiltmeter.v1.TraceSummaryR\x06traces\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x99\a\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xe9\a\n" +
 	"\fTraceSummary\x12\x19\n" +
 	"\btrace_id\x18\x01 \x01(\tR\atraceId\x129\n" +
 	"\n" +
@@ -2152,7 +2187,9 @@ const file_tiltmeter_v1_traces_proto_rawDesc = "" +
 	"\venvironment\x18\x16 \x01(\tR\venvironment\x12#\n" +
 	"\rinput_preview\x18\x17 \x01(\tR\finputPreview\x12%\n" +
 	"\x0eoutput_preview\x18\x18 \x01(\tR\routputPreview\x12'\n" +
-	"\x0fprompt_versions\x18\x19 \x03(\tR\x0epromptVersions\"\xf8\x01\n" +
+	"\x0fprompt_versions\x18\x19 \x03(\tR\x0epromptVersions\x12%\n" +
+	"\x0eunpriced_count\x18\x1a \x01(\x03R\runpricedCount\x12'\n" +
+	"\x0fusage_estimated\x18\x1b \x01(\bR\x0eusageEstimated\"\xf8\x01\n" +
 	"\x10GetFacetsRequest\x12\x18\n" +
 	"\aproject\x18\x01 \x01(\tR\aproject\x129\n" +
 	"\n" +
@@ -2207,7 +2244,7 @@ const file_tiltmeter_v1_traces_proto_rawDesc = "" +
 	"\tTraceTree\x124\n" +
 	"\asummary\x18\x01 \x01(\v2\x1a.tiltmeter.v1.TraceSummaryR\asummary\x12,\n" +
 	"\x05spans\x18\x02 \x03(\v2\x16.tiltmeter.v1.SpanNodeR\x05spans\x12\x1c\n" +
-	"\ttruncated\x18\x03 \x01(\bR\ttruncated\"\xda\x03\n" +
+	"\ttruncated\x18\x03 \x01(\bR\ttruncated\"\xce\x04\n" +
 	"\bSpanNode\x12\x17\n" +
 	"\aspan_id\x18\x01 \x01(\tR\x06spanId\x12$\n" +
 	"\x0eparent_span_id\x18\x02 \x01(\tR\fparentSpanId\x12\x12\n" +
@@ -2221,9 +2258,14 @@ const file_tiltmeter_v1_traces_proto_rawDesc = "" +
 	"\finput_tokens\x18\t \x01(\x03H\x00R\vinputTokens\x88\x01\x01\x12(\n" +
 	"\routput_tokens\x18\n" +
 	" \x01(\x03H\x01R\foutputTokens\x88\x01\x01\x12&\n" +
-	"\x04cost\x18\v \x01(\v2\x12.tiltmeter.v1.CostR\x04costB\x0f\n" +
+	"\x04cost\x18\v \x01(\v2\x12.tiltmeter.v1.CostR\x04cost\x12\"\n" +
+	"\n" +
+	"usage_role\x18\f \x01(\tH\x02R\tusageRole\x88\x01\x01\x12+\n" +
+	"\x0frepeats_span_id\x18\r \x01(\tH\x03R\rrepeatsSpanId\x88\x01\x01B\x0f\n" +
 	"\r_input_tokensB\x10\n" +
-	"\x0e_output_tokens\"f\n" +
+	"\x0e_output_tokensB\r\n" +
+	"\v_usage_roleB\x12\n" +
+	"\x10_repeats_span_id\"f\n" +
 	"\x16GetConversationRequest\x12\x18\n" +
 	"\aproject\x18\x01 \x01(\tR\aproject\x12\x19\n" +
 	"\btrace_id\x18\x02 \x01(\tR\atraceId\x12\x17\n" +
