@@ -178,7 +178,6 @@ func (b *Batch) AddPriced(s *genai.Span, p *Price) {
 	asSent := !moved && (s.End.IsZero() || s.End.Equal(time.Unix(0, clampNano(s.End))))
 	e.start(b, s.Project, dayOf(start))
 	e.detail(s)
-	e.parts(p)
 	if moved {
 		e.group(fWarning, string(warnMoved.Code), warnMoved.Field, warnMoved.Text)
 	}
@@ -205,6 +204,7 @@ func (b *Batch) AddPriced(s *genai.Span, p *Price) {
 	c.resource.hash(e.shared(&e.lastResource, s.Service.Raw))
 	c.scope.hash(e.shared(&e.lastScope, s.Scope.Raw))
 	c.detail.bytes(e.buf)
+	c.costParts.bytes(e.encodeParts(p.Parts))
 	for i := range e.refs {
 		c.refs.elem.bytes(e.refs[i][:])
 	}

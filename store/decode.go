@@ -140,10 +140,9 @@ func (p *pieces) list(l content.List) []content.Hash {
 
 // decoder reads the detail of one row.
 type decoder struct {
-	refs  []content.Hash
-	get   *pieces
-	err   error
-	parts []CostPart // of the cost
+	refs []content.Hash
+	get  *pieces
+	err  error
 }
 
 // fieldOf is one field of a message.
@@ -334,8 +333,6 @@ func (d *decoder) detail(s *genai.Span, msg []byte, types *[]byte) error {
 			s.FinishReasons = append(s.FinishReasons, genai.FinishReason(f.body))
 		case fTag:
 			s.Tags = append(s.Tags, string(f.body))
-		case fCostPart:
-			d.parts = append(d.parts, d.part(f.body))
 		case fCore:
 			d.core(s, f.body)
 		default:

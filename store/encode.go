@@ -44,7 +44,6 @@ const (
 	fStart
 	fFinishReason
 	fTag
-	fCostPart
 )
 
 // Kinds of contents.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"math/bits"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -90,17 +91,25 @@ func (r *reported) read(c genai.Cost) {
 	}
 }
 
-// parts writes the summands of the book's amount. Amounts are left out: they are count by price, and
-// the prices of a model are the same bytes in every call of it.
-func (e *encoder) parts(p *Price) {
-	for i := range p.Parts {
-		at := e.begin(fCostPart)
-		e.str(1, p.Parts[i].Tier)
-		e.int(2, p.Parts[i].N)
+// encodeParts writes the summands of the book's amount, a protobuf message as detail is one. Amounts are left
+// out: they are count by price, and the prices of a model are the same bytes in every call of it.
+func (e *encoder) encodeParts(parts []PricePart) []byte {
+	e.buf = e.buf[:0]
+	for i := range parts {
+		at := e.begin(1)
+		e.str(1, parts[i].Tier)
+		e.int(2, parts[i].N)
 		e.buf = protowire.AppendTag(e.buf, 3, protowire.Fixed64Type)
-		e.buf = protowire.AppendFixed64(e.buf, p.Parts[i].Price)
+		e.buf = protowire.AppendFixed64(e.buf, parts[i].Price)
 		e.end(at)
 	}
+	return e.buf
+}
+
+func decodeParts(msg string) (parts []CostPart, err error) {
+	var d decoder
+	d.fields([]byte(msg), func(f fieldOf) { parts = append(parts, d.part(f.body)) })
+	return parts, d.err
 }
 
 // tierSecond is the tier whose units are milliseconds, at a price for a second.
@@ -158,10 +167,13 @@ func decimalText(hi, lo uint64, scale int) string {
 }
 
 // settle gives the span the cost that counts: the columns say whose, and detail has the sender's in its own words.
-func (w *spanRow) settle(s *genai.Span, parts []CostPart) SpanCost {
-	out := SpanCost{Unknown: w.unknown, Reported: s.Cost, Parts: parts}
+func (w *spanRow) settle(s *genai.Span) (err error) {
+	w.Pricing = SpanCost{Unknown: w.unknown, Reported: s.Cost}
+	if w.Pricing.Parts, err = decodeParts(w.parts); err != nil {
+		return fmt.Errorf("decode the cost of span %s: %w", s.SpanID, err)
+	}
 	if w.cost.Source != SourceReported {
 		s.Cost = w.cost
 	}
-	return out
+	return nil
 }

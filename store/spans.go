@@ -33,7 +33,7 @@ const spanColumnList = `span_id, parent_span_id, name, kind, start, duration_ns,
     scope_name, scope_version, dialect, dialect_version,
     operation, provider, framework, request_model, response_model, response_id, finish_reasons,
     input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, usage_rollup, usage_rule,
-    toString(cost), cost_currency, cost_source, cost_unknown, fingerprint_model, fingerprint_system, fingerprint_tools, fingerprint_params, ttft_ns,
+    toString(cost), cost_currency, cost_source, cost_unknown, cost_parts, fingerprint_model, fingerprint_system, fingerprint_tools, fingerprint_params, ttft_ns,
     agent_name, workflow, conversation, user, prompt_name, prompt_version, tool_name, error_type, tags,
     mapKeys(attributes), mapValues(attributes), input_messages, output_messages, input_preview, output_preview, refs, detail`
 
@@ -89,6 +89,7 @@ type spanRow struct {
 	keys, values []string
 	cost         genai.Cost // that counts; no Currency: unknown
 	unknown      string     // see SpanCost
+	parts        string
 	refs         []content.Hash
 	detail       string
 	day          uint16
@@ -110,7 +111,7 @@ func (w *spanRow) scan(r driver.Rows, project string, trace genai.TraceID) error
 		&s.Scope.Name, &s.Scope.Version, &s.Dialect, &s.DialectVersion,
 		&op, &s.Provider, &s.Framework, &s.RequestModel, &s.ResponseModel, &s.ResponseID, &finish,
 		&counts[0], &counts[1], &counts[2], &counts[3], &counts[4], &rollup, &rule,
-		&w.cost.Amount, &w.cost.Currency, &w.cost.Source, &w.unknown, &f.Model, &f.System, &f.Tools, &f.Params, &ttft,
+		&w.cost.Amount, &w.cost.Currency, &w.cost.Source, &w.unknown, &w.parts, &f.Model, &f.System, &f.Tools, &f.Params, &ttft,
 		&s.Agent.Name, &s.Workflow, &s.Conversation, &s.User, &s.Prompt.Name, &s.Prompt.Version, &s.Tool.Name, &s.Error.Type, &s.Tags,
 		&w.keys, &w.values, &in, &out, &w.InputPreview, &w.OutputPreview, &refs, &w.detail)
 	if err != nil {
@@ -158,8 +159,7 @@ func (w *spanRow) read(p *pieces) (genai.Span, error) {
 	if len(types) > 0 {
 		s.Attributes = mergeAttributes(types, w.keys, w.values, s.Attributes)
 	}
-	w.Pricing = w.settle(&s, d.parts)
-	return s, nil
+	return s, w.settle(&s)
 }
 
 // span of time in which a trace's spans start.

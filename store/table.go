@@ -169,24 +169,24 @@ func (c *logColumns) init() {
 
 type spanColumns struct {
 	table
-	project, name, service, namespace, version, instance, environment, language lowCol
-	scopeName, scopeVersion, dialect, dialectVersion                            lowCol
-	operation, provider, framework, requestModel, responseModel                 lowCol
-	agent, workflow, promptName, promptVersion, tool, errorType                 lowCol
-	usageRule, currency, costSource, costUnknown, reportedCurrency              lowCol
-	traceID, resource, scope, fingerprint                                       hashCol
-	spanID, parent                                                              idCol
-	kind, status, outcome, rollup                                               u8Col
-	printModel, printSystem, printTools, printParams                            u64Col
-	start                                                                       timeCol
-	duration, ttft                                                              int64Col
-	input, output, cacheRead, cacheWrite, reasoning                             int64Col
-	cost, reported                                                              costCol
-	responseID, conversation, user, inputPreview, outputPreview, detail, raw    stringCol
-	finish, tags, warnings                                                      namesCol
-	attributes                                                                  mapCol
-	inputMessages, outputMessages                                               u32Col
-	refs                                                                        hashesCol
+	project, name, service, namespace, version, instance, environment, language         lowCol
+	scopeName, scopeVersion, dialect, dialectVersion                                    lowCol
+	operation, provider, framework, requestModel, responseModel                         lowCol
+	agent, workflow, promptName, promptVersion, tool, errorType                         lowCol
+	usageRule, currency, costSource, costUnknown, reportedCurrency                      lowCol
+	traceID, resource, scope, fingerprint                                               hashCol
+	spanID, parent                                                                      idCol
+	kind, status, outcome, rollup                                                       u8Col
+	printModel, printSystem, printTools, printParams                                    u64Col
+	start                                                                               timeCol
+	duration, ttft                                                                      int64Col
+	input, output, cacheRead, cacheWrite, reasoning                                     int64Col
+	cost, reported                                                                      costCol
+	responseID, conversation, user, inputPreview, outputPreview, detail, raw, costParts stringCol
+	finish, tags, warnings                                                              namesCol
+	attributes                                                                          mapCol
+	inputMessages, outputMessages                                                       u32Col
+	refs                                                                                hashesCol
 }
 
 func (c *spanColumns) init() {
@@ -230,6 +230,7 @@ func (c *spanColumns) init() {
 		{"cost_currency", &c.currency},
 		{"cost_source", &c.costSource},
 		{"cost_unknown", &c.costUnknown},
+		{"cost_parts", &c.costParts},
 		{"reported_cost", &c.reported},
 		{"reported_currency", &c.reportedCurrency},
 		{"fingerprint", &c.fingerprint},

@@ -42,6 +42,7 @@ CREATE TABLE IF NOT EXISTS spans {{.OnCluster}}
     cost_currency      LowCardinality(String),    -- '': the cost is unknown, which is not free
     cost_source        LowCardinality(String),    -- name and day of the price book, or 'reported'
     cost_unknown       LowCardinality(String),    -- why the book gives no cost; '': it does, or was not asked
+    cost_parts         String CODEC(ZSTD(1)),     -- what of the usage was paid at which price (store/price.go)
     reported_cost      Decimal(38, 12) CODEC(ZSTD(1)), -- the sender's own
     reported_currency  LowCardinality(String),    -- '': the sender gave none
     fingerprint        FixedString(16) CODEC(ZSTD(1)), -- of the four parts; zero: nothing was said of any

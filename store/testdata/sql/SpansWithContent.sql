@@ -17,7 +17,7 @@ SELECT span_id, parent_span_id, name, kind, start, duration_ns, status,
     scope_name, scope_version, dialect, dialect_version,
     operation, provider, framework, request_model, response_model, response_id, finish_reasons,
     input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, usage_rollup, usage_rule,
-    toString(cost), cost_currency, cost_source, cost_unknown, fingerprint_model, fingerprint_system, fingerprint_tools, fingerprint_params, ttft_ns,
+    toString(cost), cost_currency, cost_source, cost_unknown, cost_parts, fingerprint_model, fingerprint_system, fingerprint_tools, fingerprint_params, ttft_ns,
     agent_name, workflow, conversation, user, prompt_name, prompt_version, tool_name, error_type, tags,
     mapKeys(attributes), mapValues(attributes), input_messages, output_messages, input_preview, output_preview, refs, detail
 FROM spans
