@@ -104,6 +104,12 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if err := createDatabase(ctx, s.options, s.options.Auth.Database, s.params.OnCluster()); err != nil {
 		return err
 	}
+	if s.params.Exclusive { // else nobody can have begun one
+		// Before the schema changes: a day that waits has the schema of the tables that it goes into.
+		if err := s.FinishReread(ctx); err != nil {
+			return err
+		}
+	}
 	if err := schema.Apply(ctx, s.conn, s.params, s.log); err != nil {
 		return err
 	}

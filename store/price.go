@@ -52,29 +52,37 @@ func (c *spanColumns) price(s *genai.Span, p *Price) {
 	c.reported.u64(own.hi)
 	c.reportedCurrency.str(own.currency)
 	c.costUnknown.str(p.Unknown)
-	switch {
-	case p.Source != "" && p.Source != SourceReported:
-		c.cost.u64(p.Low)
-		c.cost.u64(p.High)
-		c.currency.str(p.Currency)
-		c.costSource.str(p.Source)
-	case own.currency != "":
-		c.cost.u64(own.lo)
-		c.cost.u64(own.hi)
-		c.currency.str(own.currency)
-		c.costSource.str(SourceReported)
-	default:
-		c.cost.u64(0)
-		c.cost.u64(0)
-		c.currency.str("")
-		c.costSource.str("")
-	}
+	counting := p.counting(&own)
+	c.cost.u64(counting.lo)
+	c.cost.u64(counting.hi)
+	c.currency.str(counting.currency)
+	c.costSource.str(counting.source)
 }
 
-// reported is a sender's cost as columns hold it. No currency: there is none, or it cannot be read.
-type reported struct {
+// money is an amount as columns hold it. No currency: there is none.
+type money struct {
 	lo, hi   uint64
 	currency string
+}
+
+// reported is a sender's cost; none, too, when it cannot be read.
+type reported struct{ money }
+
+// counted is the cost that counts, and whose it is.
+type counted struct {
+	money
+	source string
+}
+
+// counting is the cost that counts: the book's, or the sender's, or none.
+func (p *Price) counting(own *reported) counted {
+	switch {
+	case p.Source != "" && p.Source != SourceReported:
+		return counted{money{p.Low, p.High, p.Currency}, p.Source}
+	case own.currency != "":
+		return counted{own.money, SourceReported}
+	}
+	return counted{}
 }
 
 func (r *reported) read(c genai.Cost) {

@@ -113,6 +113,15 @@ type rawRow struct {
 	shape           content.Shape
 }
 
+// newRawRow is the row of a span, made of its columns.
+func newRawRow(trace genai.TraceID, id genai.SpanID, parent []byte, name string, kind uint8, start, duration int64, refs []string, raw, resource, scope string) rawRow {
+	row := rawRow{raw: []byte(raw), refs: hashes(refs), resource: content.Hash([]byte(resource)), scope: content.Hash([]byte(scope)), shape: content.SpanShape}
+	if content.HasRefs(row.raw) && !content.HasField(row.raw, wireTraceID) {
+		row.head = appendHead(nil, trace, id, parent, name, kind, start, start+duration)
+	}
+	return row
+}
+
 // RawSpan returns a span as it was sent, to the byte, with its log records, or ErrNotFound.
 func (s *Store) RawSpan(ctx context.Context, project string, trace genai.TraceID, id genai.SpanID) (*RawSpan, error) {
 	tr, err := s.traceRange(ctx, project, trace)
@@ -163,12 +172,8 @@ func (s *Store) rawSpan(ctx context.Context, project string, trace genai.TraceID
 		if err := r.Scan(&parent, &name, &kind, &start, &duration, &refs, &raw, &resource, &scope); err != nil {
 			return err
 		}
-		row := rawRow{raw: []byte(raw), refs: hashes(refs), resource: content.Hash([]byte(resource)), scope: content.Hash([]byte(scope)), shape: content.SpanShape}
-		if content.HasRefs(row.raw) && !content.HasField(row.raw, 1) {
-			row.head = appendHead(nil, trace, id, []byte(parent), name, kind, start.UnixNano(), start.UnixNano()+duration)
-		}
 		at.add(dayOf(start.UnixNano()))
-		rows = append(rows, row)
+		rows = append(rows, newRawRow(trace, id, []byte(parent), name, kind, start.UnixNano(), duration, refs, raw, resource, scope))
 		return nil
 	})
 	if err == nil && len(rows) == 0 {

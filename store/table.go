@@ -7,36 +7,39 @@ import (
 
 // The types of the columns; their zero values are ready.
 type (
-	u8Col    struct{ fixedCol }
-	u32Col   struct{ fixedCol }
-	u64Col   struct{ fixedCol }
-	int64Col struct{ fixedCol }
-	timeCol  struct{ fixedCol }
-	dayCol   struct{ fixedCol }
-	costCol  struct{ fixedCol }
-	idCol    struct{ fixedCol }
-	hashCol  struct{ fixedCol }
+	u8Col     struct{ fixedCol }
+	u32Col    struct{ fixedCol }
+	u64Col    struct{ fixedCol }
+	int64Col  struct{ fixedCol }
+	timeCol   struct{ fixedCol }
+	dayCol    struct{ fixedCol }
+	costCol   struct{ fixedCol }
+	millisCol struct{ fixedCol }
+	idCol     struct{ fixedCol }
+	hashCol   struct{ fixedCol }
 )
 
-func (*u8Col) typeName() string    { return "UInt8" }
-func (*u32Col) typeName() string   { return "UInt32" }
-func (*u64Col) typeName() string   { return "UInt64" }
-func (*int64Col) typeName() string { return "Int64" }
-func (*timeCol) typeName() string  { return "DateTime64(9, 'UTC')" }
-func (*dayCol) typeName() string   { return "Date" }
-func (*costCol) typeName() string  { return "Decimal(38, 12)" }
-func (*idCol) typeName() string    { return "FixedString(8)" }
-func (*hashCol) typeName() string  { return "FixedString(16)" }
+func (*u8Col) typeName() string     { return "UInt8" }
+func (*u32Col) typeName() string    { return "UInt32" }
+func (*u64Col) typeName() string    { return "UInt64" }
+func (*int64Col) typeName() string  { return "Int64" }
+func (*timeCol) typeName() string   { return "DateTime64(9, 'UTC')" }
+func (*millisCol) typeName() string { return "DateTime64(3, 'UTC')" }
+func (*dayCol) typeName() string    { return "Date" }
+func (*costCol) typeName() string   { return "Decimal(38, 12)" }
+func (*idCol) typeName() string     { return "FixedString(8)" }
+func (*hashCol) typeName() string   { return "FixedString(16)" }
 
-func (c *u8Col) truncate(rows int)    { c.cut(1 * rows) }
-func (c *u32Col) truncate(rows int)   { c.cut(4 * rows) }
-func (c *u64Col) truncate(rows int)   { c.cut(8 * rows) }
-func (c *int64Col) truncate(rows int) { c.cut(8 * rows) }
-func (c *timeCol) truncate(rows int)  { c.cut(8 * rows) }
-func (c *dayCol) truncate(rows int)   { c.cut(2 * rows) }
-func (c *costCol) truncate(rows int)  { c.cut(16 * rows) }
-func (c *idCol) truncate(rows int)    { c.cut(8 * rows) }
-func (c *hashCol) truncate(rows int)  { c.cut(hashBytes * rows) }
+func (c *u8Col) truncate(rows int)     { c.cut(1 * rows) }
+func (c *u32Col) truncate(rows int)    { c.cut(4 * rows) }
+func (c *u64Col) truncate(rows int)    { c.cut(8 * rows) }
+func (c *int64Col) truncate(rows int)  { c.cut(8 * rows) }
+func (c *timeCol) truncate(rows int)   { c.cut(8 * rows) }
+func (c *millisCol) truncate(rows int) { c.cut(8 * rows) }
+func (c *dayCol) truncate(rows int)    { c.cut(2 * rows) }
+func (c *costCol) truncate(rows int)   { c.cut(16 * rows) }
+func (c *idCol) truncate(rows int)     { c.cut(8 * rows) }
+func (c *hashCol) truncate(rows int)   { c.cut(hashBytes * rows) }
 
 func (c *hashCol) hash(h content.Hash) { c.bytes(h[:]) }
 
@@ -187,6 +190,8 @@ type spanColumns struct {
 	attributes                                                                          mapCol
 	inputMessages, outputMessages                                                       u32Col
 	refs                                                                                hashesCol
+
+	insertedAt millisCol // of rows that are made anew; else the engine's clock counts
 }
 
 func (c *spanColumns) init() {

@@ -143,6 +143,16 @@ func (w *Writer) Run(ctx context.Context) error {
 	return stopped(ctx, w.pump(ctx, r))
 }
 
+// Finish inserts the range that an earlier run had begun, if there is one, and nothing else: then no insert is left that
+// would be repeated.
+func (w *Writer) Finish(ctx context.Context) error {
+	r, err := w.open(ctx)
+	if err != nil {
+		return err
+	}
+	return w.repeatPending(ctx, r)
+}
+
 // stopped hides the error that a cancelled context causes.
 func stopped(ctx context.Context, err error) error {
 	if ctx.Err() != nil {

@@ -69,6 +69,19 @@ func apply(ctx context.Context, conn driver.Conn, p Params, log *slog.Logger, al
 	return keep(ctx, conn, p, log)
 }
 
+// Current is an error unless the database has the schema of this binary.
+func Current(ctx context.Context, conn driver.Conn) error {
+	all, err := Migrations()
+	if err != nil {
+		return err
+	}
+	left, err := pending(ctx, conn, all)
+	if err == nil && len(left) > 0 {
+		err = refuse("its schema lacks migration %s: start the server once", left[0].Name)
+	}
+	return err
+}
+
 // migrate applies what is pending, under the lock where others may want to do the same.
 func migrate(ctx context.Context, conn driver.Conn, p Params, log *slog.Logger, all []Migration) error {
 	if err := exec(ctx, conn, fmt.Sprintf(createLedger, p.OnCluster(), p.Engine("MergeTree"))); err != nil {
