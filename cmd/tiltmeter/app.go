@@ -209,6 +209,11 @@ func (a *app) limits() wire.Limits {
 	}
 }
 
+func (a *app) dialectLimits() dialect.Limits {
+	l := a.limits()
+	return dialect.Limits{AttributeValueBytes: l.AttributeValueBytes, Attributes: l.AttributesPerSpan, Depth: l.Depth}
+}
+
 func (a *app) startReceivers(ctx context.Context) error {
 	if !a.s.has("ingest") {
 		return nil
@@ -333,11 +338,7 @@ func (a *app) startWriter(context.Context) (err error) {
 		return err
 	}
 	prices := pricing.New(book, pricing.Options{Prefer: costPreferences[a.s.prices.prefer], Registerer: a.reg})
-	l := a.limits()
-	norm := dialect.New(dialect.Options{
-		Limits:     dialect.Limits{AttributeValueBytes: l.AttributeValueBytes, Attributes: l.AttributesPerSpan, Depth: l.Depth},
-		Registerer: a.reg,
-	})
+	norm := dialect.New(dialect.Options{Limits: a.dialectLimits(), Registerer: a.reg})
 	a.writer, err = writer.New(a.spans, a.store, norm, writer.Options{
 		Rows: a.s.batchRows, Bytes: int(a.s.batchBytes), FlushEvery: a.s.flushEvery, Prices: prices, Logger: a.log, Registerer: a.reg,
 	})

@@ -36,6 +36,8 @@ func commands() []command {
 		{"loadgen", "send GenAI traffic at a rate or at full speed, and check what was stored", runLoadgen},
 		{"keys", "create, list and revoke keys", runKeys},
 		{"dead-letters", "list what could not be read, and read it again", runDeadLetters},
+		{"reread", "read stored spans again with the dialects and prices of this version", runReread},
+		{"reprice", "compute the cost of stored calls again with today's prices", runReprice},
 		{"bench", "measure ingest beside its limits in one run", runBench},
 		{"version", "print the version", runVersion},
 	}
