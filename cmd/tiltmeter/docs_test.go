@@ -133,6 +133,7 @@ var examples = map[string]string{
 	"get /v1/traces:tail":                           `/v1/traces:tail`,
 	"get /v1/spans:search":                          `/v1/spans:search?query=order`,
 	"get /v1/traces/{trace_id}":                     `/v1/traces/` + docTrace,
+	"get /v1/traces/{trace_id}/tree":                `/v1/traces/` + docTrace + `/tree`,
 	"get /v1/traces/{trace_id}/conversation":        `/v1/traces/` + docTrace + `/conversation`,
 	"get /v1/traces/{trace_id}/spans/{span_id}":     `/v1/traces/` + docTrace + `/spans/` + docSpan,
 	"get /v1/traces/{trace_id}/spans/{span_id}/raw": `/v1/traces/` + docTrace + `/spans/` + docSpan + `/raw`,
