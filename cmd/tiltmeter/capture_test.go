@@ -7,10 +7,10 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -21,6 +21,12 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/tiltmeter/tiltmeter/genai"
+	"github.com/tiltmeter/tiltmeter/ingest/dialect"
+	"github.com/tiltmeter/tiltmeter/ingest/wire"
+	tiltmeterv1 "github.com/tiltmeter/tiltmeter/proto/gen/tiltmeter/v1"
 )
 
 // captures holds requests that real clients sent, with what must come out of each.
@@ -40,7 +46,7 @@ var transports = []transport{
 }
 
 // TestRealClients sends every capture over every transport to one server and asks the API for each
-// span and trace: every field of the capture's expected.json must come out.
+// span and trace: every field that the capture's expected.json has must come out.
 func TestRealClients(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob(captures + "/*/*/expected.json")
@@ -171,61 +177,19 @@ func sendHTTP(contentType string, traces func(ptrace.Traces) ([]byte, error), lo
 	}
 }
 
-// The forms of expected.json.
-type (
-	wantMessage struct {
-		Role        string           `json:"role"`
-		Text        *string          `json:"text"`
-		ToolCalls   []wantToolCall   `json:"tool_calls"`
-		ToolResults []wantToolResult `json:"tool_results"`
+// wantCapture is what of expected.json names the spans and sums up the traces. The fields of the spans
+// are compared where they are read (ingest/dialect, TestCaptures); here they must come out as they were read.
+type wantCapture struct {
+	Spans []struct {
+		TraceID string `json:"trace_id"`
+		SpanID  string `json:"span_id"`
 	}
-	wantToolCall struct {
-		ID, Name  string
-		Arguments any
+	Traces map[string]struct {
+		Spans  int
+		Input  int64 `json:"input_tokens"`
+		Output int64 `json:"output_tokens"`
 	}
-	wantToolResult struct {
-		ID     string
-		Result any
-	}
-	wantSpan struct {
-		TraceID       string                          `json:"trace_id"`
-		SpanID        string                          `json:"span_id"`
-		Parent        string                          `json:"parent_span_id"`
-		Name          string                          `json:"name"`
-		Kind          string                          `json:"kind"`
-		Dialect       string                          `json:"dialect"`
-		Operation     string                          `json:"operation"`
-		Provider      string                          `json:"provider"`
-		RequestModel  string                          `json:"request_model"`
-		ResponseModel string                          `json:"response_model"`
-		Input         []wantMessage                   `json:"input_messages"`
-		Output        []wantMessage                   `json:"output_messages"`
-		Tokens        map[string]*int64               `json:"tokens"`
-		Finish        []string                        `json:"finish_reasons"`
-		Error         *struct{ Type, Message string } `json:"error"`
-		Session       string                          `json:"session_id"`
-		User          string                          `json:"user_id"`
-		TTFT          float64                         `json:"ttft_ms"`
-		Cost          float64                         `json:"cost_total"`
-		Embedded      []string                        `json:"embedding_inputs"`
-		Agent         string                          `json:"agent_name"`
-		Tags          []string                        `json:"tags"`
-		Tool          *struct {
-			Name      string
-			CallID    string `json:"call_id"`
-			Arguments any
-			Result    any
-		}
-	}
-	wantCapture struct {
-		Spans  []wantSpan
-		Traces map[string]struct {
-			Spans  int
-			Input  int64 `json:"input_tokens"`
-			Output int64 `json:"output_tokens"`
-		}
-	}
-)
+}
 
 func checkCapture(t *testing.T, s *server, file string, mark byte) {
 	t.Helper()
@@ -237,17 +201,19 @@ func checkCapture(t *testing.T, s *server, file string, mark byte) {
 	if err := json.Unmarshal(raw, &want); err != nil {
 		t.Fatal(err)
 	}
-	for i := range want.Spans {
-		w := &want.Spans[i]
-		exp := w.flat()
+	read := readCapture(t, filepath.Dir(file))
+	if len(read) != len(want.Spans) {
+		t.Errorf("%d spans were read, want %d", len(read), len(want.Spans))
+	}
+	for _, w := range want.Spans {
 		code, body := get(s.url() + "/v1/traces/" + markedHex(t, w.TraceID, mark) + "/spans/" + w.SpanID)
-		var sp apiSpan
-		if code != http.StatusOK || json.Unmarshal([]byte(body), &sp) != nil {
-			t.Errorf("span %s %q: %d %.300s", w.SpanID, w.Name, code, body)
+		var shown tiltmeterv1.Span
+		if err := protojson.Unmarshal([]byte(body), &shown); code != http.StatusOK || err != nil {
+			t.Errorf("span %s: %d %v %.300s", w.SpanID, code, err, body)
 			continue
 		}
-		if d := cmp.Diff(exp, sp.flat(exp), cmpopts.EquateEmpty()); d != "" {
-			t.Errorf("span %s %q (-want +got):\n%s", w.SpanID, w.Name, d)
+		if d := cmp.Diff(asRead(read[w.SpanID]), asShown(&shown), cmpopts.EquateEmpty()); d != "" {
+			t.Errorf("span %s %q (-read +shown):\n%s", w.SpanID, shown.GetName(), d)
 		}
 	}
 	for id, w := range want.Traces {
@@ -279,144 +245,156 @@ func markedHex(t *testing.T, id string, mark byte) string {
 	return fmt.Sprintf("%02x%s", first^mark, id[2:])
 }
 
-// flat is what the API must tell. It tells two things otherwise than expected.json, on purpose:
-// an operation that the conventions do not know is kept as sent, where expected.json has null, and
-// the text of a tool's message is its result, where expected.json has it as text too.
-func (w *wantSpan) flat() map[string]any {
-	f := map[string]any{
-		"parent": w.Parent, "name": w.Name, "operation": w.Operation, "provider": w.Provider,
-		"request model": w.RequestModel, "response model": w.ResponseModel,
-		"input": flatMessages(w.Input), "output": flatMessages(w.Output), "finish": slices.Clone(w.Finish),
-		"session": w.Session, "user": w.User, "agent": w.Agent, "ttft us": int64(w.TTFT*1000 + 0.5),
-		"cost": w.Cost, "embedded": slices.Clone(w.Embedded), "tags": slices.Clone(w.Tags),
+// readCapture reads a capture as the writer does, each span with the log records that belong to it.
+func readCapture(t *testing.T, dir string) map[string]*genai.Span {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.pb"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	if w.Kind == "step" && w.Operation == "" && w.Dialect == "ai-sdk-v7" {
-		f["operation"] = "agent_step"
-	}
-	for _, k := range []string{"input", "output", "cache_read", "cache_write", "reasoning"} {
-		if v := w.Tokens[k]; v != nil {
-			f["tokens "+k] = strconv.FormatInt(*v, 10)
+	norm, spans, fragments := dialect.New(dialect.Options{}), map[string]*genai.Span{}, map[string][]genai.Span{}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	if w.Error != nil {
-		f["error"] = w.Error.Type
-		if w.Error.Message != "" {
-			f["error message"] = w.Error.Message
+		if strings.Contains(filepath.Base(file), "traces") {
+			for r := wire.ReadTraces(b); r.Next(); {
+				s := new(genai.Span)
+				norm.Span(s, r.Resource(), r.Scope(), r.Span())
+				spans[s.SpanID.String()] = s
+			}
+			continue
 		}
-	}
-	if w.Tool != nil {
-		f["tool"] = []any{w.Tool.Name, w.Tool.CallID, w.Tool.Arguments, w.Tool.Result}
-	}
-	return f
-}
-
-func flatMessages(ms []wantMessage) (out []any) {
-	for _, m := range ms {
-		one := []any{m.Role}
-		if m.Text != nil && *m.Text != "" && (m.Role != "tool" || len(m.ToolResults) == 0) {
-			one = append(one, *m.Text)
-		}
-		for _, c := range m.ToolCalls {
-			one = append(one, []any{"call", c.ID, c.Name, c.Arguments})
-		}
-		for _, r := range m.ToolResults {
-			one = append(one, []any{"result", r.ID, r.Result})
-		}
-		out = append(out, one)
-	}
-	return out
-}
-
-type apiMessage struct {
-	Role  string
-	Parts []struct{ Type, Content, ID, Name, Arguments, Response string }
-}
-
-// apiSpan is the API's span in JSON.
-type apiSpan struct {
-	ParentSpanID, Name, Operation, Provider, RequestModel, ResponseModel string
-	SystemInstructions                                                   []struct{ Type, Content string }
-	InputMessages, OutputMessages                                        []apiMessage
-	Usage                                                                map[string]any
-	FinishReasons, Tags                                                  []string
-	ConversationID, UserID, TimeToFirstToken                             string
-	Agent                                                                struct{ Name string }
-	Cost                                                                 struct{ ReportedAmount string }
-	Embedding                                                            struct{ Items []struct{ Text string } }
-	Error                                                                struct{ Type, Message string }
-	Tool                                                                 *struct{ Name, CallID, Arguments, Result string }
-}
-
-func (s *apiSpan) flat(want map[string]any) map[string]any {
-	in := s.InputMessages
-	if len(s.SystemInstructions) > 0 && (len(in) == 0 || in[0].Role != "system") { // OpenLIT says them twice
-		m := apiMessage{Role: "system"}
-		for _, p := range s.SystemInstructions {
-			m.Parts = append(m.Parts, struct{ Type, Content, ID, Name, Arguments, Response string }{Type: p.Type, Content: p.Content})
-		}
-		in = append([]apiMessage{m}, in...)
-	}
-	f := map[string]any{
-		"parent": s.ParentSpanID, "name": s.Name, "operation": s.Operation, "provider": s.Provider,
-		"request model": s.RequestModel, "response model": s.ResponseModel,
-		"input": flatMessages(wanted(in)), "output": flatMessages(wanted(s.OutputMessages)), "finish": s.FinishReasons,
-		"session": s.ConversationID, "user": s.UserID, "agent": s.Agent.Name, "tags": s.Tags,
-	}
-	var seconds float64
-	_, _ = fmt.Sscanf(s.TimeToFirstToken, "%fs", &seconds) // unset: 0
-	f["ttft us"] = int64(seconds*1e6 + 0.5)
-	f["cost"], _ = strconv.ParseFloat(s.Cost.ReportedAmount, 64) // of the sender alone; "": unknown, as null in expected.json
-	var texts []string
-	for _, e := range s.Embedding.Items {
-		texts = append(texts, e.Text)
-	}
-	f["embedded"] = texts
-	for k, name := range map[string]string{
-		"input": "inputTokens", "output": "outputTokens", "cache_read": "cacheReadTokens", "cache_write": "cacheWriteTokens", "reasoning": "reasoningTokens",
-	} {
-		if v, ok := s.Usage[name]; ok {
-			f["tokens "+k] = v
-		}
-	}
-	if s.Error.Type != "" {
-		f["error"] = s.Error.Type
-		if _, ok := want["error message"]; ok {
-			f["error message"] = s.Error.Message
-		}
-	}
-	if s.Tool != nil {
-		f["tool"] = []any{s.Tool.Name, s.Tool.CallID, parsed(s.Tool.Arguments), parsed(s.Tool.Result)}
-	}
-	return f
-}
-
-// wanted is the messages in the form of expected.json.
-func wanted(ms []apiMessage) (out []wantMessage) {
-	for _, m := range ms {
-		w := wantMessage{Role: m.Role}
-		var texts []string
-		for _, p := range m.Parts {
-			switch p.Type {
-			case "text":
-				texts = append(texts, p.Content)
-			case "tool_call":
-				w.ToolCalls = append(w.ToolCalls, wantToolCall{p.ID, p.Name, parsed(p.Arguments)})
-			case "tool_call_response":
-				w.ToolResults = append(w.ToolResults, wantToolResult{p.ID, parsed(p.Response)})
+		for r := wire.ReadLogs(b); r.Next(); {
+			var s genai.Span
+			if norm.Log(&s, r.Resource(), r.Scope(), r.Record()) {
+				fragments[s.SpanID.String()] = append(fragments[s.SpanID.String()], s)
 			}
 		}
-		if texts != nil {
-			text := strings.Join(texts, "\n")
-			w.Text = &text
+	}
+	for id, s := range spans {
+		s.Merge(fragments[id])
+	}
+	return spans
+}
+
+// span is what both sides are compared in.
+type span struct {
+	Parent, Name, Dialect, Operation, Provider, Framework, RequestModel, ResponseModel, ResponseID string
+	Session, User, Agent, Workflow, Prompt, Error, ErrorMessage                                    string
+	System, Tools, Documents, Embedded, Finish, Tags, Tool                                         []string
+	Input, Output                                                                                  [][]string
+	Tokens                                                                                         map[string]int64
+	FirstToken                                                                                     time.Duration
+	Reported                                                                                       float64 // cost
+	Rollup                                                                                         bool
+}
+
+func asRead(s *genai.Span) span {
+	out := span{
+		Name: s.Name, Dialect: s.Dialect, Operation: string(s.Operation), Provider: s.Provider, Framework: s.Framework,
+		RequestModel: s.RequestModel, ResponseModel: s.ResponseModel, ResponseID: s.ResponseID,
+		Session: s.Conversation, User: s.User, Agent: s.Agent.Name, Workflow: s.Workflow, Prompt: s.Prompt.Name + "@" + s.Prompt.Version,
+		Error: s.Error.Type, ErrorMessage: s.Error.Message, Tags: s.Tags, FirstToken: s.TimeToFirstToken, Rollup: s.Usage.Rollup,
+		Tokens: map[string]int64{},
+	}
+	if !s.ParentSpanID.IsZero() {
+		out.Parent = s.ParentSpanID.String()
+	}
+	part := func(p genai.Part) string {
+		return pieces(string(p.Type), p.Content, p.ID, p.Name, string(p.Arguments), string(p.Response), p.Modality, p.MIMEType, p.FileID, p.URI, string(p.Raw))
+	}
+	for _, p := range s.System {
+		out.System = append(out.System, part(p))
+	}
+	for to, list := range map[*[][]string][]genai.Message{&out.Input: s.Input, &out.Output: s.Output} {
+		for _, m := range list {
+			one := []string{string(m.Role), m.Name}
+			for _, p := range m.Parts {
+				one = append(one, part(p))
+			}
+			*to = append(*to, one)
 		}
-		out = append(out, w)
+	}
+	for _, t := range s.Tools {
+		out.Tools = append(out.Tools, pieces(t.Type, t.Name, t.Description, string(t.Parameters)))
+	}
+	for _, d := range s.Retrieval.Documents {
+		out.Documents = append(out.Documents, pieces(d.ID, d.Content, string(d.Metadata), fmt.Sprint(d.HasScore, d.Score)))
+	}
+	for _, e := range s.Embedding.Items {
+		out.Embedded = append(out.Embedded, pieces(e.Text, fmt.Sprint(e.Vector)))
+	}
+	for _, f := range s.FinishReasons {
+		out.Finish = append(out.Finish, string(f))
+	}
+	if t := s.Tool; s.Operation == genai.OpExecuteTool {
+		out.Tool = []string{t.Name, t.CallID, string(t.Arguments), string(t.Result)}
+	}
+	out.Reported, _ = strconv.ParseFloat(s.Cost.Amount, 64)
+	for name, n := range map[string]genai.Tokens{
+		"input": s.Usage.Input, "output": s.Usage.Output, "cache read": s.Usage.CacheRead,
+		"cache write": s.Usage.CacheWrite, "reasoning": s.Usage.Reasoning,
+	} {
+		if n.Known {
+			out.Tokens[name] = n.N
+		}
 	}
 	return out
 }
 
-func parsed(s string) (v any) {
-	if json.Unmarshal([]byte(s), &v) != nil {
-		return s
+func asShown(s *tiltmeterv1.Span) span {
+	out := span{
+		Parent: s.GetParentSpanId(), Name: s.GetName(), Dialect: s.GetDialect(), Operation: s.GetOperation(), Provider: s.GetProvider(),
+		Framework: s.GetFramework(), RequestModel: s.GetRequestModel(), ResponseModel: s.GetResponseModel(), ResponseID: s.GetResponseId(),
+		Session: s.GetConversationId(), User: s.GetUserId(), Agent: s.GetAgent().GetName(), Workflow: s.GetWorkflow(),
+		Prompt: s.GetPrompt().GetName() + "@" + s.GetPrompt().GetVersion(), Error: s.GetError().GetType(), ErrorMessage: s.GetError().GetMessage(),
+		Tags: s.GetTags(), Finish: s.GetFinishReasons(), FirstToken: s.GetTimeToFirstToken().AsDuration(), Rollup: s.GetUsage().GetRollup(),
+		Tokens: map[string]int64{},
 	}
-	return v
+	part := func(p *tiltmeterv1.Part) string {
+		return pieces(p.GetType(), p.GetContent(), p.GetId(), p.GetName(), p.GetArguments(), p.GetResponse(), p.GetModality(), p.GetMimeType(),
+			p.GetFileId(), p.GetUri(), p.GetRaw())
+	}
+	for _, p := range s.GetSystemInstructions() {
+		out.System = append(out.System, part(p))
+	}
+	for to, list := range map[*[][]string][]*tiltmeterv1.Message{&out.Input: s.GetInputMessages(), &out.Output: s.GetOutputMessages()} {
+		for _, m := range list {
+			one := []string{m.GetRole(), m.GetName()}
+			for _, p := range m.GetParts() {
+				one = append(one, part(p))
+			}
+			*to = append(*to, one)
+		}
+	}
+	for _, t := range s.GetToolDefinitions() {
+		out.Tools = append(out.Tools, pieces(t.GetType(), t.GetName(), t.GetDescription(), t.GetParameters()))
+	}
+	for _, d := range s.GetRetrieval().GetDocuments() {
+		out.Documents = append(out.Documents, pieces(d.GetId(), d.GetContent(), d.GetMetadata(), fmt.Sprint(d.Score != nil, d.GetScore())))
+	}
+	for _, e := range s.GetEmbedding().GetItems() {
+		out.Embedded = append(out.Embedded, pieces(e.GetText(), fmt.Sprint(e.GetVector())))
+	}
+	if t := s.GetTool(); t != nil {
+		out.Tool = []string{t.GetName(), t.GetCallId(), t.GetArguments(), t.GetResult()}
+	}
+	out.Reported, _ = strconv.ParseFloat(s.GetCost().GetReportedAmount(), 64)
+	u := s.GetUsage()
+	if u == nil {
+		u = &tiltmeterv1.Usage{}
+	}
+	for name, n := range map[string]*int64{
+		"input": u.InputTokens, "output": u.OutputTokens, "cache read": u.CacheReadTokens,
+		"cache write": u.CacheWriteTokens, "reasoning": u.ReasoningTokens,
+	} {
+		if n != nil {
+			out.Tokens[name] = *n
+		}
+	}
+	return out
 }
+
+func pieces(list ...string) string { return strings.Join(list, "|") }
