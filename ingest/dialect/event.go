@@ -166,7 +166,7 @@ func (r *reading) readMessage(name string, role genai.Role, it wire.KeyValues, b
 		case "event.name":
 			continue
 		}
-		if k := lookup(it.Key()); k != noKey && otelGenAI.takers[k] != nil && otelGenAI.takers[k](r, k, v) {
+		if k := lookup(it.Key()); k != noKey && r.offer(k, v) {
 			continue
 		}
 		m.rest = append(m.rest, genai.Attribute{Key: text(it.Key()), Value: r.value(it.Key(), v)})
@@ -228,7 +228,7 @@ func (r *reading) addMessage(name string, m *said) {
 	}
 }
 
-// readLog reads a record into a fragment; false when it is no GenAI event.
+// readLog reads a record into a fragment; false when no dialect knows it as a part of a GenAI span.
 func (r *reading) readLog(l *wire.LogRecord) bool {
 	d := r.dst
 	d.TraceID, d.SpanID = l.TraceID, l.SpanID
@@ -242,8 +242,31 @@ func (r *reading) readLog(l *wire.LogRecord) bool {
 			d.Name = text(it.Value().Str())
 		}
 	}
+	for _, s := range dialects {
+		if s.log == nil {
+			continue
+		}
+		if r.speakers = append(r.speakers[:0], s); !s.log(r, l) {
+			continue
+		}
+		d.Dialect = s.name
+		if s.settle != nil {
+			s.settle(d, r)
+		}
+		r.settle()
+		r.settleError()
+		return true
+	}
+	d.Events = append(d.Events, genai.Event{
+		Name: d.Name, Time: d.Start, Attributes: r.attributes(l.Attributes()), Body: r.value([]byte("body"), l.Body),
+	})
+	return false
+}
+
+// readGenAIRecord reads the records of the conventions, and those that AWS' distribution makes of spans.
+func readGenAIRecord(r *reading, l *wire.LogRecord) bool {
+	d := r.dst
 	role := messageRole(d.Name)
-	r.speakers = append(r.speakers, &otelGenAI)
 	switch {
 	case role != "":
 		m := r.readMessage(d.Name, role, l.Attributes(), l.Body)
@@ -256,17 +279,9 @@ func (r *reading) readLog(l *wire.LogRecord) bool {
 			r.readSet(l.Body.Map(), &e)
 		}
 		d.Attributes = e.Attributes
-	case r.readConversation(l.Body):
 	default:
-		d.Events = append(d.Events, genai.Event{
-			Name: d.Name, Time: d.Start, Attributes: r.attributes(l.Attributes()), Body: r.value([]byte("body"), l.Body),
-		})
-		return false
+		return r.readConversation(l.Body)
 	}
-	d.Dialect = otelName
-	settleOTel(d, r)
-	r.settle()
-	r.settleError()
 	return true
 }
 

@@ -26,6 +26,16 @@ func (r *reading) take(d *speaker) {
 	}
 }
 
+// offer offers a value outside the set to the dialects that speak, and says whether it can be forgotten.
+func (r *reading) offer(k key, v wire.Value) bool {
+	for _, d := range r.speakers {
+		if d.takers[k] != nil && d.takers[k](r, k, v) {
+			return true
+		}
+	}
+	return false
+}
+
 // str is the value as text. A number or boolean is taken with a warning; an empty text is
 // as good as none. false means that the value is neither.
 func (r *reading) str(k key, v wire.Value) (string, bool) {

@@ -98,6 +98,7 @@ var otelGenAI = speaker{
 		{reasoningDetail, takeReasoningDetail, 0},
 	},
 	version: otelVersion,
+	log:     readGenAIRecord,
 	settle:  settleOTel,
 }
 
@@ -360,11 +361,11 @@ func (r *reading) takeGenAI(name []byte, v wire.Value) bool {
 			Name: text(name[len(variable):]), Value: r.cut(text(name), b),
 		})
 		r.genRepo = true
-		r.evidence |= otelGenAI.bit
+		r.evidence |= otelEvidence
 		return true
 	case string(name[:len(usage)]) == usage && string(name[len(name)-len(tokens):]) == tokens && v.Kind() == wire.KindInt && v.Int() >= 0:
 		r.report(text(name), v.Int())
-		r.evidence |= otelGenAI.bit
+		r.evidence |= otelEvidence
 		return true
 	}
 	return false

@@ -193,7 +193,7 @@ func (r *reading) readSpan(s *wire.Span) {
 	r.load(s.Attributes(), &d.Attributes)
 	if s.EventCount > 0 {
 		if r.genEvents = hasGenEvents(s.Events()); r.genEvents {
-			r.evidence |= otelGenAI.bit
+			r.evidence |= otelEvidence
 		}
 	}
 	if s.LinkCount > 0 {

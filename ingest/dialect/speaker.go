@@ -29,6 +29,10 @@ type speaker struct {
 	version func(r *reading) string
 	// event reads an event of the span, and says whether it can be forgotten. nil: none.
 	event func(r *reading, e *wire.Event) bool
+	// log reads a log record into r.dst, which has its ids, time and name, and says whether it is a part
+	// of a span of this dialect; if not, it leaves r.dst as it was. The dialects are asked in their order,
+	// and the first that knows the record reads it alone. nil: none.
+	log func(r *reading, l *wire.LogRecord) bool
 	// settle is called once everything was read, with what follows from several fields. nil: nothing.
 	settle func(dst *genai.Span, r *reading)
 
@@ -71,10 +75,14 @@ type prefix struct {
 
 var scopePrefixes, spanPrefixes []prefix // of scopes, and of spans
 
+// otelEvidence is otelGenAI.bit, for what otelGenAI is made of cannot name it.
+var otelEvidence uint32
+
 func init() {
 	for i, d := range &dialects {
 		d.bit = 1 << i
 	}
+	otelEvidence = otelGenAI.bit
 	// OpenTelemetry's keys come first, for the bits of the keys that most spans have to lie together.
 	for i := len(dialects) - 1; i >= 0; i-- {
 		dialects[i].register()
