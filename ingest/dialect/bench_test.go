@@ -20,6 +20,8 @@ func BenchmarkNormalize(b *testing.B) {
 		{"ai-sdk-4", "vercel-ai-v4/tools/001_traces.pb", "ai-sdk"},
 		{"ai-sdk-6", "vercel-ai-v6/tools/001_traces.pb", "ai-sdk"},
 		{"ai-sdk-7", "vercel-ai-v7-genai/tools/001_traces.pb", "ai-sdk"},
+		{"langfuse", "langfuse-v5/tools/001_traces.pb", "langfuse"},
+		{"langsmith", "langsmith-js/tools/002_traces.pb", "langsmith"},
 		{"none", "strands-js/stable_openai/001_traces.pb", ""},
 	} {
 		b.Run(c.name, func(b *testing.B) {

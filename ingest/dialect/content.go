@@ -167,31 +167,44 @@ func takeDocuments(r *reading, k key, v wire.Value) bool {
 // document reads one document. The conventions allow fields of the sender's own; with those, and
 // without metadata, the whole element is the metadata.
 func document(raw genai.JSON) (doc genai.Document) {
+	if in := raw.At("kwargs"); in != "" { // LangChain's constructor of a document
+		raw = in
+	}
 	extra := false
 	if !raw.Members(func(name string, v genai.JSON) {
 		switch name {
-		case "id":
+		case "id", "document_id":
 			doc.ID = v.Text()
 		case "score":
-			f, err := strconv.ParseFloat(v.Text(), 64)
-			doc.Score, doc.HasScore = f, err == nil
-		case "content", "text", "page_content":
+			doc.Score, doc.HasScore = score(v)
+		case "content", "text", "page_content", "pageContent":
 			doc.Content = v.Text()
 		case "metadata":
 			if v != "null" {
 				doc.Metadata = v
 			}
 		default:
-			extra = true
+			extra = extra || name != "type" || v != `"Document"`
 		}
 	}) {
 		doc.Content = raw.Text()
 		return doc
 	}
+	if doc.ID == "" { // LangChain's stores put both into the metadata
+		doc.ID = doc.Metadata.At("id").Text()
+	}
+	if !doc.HasScore {
+		doc.Score, doc.HasScore = score(doc.Metadata.At("score"))
+	}
 	if extra && doc.Metadata == "" {
 		doc.Metadata = raw
 	}
 	return doc
+}
+
+func score(v genai.JSON) (f float64, ok bool) {
+	f, err := strconv.ParseFloat(v.Text(), 64)
+	return f, err == nil
 }
 
 // toolText fills a field of a tool's execution. Chat spans carry a requested tool in the same

@@ -22,6 +22,8 @@ import (
 // stands before one that shares its keys with others; OpenTelemetry's own keys are what
 // everybody else adds to, so they stand last.
 var dialects = [...]*speaker{
+	&langfuse,
+	&langSmith,
 	&openInference,
 	&vercel,
 	&openLLMetry,

@@ -284,6 +284,52 @@ func TestDialectFields(t *testing.T) {
 			in:  attributes{"openinference.span.kind": "CHAIN", "llm.token_count.prompt": int64(5)},
 			get: func(s *genai.Span) any { return []any{s.Usage.Rollup, s.Countable()} }, want: []any{true, false},
 		},
+		"Langfuse, by hand": {
+			in: attributes{"langfuse.observation.type": "generation", "langfuse.observation.usage_details": `{"input":100,"output":20,"cache_read_input_tokens":5,"cache_creation_input_tokens":1,"output_reasoning_tokens":2}`},
+			get: func(s *genai.Span) any {
+				u := s.Usage
+				return []any{u.Input.N, u.Output.N, u.CacheRead.N, u.CacheWrite.N, u.Reasoning.N, u.Rule}
+			}, want: []any{int64(106), int64(22), int64(5), int64(1), int64(2), genai.CacheByDialect},
+		},
+		"Langfuse, by hand, with overlapping counts": {
+			in:  attributes{"langfuse.observation.type": "generation", "langfuse.observation.usage_details": `{"input":100,"output":20,"total":120,"input_cached_tokens":5}`},
+			get: usage, want: []any{int64(100), genai.CacheIncluded, true},
+		},
+		"Langfuse, a failure": {
+			in: attributes{"langfuse.observation.type": "tool", "langfuse.observation.level": "ERROR", "langfuse.observation.status_message": "no"},
+			get: func(s *genai.Span) any {
+				return []any{s.Failed(), s.Error.Message, len(s.Attributes)}
+			}, want: []any{true, "no", 0},
+		},
+		"Langfuse on a span of another": {
+			in: attributes{"ai.operationId": "ai.toolCall", "langfuse.trace.tags": []any{"a"}, "langfuse.session.id": "s", "langfuse.user.id": "u"},
+			get: func(s *genai.Span) any {
+				return []any{s.Dialect, s.Tags, s.Conversation, s.User}
+			}, want: []any{"ai-sdk", []string{"a"}, "s", "u"},
+		},
+		"Langfuse, a cost in parts": {
+			in:  attributes{"langfuse.observation.type": "generation", "langfuse.observation.cost_details": `{"input":0.1,"output":0.2}`},
+			get: func(s *genai.Span) any { return s.Cost.Amount }, want: "0.3",
+		},
+		"LangSmith, an answer of Anthropic": {
+			in: attributes{
+				"langsmith.span.kind": "llm", "gen_ai.operation.name": "chat",
+				"gen_ai.prompt":            `{"model":"m","system":"be brief","messages":[{"role":"user","content":"hi"}],"tools":[{"name":"f","input_schema":{}}],"max_tokens":5}`,
+				"gen_ai.completion":        `{"id":"i","type":"message","role":"assistant","content":[{"type":"text","text":"ho"}],"stop_reason":"end_turn"}`,
+				"langsmith.usage_metadata": `{"input_tokens":10,"output_tokens":2,"total_tokens":12,"input_token_details":{"cache_read":4},"total_cost":0.5}`,
+			},
+			get: func(s *genai.Span) any {
+				return []any{s.RequestModel, s.System[0].Content, s.Input[0].Parts[0].Content, s.Tools[0].Name, *s.Request.MaxTokens, s.Output[0].Parts[0].Content, s.FinishReasons[0], s.Usage.Input.N, s.Usage.CacheRead.N, s.Cost.Amount}
+			}, want: []any{"m", "be brief", "hi", "f", int64(5), "ho", genai.FinishStop, int64(10), int64(4), "0.5"},
+		},
+		"the noise of a price": {
+			in:  attributes{"gen_ai.operation.name": "chat", "gen_ai.usage.cost": 0.000022349999999999998},
+			get: func(s *genai.Span) any { return s.Cost.Amount }, want: "0.00002235",
+		},
+		"a large price": {
+			in:  attributes{"gen_ai.operation.name": "chat", "gen_ai.usage.cost": 123456789012.25},
+			get: func(s *genai.Span) any { return s.Cost.Amount }, want: "123456789012.25",
+		},
 		"counts too large to be any": {
 			in:  attributes{"openinference.span.kind": "LLM", "llm.token_count.prompt": int64(1) << 60, "llm.token_count.completion": "-1"},
 			get: func(s *genai.Span) any { return []any{s.Usage.Known(), len(s.Warnings), s.Warnings[0].Code} }, want: []any{false, 2, genai.WarnCountImplausible},

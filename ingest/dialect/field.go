@@ -14,15 +14,24 @@ type taker func(r *reading, k key, v wire.Value) bool
 
 // take offers the held attributes that a dialect reads to their fields, in the order of the keys.
 func (r *reading) take(d *speaker) {
+	for _, k := range d.leadKeys {
+		if r.present.has(k) {
+			r.takeOne(d, k)
+		}
+	}
 	for w := d.first; w <= d.last; w++ {
 		for m := r.present[w] &^ r.consumed[w] & d.set[w]; m != 0; m &= m - 1 {
 			k := key(w*64 + trailingZeros(m)) //nolint:gosec // below maxKeys
-			if r.trace != nil {
-				r.traceKey(d, k)
-			} else if d.takers[k](r, k, r.held[k].v) {
-				r.consumed.add(k)
-			}
+			r.takeOne(d, k)
 		}
+	}
+}
+
+func (r *reading) takeOne(d *speaker, k key) {
+	if r.trace != nil {
+		r.traceKey(d, k)
+	} else if d.takers[k](r, k, r.held[k].v) {
+		r.consumed.add(k)
 	}
 }
 

@@ -15,9 +15,8 @@ import (
 var openInference = speaker{
 	name:   "openinference",
 	scopes: []string{"openinference.instrumentation.", "@arizeai/openinference-"},
+	leads:  []binding{{key: "openinference.span.kind", take: takeOpenInferenceKind}},
 	own: []binding{
-		{key: "openinference.span.kind", take: takeOpenInferenceKind},
-
 		// Which of the names of the model was requested and which answered, settle decides.
 		{key: "llm.request.model_name", take: requestModel},
 		{key: "llm.response.model_name", take: responseModel},
@@ -149,62 +148,78 @@ func takeOpenInferenceProvider(r *reading, k key, v wire.Value) bool {
 // APIs. The attribute stays: it has more of them than there are fields.
 func takeInvocationParameters(r *reading, k key, v wire.Value) bool {
 	s, ok := r.jsonOf(keys[k].name, v)
-	if !ok || !genai.JSON(s).Members(r.parameter) {
+	if !ok || !genai.JSON(s).Members(func(name string, v genai.JSON) { r.parameter(name, v) }) {
 		r.warn(genai.WarnMalformedJSON, keys[k].name, "the parameters are no JSON object")
 	}
 	return false
 }
 
-func (r *reading) parameter(name string, v genai.JSON) {
-	q := &r.dst.Request
+// parameter reads a parameter of a request and says whether a field holds it.
+func (r *reading) parameter(name string, v genai.JSON) bool {
+	q, model := &r.dst.Request, &r.dst.RequestModel
+	if v == "null" || v == `""` {
+		return true
+	}
 	switch name {
 	case "model":
-		if r.dst.RequestModel == "" {
-			r.dst.RequestModel = v.Text()
+		if *model == "" {
+			*model = v.Text()
 		}
+		return *model == v.Text()
 	case "max_tokens", "max_completion_tokens", "max_output_tokens", "maxTokens", "maxOutputTokens":
-		r.wholeParameter(v, &q.MaxTokens, &r.memory().maxTokens)
+		return r.wholeParameter(v, &q.MaxTokens, &r.memory().maxTokens)
 	case "seed":
-		r.wholeParameter(v, &q.Seed, &r.memory().seed)
+		return r.wholeParameter(v, &q.Seed, &r.memory().seed)
 	case "n":
-		r.wholeParameter(v, &q.ChoiceCount, &r.memory().choices)
+		return r.wholeParameter(v, &q.ChoiceCount, &r.memory().choices)
 	case "temperature":
-		r.numberParameter(v, &q.Temperature, &r.memory().temperature)
+		return r.numberParameter(v, &q.Temperature, &r.memory().temperature)
 	case "top_p", "topP":
-		r.numberParameter(v, &q.TopP, &r.memory().topP)
+		return r.numberParameter(v, &q.TopP, &r.memory().topP)
 	case "top_k", "topK":
-		r.numberParameter(v, &q.TopK, &r.memory().topK)
+		return r.numberParameter(v, &q.TopK, &r.memory().topK)
 	case "frequency_penalty":
-		r.numberParameter(v, &q.FrequencyPenalty, &r.memory().frequency)
+		return r.numberParameter(v, &q.FrequencyPenalty, &r.memory().frequency)
 	case "presence_penalty":
-		r.numberParameter(v, &q.PresencePenalty, &r.memory().presence)
+		return r.numberParameter(v, &q.PresencePenalty, &r.memory().presence)
 	case "stream":
 		if q.Stream == nil && (v == "true" || v == "false") {
 			p := r.memory()
 			p.stream, q.Stream = v == "true", &p.stream
 		}
+		return q.Stream != nil && *q.Stream == (v == "true")
 	case "stop", "stop_sequences":
 		add := func(e genai.JSON) { q.StopSequences = append(q.StopSequences, e.Text()) }
-		if len(q.StopSequences) == 0 && v != "null" && !v.Elements(add) && len(v) > 0 && v[0] == '"' {
+		if len(q.StopSequences) > 0 {
+			return false
+		}
+		if !v.Elements(add) && v[0] == '"' {
 			add(v)
 		}
+		return true
 	case "reasoning_effort":
 		if q.ReasoningLevel == "" {
 			q.ReasoningLevel = v.Text()
 		}
+		return q.ReasoningLevel == v.Text()
 	}
+	return false
 }
 
-func (r *reading) wholeParameter(v genai.JSON, to **int64, at *int64) {
-	if n, err := strconv.ParseInt(string(v), 10, 64); err == nil && *to == nil {
+func (r *reading) wholeParameter(v genai.JSON, to **int64, at *int64) bool {
+	n, err := strconv.ParseInt(string(v), 10, 64)
+	if err == nil && *to == nil {
 		*to, *at = at, n
 	}
+	return err == nil && **to == n
 }
 
-func (r *reading) numberParameter(v genai.JSON, to **float64, at *float64) {
-	if f, err := strconv.ParseFloat(string(v), 64); err == nil && *to == nil {
+func (r *reading) numberParameter(v genai.JSON, to **float64, at *float64) bool {
+	f, err := strconv.ParseFloat(string(v), 64)
+	if err == nil && *to == nil {
 		*to, *at = at, f
 	}
+	return err == nil && **to == f
 }
 
 // takeTemplateVariables reads what a prompt's template was filled with.

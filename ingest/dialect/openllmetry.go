@@ -13,9 +13,11 @@ import (
 var openLLMetry = speaker{
 	name:   "openllmetry",
 	scopes: []string{"@traceloop/"},
-	own: []binding{
+	leads: []binding{
 		{key: "traceloop.span.kind", take: takeTraceloopKind},
 		{key: "llm.request.type", take: takeRequestType},
+	},
+	own: []binding{
 		{key: "traceloop.entity.name", take: takeEntityName},
 		{key: "traceloop.entity.input", take: takeEntityInput},
 		{key: "traceloop.entity.output", take: takeEntityOutput},

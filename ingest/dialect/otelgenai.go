@@ -118,6 +118,9 @@ var general = speaker{
 		{"enduser.id", textTo(user), 0},
 		{"enduser.pseudo.id", textTo(user), 0},
 		{"tag.tags", takeTags, 0},
+		{"langfuse.session.id", textTo(conversation), 0},
+		{"langfuse.user.id", textTo(user), 0},
+		{"langfuse.trace.tags", takeTags, 0},
 	},
 }
 

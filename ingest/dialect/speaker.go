@@ -17,6 +17,9 @@ type speaker struct {
 	// Evidence beside that of keys: the beginning of the scope's name, and of the span's.
 	scopes, spans []string
 
+	// leads are keys that are evidence and that are read before all others: what these mean depends on
+	// them. Nobody else declares them.
+	leads []binding
 	// own are the keys that are evidence of the dialect, also those that it reads once it is known to
 	// speak. Of several keys for one field the one that stands first wins. A key that another dialect
 	// declares too stands where that dialect has it, before those that nobody shares, and is evidence
@@ -37,6 +40,7 @@ type speaker struct {
 	settle func(dst *genai.Span, r *reading)
 
 	bit         uint32
+	leadKeys    []key
 	set         keySet
 	first, last int // the words of set that are not empty
 	takers      [maxKeys]taker
@@ -94,7 +98,7 @@ func init() {
 // register numbers the keys of a dialect.
 func (d *speaker) register() {
 	d.first = len(d.set)
-	bind := func(b binding, evidence uint32) {
+	bind := func(b binding, evidence uint32) key {
 		k := noKey
 		for i := range numKeys {
 			if keys[i].name == b.key {
@@ -114,14 +118,16 @@ func (d *speaker) register() {
 		}
 		keys[k].evidence |= evidence
 		d.takers[k] = b.take
-		d.set.add(k)
-		d.first, d.last = min(d.first, int(k)/64), max(d.last, int(k)/64)
+		return k
+	}
+	for _, b := range d.leads {
+		d.leadKeys = append(d.leadKeys, bind(b, d.bit))
 	}
 	for _, b := range d.own {
-		bind(b, d.bit)
+		d.add(bind(b, d.bit))
 	}
 	for _, b := range d.also {
-		bind(b, 0)
+		d.add(bind(b, 0))
 	}
 	for _, p := range d.scopes {
 		scopePrefixes = append(scopePrefixes, prefix{p, d.bit})
@@ -135,6 +141,12 @@ func (d *speaker) register() {
 		listsBy[c] = append(listsBy[c], uint8(len(lists))) //nolint:gosec // some dozens
 		lists = append(lists, l)
 	}
+}
+
+// add makes the dialect read a key in its turn.
+func (d *speaker) add(k key) {
+	d.set.add(k)
+	d.first, d.last = min(d.first, int(k)/64), max(d.last, int(k)/64)
 }
 
 // scopeEvidence gives the bits of the dialects that a scope of this name speaks.

@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"math"
 	"strconv"
 
 	"github.com/tiltmeter/tiltmeter/genai"
@@ -130,14 +131,35 @@ func (r *reading) settleUsage() {
 	}
 }
 
-// takeCost reads a price. Zero means that the sender knew no price.
+// takeCost reads a price.
 func takeCost(r *reading, k key, v wire.Value) bool {
 	f, ok := r.number(k, v)
-	if !ok || f < 0 {
+	return ok && r.cost(f)
+}
+
+// cost fills the price in US dollars, and says whether the field holds it. Zero means that the sender
+// knew no price.
+func (r *reading) cost(f float64) bool {
+	c := &r.dst.Cost
+	if f < 0 || math.IsInf(f, 0) {
 		return false
 	}
-	if f > 0 && r.dst.Cost.Amount == "" {
-		r.dst.Cost = genai.Cost{Amount: strconv.FormatFloat(f, 'f', -1, 64), Currency: "USD", Source: "reported"}
+	if f == 0 {
+		return true
 	}
-	return true
+	amount := decimal(f)
+	if c.Amount == "" {
+		*c = genai.Cost{Amount: amount, Currency: "USD", Source: "reported"}
+	}
+	return c.Amount == amount
+}
+
+// exactDigits is how many decimal digits a float64 keeps whatever the number: those beyond are noise
+// of the sender's arithmetic (0.000022349999999999998).
+const exactDigits = 15
+
+// decimal is f rounded to the digits that it keeps, without an exponent.
+func decimal(f float64) string {
+	rounded, _ := strconv.ParseFloat(strconv.FormatFloat(f, 'e', exactDigits-1, 64), 64)
+	return strconv.FormatFloat(rounded, 'f', -1, 64)
 }

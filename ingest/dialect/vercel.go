@@ -16,8 +16,8 @@ import (
 var vercel = speaker{
 	name:   "ai-sdk",
 	scopes: []string{"ai ", "gen_ai "},
+	leads:  []binding{{key: "ai.operationId", take: takeOperationID}},
 	own: []binding{
-		{key: "ai.operationId", take: takeOperationID},
 		{key: "ai.model.provider", take: takeProvider},
 		{key: "ai.model.id", take: requestModel},
 		{key: "ai.response.model", take: responseModel},

@@ -1,0 +1,369 @@
+package dialect
+
+import (
+	"strings"
+
+	"github.com/tiltmeter/tiltmeter/genai"
+	"github.com/tiltmeter/tiltmeter/ingest/wire"
+)
+
+// Platforms that trace programs, not calls (Langfuse, LangSmith, MLflow, Laminar, LangWatch, logfire)
+// send what went into a span and what came out of it as one value each: the provider's whole request
+// and answer, a list of messages, or whatever the program had. What is here reads such values, by what
+// the span's operation makes of them.
+
+// takeSent reads what went into a span. The attribute stays when it says more than the fields.
+func takeSent(r *reading, k key, v wire.Value) bool {
+	d := r.dst
+	switch d.Operation {
+	case genai.OpExecuteTool:
+		return takeToolArguments(r, k, v)
+	case genai.OpRetrieval, genai.OpRerank:
+		return takeSentQuery(r, k, v)
+	case genai.OpEmbeddings:
+		return takeSentTexts(r, k, v)
+	}
+	s, fresh, again := r.plainContent(contentInput, len(d.Input) == 0, k, v)
+	if !fresh {
+		return again
+	}
+	if r.messageList(s, &d.Input, &r.ownInput, genai.RoleUser, k) {
+		return true
+	}
+	if found, all := r.wholeRequest(genai.JSON(s)); found {
+		r.ownInput = true
+		return all
+	}
+	return r.takeValue(k, v, &d.Input, &r.ownInput, genai.RoleUser)
+}
+
+// takeReceived reads what came out of a span.
+func takeReceived(r *reading, k key, v wire.Value) bool {
+	d := r.dst
+	switch d.Operation {
+	case genai.OpExecuteTool:
+		return takeToolResult(r, k, v)
+	case genai.OpRetrieval, genai.OpRerank:
+		return takeReceivedDocuments(r, k, v)
+	case genai.OpEmbeddings:
+		return false
+	}
+	s, fresh, again := r.plainContent(contentOutput, len(d.Output) == 0, k, v)
+	if !fresh {
+		return again
+	}
+	if r.messageList(s, &d.Output, &r.ownOutput, genai.RoleAssistant, k) {
+		usage := genai.JSON(s).At("usage") // Anthropic's answer is a message
+		r.wholeUsage(usage)
+		return usage == ""
+	}
+	if r.wholeAnswer(genai.JSON(s)) {
+		r.ownOutput = true
+		return false // ids, counts, fingerprints: there is always more
+	}
+	return r.takeValue(k, v, &d.Output, &r.ownOutput, genai.RoleAssistant)
+}
+
+// plainContent is content for a value that need not be JSON.
+func (r *reading) plainContent(c int, empty bool, k key, v wire.Value) (s string, fresh, again bool) {
+	if v.Kind() == wire.KindEmpty || v.Kind() == wire.KindString && len(v.Str()) == 0 {
+		return "", false, true
+	}
+	if !empty {
+		f := r.filled[c]
+		return "", false, f.Kind() == v.Kind() && string(f.Raw()) == string(v.Raw())
+	}
+	s, ok := r.textOf(bytesOf(keys[k].name), v)
+	if !ok || r.withheld(k, s) {
+		return "", false, false
+	}
+	r.filled[c] = v
+	return s, true, false
+}
+
+// messageList reads a list of messages, or one. false: it is neither.
+func (r *reading) messageList(s string, to *[]genai.Message, own *bool, role genai.Role, k key) bool {
+	if !isMessages(genai.JSON(s), r.dst.Operation.IsInference()) {
+		return false
+	}
+	var code genai.WarningCode
+	*to, code = genai.ParseMessages(*to, s, role)
+	r.doubt(code, keys[k].name)
+	*own = true
+	return true
+}
+
+// isMessages says whether a value is a message, or a list that begins with one. The input of a call
+// may be a list of texts, too.
+func isMessages(s genai.JSON, call bool) bool {
+	s = genai.JSON(strings.TrimLeft(string(s), " \n\r\t"))
+	if s == "" {
+		return false
+	}
+	if s[0] == '{' {
+		return isMessage(s)
+	}
+	first := genai.JSON("")
+	if s[0] != '[' || !s.Elements(func(e genai.JSON) {
+		if first == "" {
+			first = e
+		}
+	}) || first == "" {
+		return false
+	}
+	return call && first[0] == '"' || isMessage(first)
+}
+
+// isMessage: a role, or LangChain's constructor of a message, or its type.
+func isMessage(s genai.JSON) bool {
+	var role, content, kind, constructs, typed bool
+	s.Members(func(name string, v genai.JSON) {
+		switch name {
+		case "role":
+			role = len(v) > 0 && v[0] == '"'
+		case "content", "parts", "tool_calls":
+			content = true
+		case "type":
+			if t := v.Text(); t == "constructor" {
+				constructs = true
+			} else {
+				kind = genai.ParseRole(t) != genai.Role(t) || t == "tool" || t == "system"
+			}
+		case "id":
+			typed = strings.HasSuffix(lastOf(v), "Message") || strings.HasSuffix(lastOf(v), "MessageChunk")
+		}
+	})
+	return content && (role || kind) || constructs && typed
+}
+
+// lastOf is the text of the last element of a list, "" when there is none.
+func lastOf(list genai.JSON) (last string) {
+	if len(list) == 0 || list[0] != '[' {
+		return ""
+	}
+	list.Elements(func(e genai.JSON) { last = e.Text() })
+	return last
+}
+
+// wholeRequest reads a request as a provider's API takes it. found: it has messages. all: nothing of it
+// is left out.
+func (r *reading) wholeRequest(s genai.JSON) (found, all bool) {
+	if len(s) == 0 || s[0] != '{' {
+		return false, false
+	}
+	call := r.dst.Operation.IsInference()
+	s.Members(func(name string, v genai.JSON) {
+		switch name {
+		case "messages":
+			found = found || isMessages(flattened(v), call)
+		case "contents", "prompt", "input":
+			found = found || call && len(v) > 0 && (v[0] == '"' || v[0] == '[')
+		}
+	})
+	if !found {
+		return false, false
+	}
+	all = true
+	s.Members(func(name string, v genai.JSON) {
+		all = r.requestMember(name, v) && all
+	})
+	return len(r.dst.Input) > 0, all
+}
+
+// requestMember reads a member of a request and says whether a field holds it.
+func (r *reading) requestMember(name string, v genai.JSON) bool {
+	d := r.dst
+	switch name {
+	case "messages", "contents", "prompt", "input":
+		if len(d.Input) > 0 {
+			return false
+		}
+		var code genai.WarningCode
+		d.Input, code = genai.ParseMessages(d.Input, string(flattened(v)), genai.RoleUser)
+		return code == ""
+	case "system", "instructions", "system_instruction", "systemInstruction":
+		if v == "null" || len(d.System) > 0 {
+			return v == "null"
+		}
+		var code genai.WarningCode
+		d.System, code = genai.ParseParts(d.System, string(v))
+		return code == ""
+	case "tools":
+		if v == "null" || v == "[]" || len(d.Tools) > 0 {
+			return len(d.Tools) == 0
+		}
+		var code genai.WarningCode
+		d.Tools, code = genai.ParseTools(d.Tools, string(v))
+		return code == "" && len(d.Tools) > 0
+	}
+	return r.parameter(name, v)
+}
+
+// flattened is the first list of a list of lists: LangChain asks for several answers at once, and
+// programs ask for one.
+func flattened(list genai.JSON) genai.JSON {
+	n, inner := 0, genai.JSON("")
+	list.Elements(func(e genai.JSON) {
+		if n++; n == 1 && len(e) > 0 && e[0] == '[' {
+			inner = e
+		}
+	})
+	if n == 1 && inner != "" {
+		return inner
+	}
+	return list
+}
+
+// wholeAnswer reads an answer as a provider's API gives it, and says whether it was one.
+func (r *reading) wholeAnswer(s genai.JSON) bool {
+	if len(s) == 0 || s[0] != '{' {
+		return false
+	}
+	d := r.dst
+	var answer genai.JSON
+	candidates := false
+	s.Members(func(name string, v genai.JSON) {
+		list := len(v) > 0 && v[0] == '['
+		switch {
+		case name == "choices" && list, name == "output" && list && isMessages(v, false),
+			name == "messages" && isMessages(flattened(v), false), name == "generations" && list, name == "candidates" && list:
+			answer, candidates = flattened(v), name == "candidates"
+		case name == "message" && isMessage(v), name == "outputs" && isMessages(flattened(v), false):
+			answer = v
+		case name == "model" && d.ResponseModel == "" && d.Operation.IsInference():
+			d.ResponseModel = v.Text()
+		}
+	})
+	if answer == "" {
+		return false
+	}
+	if candidates {
+		answer.Elements(r.candidate)
+	} else {
+		d.Output, _ = genai.ParseMessages(d.Output, string(answer), genai.RoleAssistant)
+	}
+	if usage := s.At("usage"); usage != "" {
+		r.wholeUsage(usage)
+	}
+	return len(d.Output) > 0
+}
+
+// candidate reads one of Gemini's answers.
+func (r *reading) candidate(c genai.JSON) {
+	d := r.dst
+	n := len(d.Output)
+	d.Output, _ = genai.ParseMessages(d.Output, string(c.At("content")), genai.RoleAssistant)
+	if f := genai.ParseFinishReason(c.At("finishReason").Text()); len(d.Output) > n && f != "" {
+		d.Output[n].FinishReason, d.Output[n].Encoded = f, ""
+	}
+}
+
+// wholeUsage reads the counts of a provider's answer, where no attribute has them. Anthropic's leave
+// out what a cache served.
+func (r *reading) wholeUsage(s genai.JSON) {
+	u := &r.dst.Usage
+	if u.Known() {
+		return
+	}
+	s.Members(func(name string, v genai.JSON) {
+		switch name {
+		case "prompt_tokens", "input_tokens", "promptTokens", "inputTokens":
+			countOf(&u.Input, v)
+		case "completion_tokens", "output_tokens", "completionTokens", "outputTokens":
+			countOf(&u.Output, v)
+		case "total_tokens", "totalTokens":
+			countOf(&r.total, v)
+		case "cache_read_input_tokens":
+			countOf(&u.CacheRead, v)
+			r.cachedOutside = true
+		case "cache_creation_input_tokens":
+			countOf(&u.CacheWrite, v)
+			r.cachedOutside = true
+		case "prompt_tokens_details", "input_tokens_details", "input_token_details":
+			r.usageDetails(v)
+		case "completion_tokens_details", "output_tokens_details", "output_token_details":
+			countOf(&u.Reasoning, v.At("reasoning_tokens"))
+			countOf(&u.Reasoning, v.At("reasoning"))
+		}
+	})
+}
+
+func (r *reading) usageDetails(v genai.JSON) {
+	u := &r.dst.Usage
+	countOf(&u.CacheRead, v.At("cached_tokens"))
+	countOf(&u.CacheRead, v.At("cache_read"))
+	countOf(&u.CacheWrite, v.At("cache_creation"))
+}
+
+// takeSentQuery reads what was searched for: a text, or the only member of an object.
+func takeSentQuery(r *reading, k key, v wire.Value) bool {
+	s, ok := r.textOf(bytesOf(keys[k].name), v)
+	if !ok {
+		return false
+	}
+	if q, sole := soleText(genai.JSON(s)); sole {
+		s = q
+	}
+	to := &r.dst.Retrieval.Query
+	if *to == "" {
+		*to = s
+	}
+	return *to == s
+}
+
+// soleText is the text of the only member of an object.
+func soleText(s genai.JSON) (text string, ok bool) {
+	if len(s) == 0 || s[0] != '{' {
+		return "", false
+	}
+	n := 0
+	good := s.Members(func(_ string, v genai.JSON) {
+		if n++; len(v) > 0 && v[0] == '"' {
+			text, ok = v.Text(), true
+		}
+	})
+	return text, ok && good && n == 1
+}
+
+// takeSentTexts reads what was embedded: a text or a list of texts, which may be the input of a request.
+func takeSentTexts(r *reading, k key, v wire.Value) bool {
+	d := &r.dst.Embedding
+	s, ok := r.textOf(bytesOf(keys[k].name), v)
+	if !ok || len(d.Items) > 0 {
+		return false
+	}
+	texts, all := genai.JSON(s), true
+	if in := texts.At("input"); in != "" {
+		texts, all = in, false
+	}
+	if s == "" || r.withheld(k, s) {
+		return s == ""
+	}
+	if texts[0] == '[' && texts.Elements(func(e genai.JSON) { d.Items = append(d.Items, genai.EmbeddingItem{Text: e.Text()}) }) {
+		return all
+	}
+	d.Items = append(d.Items[:0], genai.EmbeddingItem{Text: texts.Text()})
+	return all
+}
+
+// takeReceivedDocuments reads what a search found: a list, or the only list of an object.
+func takeReceivedDocuments(r *reading, k key, v wire.Value) bool {
+	s, ok := r.jsonOf(keys[k].name, v)
+	if !ok || len(r.dst.Retrieval.Documents) > 0 {
+		return false
+	}
+	list := genai.JSON(s)
+	for _, name := range []string{"outputs", "documents", "output"} {
+		if in := list.At(name); in != "" && in[0] == '[' {
+			list = in
+			break
+		}
+	}
+	d := &r.dst.Retrieval
+	whole := list.Elements(func(e genai.JSON) {
+		if len(d.Documents) < maxDocuments {
+			d.Documents = append(d.Documents, document(e))
+		}
+	})
+	return whole && len(d.Documents) < maxDocuments
+}
