@@ -22,6 +22,7 @@ func BenchmarkNormalize(b *testing.B) {
 		{"ai-sdk-7", "vercel-ai-v7-genai/tools/001_traces.pb", "ai-sdk"},
 		{"langfuse", "langfuse-v5/tools/001_traces.pb", "langfuse"},
 		{"langsmith", "langsmith-js/tools/002_traces.pb", "langsmith"},
+		{"openlit", "openlit-js/tools/001_traces.pb", "openlit"},
 		{"none", "strands-js/stable_openai/001_traces.pb", ""},
 	} {
 		b.Run(c.name, func(b *testing.B) {

@@ -171,6 +171,7 @@ var deviations = map[string][]string{
 	"langfuse-v5":                   {"tags", "ttft_us"},
 	"langfuse-v5/error":             {"cost"},
 	"langfuse-v5/responses":         {"input"},
+	"openlit-js":                    {"user"},
 	"langsmith-js":                  {"tags"},
 	"langsmith-js/error":            {"provider"},
 	"strands-js/latest_openai":      {"kind", "dialect"},
@@ -179,7 +180,7 @@ var deviations = map[string][]string{
 }
 
 // dialects are those of expected.json that we name otherwise; "" are read as OpenTelemetry's.
-var dialects = map[string]string{"ai-sdk-v7": "ai-sdk", "anthropic-sdk": "otel-genai", "strands": "otel-genai", "openlit": "otel-genai"}
+var dialects = map[string]string{"ai-sdk-v7": "ai-sdk", "anthropic-sdk": "otel-genai", "strands": "otel-genai"}
 
 func flattenExpected(e *expectedSpan) flat {
 	in, out := e.Input, e.Output

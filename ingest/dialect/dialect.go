@@ -27,6 +27,8 @@ var dialects = [...]*speaker{
 	&openInference,
 	&vercel,
 	&openLLMetry,
+	&openLIT,
+	&pydanticAI,
 	&otelGenAI,
 }
 

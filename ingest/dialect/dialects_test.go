@@ -322,6 +322,62 @@ func TestDialectFields(t *testing.T) {
 				return []any{s.RequestModel, s.System[0].Content, s.Input[0].Parts[0].Content, s.Tools[0].Name, *s.Request.MaxTokens, s.Output[0].Parts[0].Content, s.FinishReasons[0], s.Usage.Input.N, s.Usage.CacheRead.N, s.Cost.Amount}
 			}, want: []any{"m", "be brief", "hi", "f", int64(5), "ho", genai.FinishStop, int64(10), int64(4), "0.5"},
 		},
+		"OpenLIT, a chat that asked for a tool": {
+			in: attributes{"gen_ai.operation.name": "chat", "gen_ai.request.is_stream": false, "gen_ai.tool.args": "{}", "gen_ai.request.max_tokens": int64(-1), "gen_ai.session.id": "s"},
+			get: func(s *genai.Span) any {
+				return []any{s.Dialect, s.Tool.Arguments, s.Request.MaxTokens == nil, s.Conversation}
+			}, want: []any{"openlit", genai.JSON(""), true, "s"},
+		},
+		"OpenLIT, a tool": {
+			in: attributes{"gen_ai.operation.name": "execute_tool", "gen_ai.endpoint": "x", "gen_ai.tool.args": `{"a":1}`, "gen_ai.tool.output": "sunny"},
+			get: func(s *genai.Span) any {
+				return []any{s.Tool.Arguments, s.Tool.Result}
+			}, want: []any{genai.JSON(`{"a":1}`), genai.JSON("sunny")},
+		},
+		"Pydantic AI 1, a call": {
+			scope: "pydantic-ai", in: attributes{
+				"gen_ai.operation.name": "chat", "events": `[{"event.name":"gen_ai.user.message","content":"hi","role":"user","gen_ai.message.index":0},` +
+					`{"event.name":"gen_ai.tool.message","content":"21","role":"tool","id":"c","name":"f"},` +
+					`{"event.name":"gen_ai.choice","index":0,"message":{"role":"assistant","content":"ho"}}]`,
+				"model_request_parameters": `{"function_tools":[{"name":"f","description":"d","parameters_json_schema":{"type":"object"}}],"output_tools":null}`,
+			},
+			get: func(s *genai.Span) any {
+				return []any{s.Dialect, s.DialectVersion, s.Input[0].Parts[0].Content, s.Input[1].Parts[0].ID, s.Output[0].Parts[0].Content, s.Tools}
+			}, want: []any{"pydantic-ai", "1", "hi", "c", "ho", []genai.ToolDefinition{{Type: "function", Name: "f", Description: "d", Parameters: `{"type":"object"}`}}},
+		},
+		"Pydantic AI 1, a run": {
+			scope: "pydantic-ai", in: attributes{
+				"agent_name": "a", "model_name": "m", "final_result": "ho", "gen_ai.usage.input_tokens": int64(5),
+				"all_messages_events": `[{"content":"hi","role":"user"},{"role":"assistant","content":"ho"}]`,
+			},
+			get: func(s *genai.Span) any {
+				return []any{s.Operation, s.Agent.Name, s.RequestModel, len(s.Input), s.Output[0].Parts[0].Content, s.Usage.Rollup}
+			}, want: []any{genai.OpInvokeAgent, "a", "m", 1, "ho", true},
+		},
+		"Pydantic AI 5, a run": {
+			in: attributes{
+				"gen_ai.operation.name": "invoke_agent", "gen_ai.aggregated_usage.input_tokens": int64(5),
+				"pydantic_ai.all_messages": `[{"role":"user","parts":[{"type":"text","content":"hi"}]},{"role":"assistant","parts":[{"type":"text","content":"ho"}]}]`,
+			},
+			get: func(s *genai.Span) any {
+				return []any{s.DialectVersion, len(s.Input), s.Output[0].Parts[0].Content, s.Usage.Known()}
+			}, want: []any{">=2", 1, "ho", false},
+		},
+		"Pydantic AI 2, a tool": {
+			in: attributes{"gen_ai.tool.name": "f", "gen_ai.tool.call.id": "c", "tool_arguments": `{"a":1}`, "tool_response": "won"},
+			get: func(s *genai.Span) any {
+				return []any{s.Operation, s.Tool, s.DialectVersion}
+			}, want: []any{genai.OpExecuteTool, genai.ToolExecution{Name: "f", CallID: "c", Arguments: `{"a":1}`, Result: "won"}, "<=2"},
+		},
+		"Logfire's instrumentation of OpenAI": {
+			in: attributes{
+				"request_data":  `{"model":"m","messages":[{"role":"user","content":"hi"}],"temperature":0.5}`,
+				"response_data": `{"message":{"role":"assistant","content":"ho"},"usage":{"prompt_tokens":5,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":1}}}`,
+			},
+			get: func(s *genai.Span) any {
+				return []any{s.Operation, s.RequestModel, s.Input[0].Parts[0].Content, *s.Request.Temperature, s.Output[0].Parts[0].Content, s.Usage.Total(), s.Usage.CacheRead.N}
+			}, want: []any{genai.OpChat, "m", "hi", 0.5, "ho", int64(7), int64(1)},
+		},
 		"the noise of a price": {
 			in:  attributes{"gen_ai.operation.name": "chat", "gen_ai.usage.cost": 0.000022349999999999998},
 			get: func(s *genai.Span) any { return s.Cost.Amount }, want: "0.00002235",
@@ -375,4 +431,47 @@ func TestExplain(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("-want +got:\n%s", d)
 	}
+}
+
+// TestTranscript: the input that OpenLIT for Python sends as one text.
+func TestTranscript(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string][]genai.Message{
+		"user: What?":                        {message("user", say("What?"))},
+		"system: Be\nkind.\nuser: x: y\n\nz": {message("system", say("Be\nkind.")), message("user", say("x: y\n\nz"))},
+		"What: is it?":                       {message("user", say("What: is it?"))},
+	} {
+		s := spanWithEvent(t, "openlit.otel.tracing", "gen_ai.content.prompt", attributes{"gen_ai.prompt": in})
+		if d := cmp.Diff(want, s.Input); d != "" {
+			t.Errorf("%q (-want +got):\n%s", in, d)
+		}
+	}
+}
+
+// spanWithEvent reads a chat span with one event.
+func spanWithEvent(t *testing.T, scope, event string, attrs map[string]any) genai.Span {
+	t.Helper()
+	td := ptrace.NewTraces()
+	ss := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty()
+	ss.Scope().SetName(scope)
+	s := ss.Spans().AppendEmpty()
+	s.SetTraceID(pcommon.TraceID{1})
+	s.SetSpanID(pcommon.SpanID{2})
+	s.Attributes().PutStr("gen_ai.operation.name", "chat")
+	e := s.Events().AppendEmpty()
+	e.SetName(event)
+	if err := e.Attributes().FromRaw(attrs); err != nil {
+		t.Fatal(err)
+	}
+	b, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := wire.ReadTraces(b)
+	if !r.Next() {
+		t.Fatal("the span was refused")
+	}
+	var got genai.Span
+	dialect.New(dialect.Options{}).Span(&got, r.Resource(), r.Scope(), r.Span())
+	return got
 }

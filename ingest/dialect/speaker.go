@@ -18,7 +18,7 @@ type speaker struct {
 	scopes, spans []string
 
 	// leads are keys that are evidence and that are read before all others: what these mean depends on
-	// them. Nobody else declares them.
+	// them.
 	leads []binding
 	// own are the keys that are evidence of the dialect, also those that it reads once it is known to
 	// speak. Of several keys for one field the one that stands first wins. A key that another dialect
