@@ -24,9 +24,12 @@ import (
 var dialects = [...]*speaker{
 	&langfuse,
 	&langSmith,
+	&mlflow,
+	&langWatch,
 	&openInference,
 	&vercel,
 	&openLLMetry,
+	&laminar,
 	&openLIT,
 	&pydanticAI,
 	&otelGenAI,

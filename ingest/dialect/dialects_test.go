@@ -2,6 +2,7 @@ package dialect_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -377,6 +378,64 @@ func TestDialectFields(t *testing.T) {
 			get: func(s *genai.Span) any {
 				return []any{s.Operation, s.RequestModel, s.Input[0].Parts[0].Content, *s.Request.Temperature, s.Output[0].Parts[0].Content, s.Usage.Total(), s.Usage.CacheRead.N}
 			}, want: []any{genai.OpChat, "m", "hi", 0.5, "ho", int64(7), int64(1)},
+		},
+		"MLflow, a call": {
+			in: attributes{
+				"mlflow.spanType": `"CHAT_MODEL"`, "mlflow.llm.model": `"m"`, "mlflow.chat.tokenUsage": `{"input_tokens":5,"output_tokens":2,"total_tokens":7}`,
+				"mlflow.spanInputs":  `{"model":"m","messages":[{"role":"user","content":"hi"}]}`,
+				"mlflow.spanOutputs": `{"choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"ho"}}]}`,
+				"mlflow.chat.tools":  `[{"type":"function","function":{"name":"f"}}]`, "mlflow.llm.cost": `{"input_cost":0.1,"output_cost":0.2,"total_cost":0.3}`,
+			},
+			get: func(s *genai.Span) any {
+				return []any{s.Dialect, s.Operation, s.RequestModel, s.Input[0].Parts[0].Content, s.Output[0].Parts[0].Content, s.FinishReasons[0], s.Tools[0].Name, s.Usage.Total(), s.Cost.Amount}
+			}, want: []any{"mlflow", genai.OpChat, "m", "hi", "ho", genai.FinishStop, "f", int64(7), "0.3"},
+		},
+		"MLflow, a text in quotes": {
+			in: attributes{"mlflow.spanType": "UNKNOWN", "mlflow.spanInputs": `"x"`, "mlflow.spanOutputs": `"hello!"`},
+			get: func(s *genai.Span) any {
+				return []any{s.Operation, s.Input[0].Parts[0].Content, s.Output[0].Parts[0].Content}
+			}, want: []any{genai.Operation(""), "x", "hello!"},
+		},
+		"MLflow, a tool": {
+			in:  attributes{"mlflow.spanType": `"TOOL"`, "mlflow.spanInputs": `{"x":1}`, "mlflow.spanOutputs": "2"},
+			get: func(s *genai.Span) any { return s.Tool }, want: genai.ToolExecution{Arguments: `{"x":1}`, Result: "2"},
+		},
+		"LangWatch, a call": {
+			in: attributes{
+				"langwatch.span.type": "llm", "langwatch.input": `{"type":"chat_messages","value":[{"role":"user","content":"hi"}]}`,
+				"langwatch.output": `{"type":"text","value":"ho"}`, "langwatch.thread.id": "t", "langwatch.user.id": "u", "langwatch.labels": `["a"]`,
+				"langwatch.metrics":    `{"type":"json","value":{"promptTokens":5,"completionTokens":2,"cacheReadInputTokens":3,"cost":0.5}}`,
+				"langwatch.timestamps": `{"started_at":1000,"first_token_at":1250,"finished_at":3000}`, "langwatch.prompt.handle": "p", "langwatch.prompt.version.number": int64(6),
+			},
+			get: func(s *genai.Span) any {
+				return []any{s.Dialect, s.Input[0].Parts[0].Content, s.Output[0].Parts[0].Content, s.Conversation, s.User, s.Tags, s.Usage.Input.N, s.Usage.Rule, s.Cost.Amount, s.TimeToFirstToken, s.Prompt.Name + s.Prompt.Version}
+			}, want: []any{"langwatch", "hi", "ho", "t", "u", []string{"a"}, int64(8), genai.CacheByDialect, "0.5", 250 * time.Millisecond, "p6"},
+		},
+		"LangWatch, a retrieval in Python": {
+			in: attributes{
+				"langwatch.span.type": "rag", "langwatch.input": `{"type":"text","value":"q"}`, "langwatch.rag.contexts": `[{"document_id":"d","chunk_id":"c","content":"x"}]`,
+				"langwatch.metrics": `{"prompt_tokens":5}`,
+			},
+			get: func(s *genai.Span) any {
+				return []any{s.Operation, s.Retrieval, s.Countable()}
+			}, want: []any{genai.OpRetrieval, genai.Retrieval{Query: "q", Documents: []genai.Document{{ID: "d", Content: "x", Metadata: `{"document_id":"d","chunk_id":"c","content":"x"}`}}}, false},
+		},
+		"Laminar, a call": {
+			in: attributes{
+				"lmnr.span.type": "LLM", "gen_ai.prompt.0.role": "user", "gen_ai.prompt.0.content": "hi", "lmnr.span.input": `[{"role":"user","content":"again"}]`,
+				"lmnr.span.output": `"ho"`, "lmnr.association.properties.session_id": "s", "gen_ai.usage.input_cost": 0.1, "gen_ai.usage.output_cost": 0.2,
+			},
+			get: func(s *genai.Span) any {
+				return []any{s.Operation, s.Input[0].Parts[0].Content, s.Output[0].Parts[0].Content, s.Conversation, s.Cost.Amount}
+			}, want: []any{genai.OpChat, "hi", "ho", "s", "0.3"},
+		},
+		"Laminar, a call from its cache": {
+			in:  attributes{"lmnr.span.type": "CACHED", "gen_ai.usage.input_tokens": int64(5)},
+			get: func(s *genai.Span) any { return s.Countable() }, want: false,
+		},
+		"a text that begins with a quote": {
+			in:  attributes{"langfuse.observation.type": "generation", "langfuse.observation.input": `"Yes" he said`},
+			get: func(s *genai.Span) any { return s.Input[0].Parts[0].Content }, want: `"Yes" he said`,
 		},
 		"the noise of a price": {
 			in:  attributes{"gen_ai.operation.name": "chat", "gen_ai.usage.cost": 0.000022349999999999998},

@@ -12,84 +12,119 @@ import (
 // and answer, a list of messages, or whatever the program had. What is here reads such values, by what
 // the span's operation makes of them.
 
-// takeSent reads what went into a span. The attribute stays when it says more than the fields.
-func takeSent(r *reading, k key, v wire.Value) bool {
-	d := r.dst
-	switch d.Operation {
-	case genai.OpExecuteTool:
-		return takeToolArguments(r, k, v)
-	case genai.OpRetrieval, genai.OpRerank:
-		return takeSentQuery(r, k, v)
-	case genai.OpEmbeddings:
-		return takeSentTexts(r, k, v)
+// takeSent reads what went into a span, and takeReceived what came out of it. The attribute stays when
+// it says more than the fields.
+var (
+	takeSent     = sent(asSent)
+	takeReceived = received(asSent)
+)
+
+func asSent(s string) string { return s }
+
+// fromJSON is the text of a JSON string, for senders whose values are JSON throughout.
+func fromJSON(s string) string {
+	if n := len(s); n > 1 && s[0] == '"' && s[n-1] == '"' {
+		return genai.JSON(s).Text()
 	}
-	s, fresh, again := r.plainContent(contentInput, len(d.Input) == 0, k, v)
-	if !fresh {
-		return again
-	}
-	if r.messageList(s, &d.Input, &r.ownInput, genai.RoleUser, k) {
+	return s
+}
+
+// sent makes takeSent for senders that wrap their values.
+func sent(open func(string) string) taker {
+	return func(r *reading, k key, v wire.Value) bool {
+		d := r.dst
+		s, ok := r.opened(k, v, open)
+		if !ok || s == "" {
+			return ok
+		}
+		switch d.Operation {
+		case genai.OpExecuteTool:
+			return fillJSON(&d.Tool.Arguments, s)
+		case genai.OpRetrieval, genai.OpRerank:
+			return r.sentQuery(s)
+		case genai.OpEmbeddings:
+			return r.sentTexts(genai.JSON(s))
+		}
+		if len(d.Input) > 0 {
+			return r.filled[contentInput].Kind() == v.Kind() && string(r.filled[contentInput].Raw()) == string(v.Raw())
+		}
+		r.filled[contentInput], r.ownInput = v, true
+		if r.messageList(s, &d.Input, genai.RoleUser, k) {
+			return true
+		}
+		if found, all := r.wholeRequest(genai.JSON(s)); found {
+			return all
+		}
+		d.Input = append(d.Input, textMessage(genai.RoleUser, s))
 		return true
 	}
-	if found, all := r.wholeRequest(genai.JSON(s)); found {
-		r.ownInput = true
-		return all
-	}
-	return r.takeValue(k, v, &d.Input, &r.ownInput, genai.RoleUser)
 }
 
-// takeReceived reads what came out of a span.
-func takeReceived(r *reading, k key, v wire.Value) bool {
-	d := r.dst
-	switch d.Operation {
-	case genai.OpExecuteTool:
-		return takeToolResult(r, k, v)
-	case genai.OpRetrieval, genai.OpRerank:
-		return takeReceivedDocuments(r, k, v)
-	case genai.OpEmbeddings:
-		return false
+// received makes takeReceived for senders that wrap their values.
+func received(open func(string) string) taker {
+	return func(r *reading, k key, v wire.Value) bool {
+		d := r.dst
+		s, ok := r.opened(k, v, open)
+		if !ok || s == "" {
+			return ok
+		}
+		switch d.Operation {
+		case genai.OpExecuteTool:
+			return fillJSON(&d.Tool.Result, s)
+		case genai.OpRetrieval, genai.OpRerank:
+			return r.receivedDocuments(genai.JSON(s))
+		case genai.OpEmbeddings:
+			return false
+		}
+		if len(d.Output) > 0 {
+			return r.filled[contentOutput].Kind() == v.Kind() && string(r.filled[contentOutput].Raw()) == string(v.Raw())
+		}
+		r.filled[contentOutput], r.ownOutput = v, true
+		if r.messageList(s, &d.Output, genai.RoleAssistant, k) {
+			usage := genai.JSON(s).At("usage") // Anthropic's answer is a message
+			r.wholeUsage(usage)
+			return usage == ""
+		}
+		if r.wholeAnswer(genai.JSON(s)) {
+			return false // ids, counts, fingerprints: there is always more
+		}
+		d.Output = append(d.Output, textMessage(genai.RoleAssistant, s))
+		return true
 	}
-	s, fresh, again := r.plainContent(contentOutput, len(d.Output) == 0, k, v)
-	if !fresh {
-		return again
-	}
-	if r.messageList(s, &d.Output, &r.ownOutput, genai.RoleAssistant, k) {
-		usage := genai.JSON(s).At("usage") // Anthropic's answer is a message
-		r.wholeUsage(usage)
-		return usage == ""
-	}
-	if r.wholeAnswer(genai.JSON(s)) {
-		r.ownOutput = true
-		return false // ids, counts, fingerprints: there is always more
-	}
-	return r.takeValue(k, v, &d.Output, &r.ownOutput, genai.RoleAssistant)
 }
 
-// plainContent is content for a value that need not be JSON.
-func (r *reading) plainContent(c int, empty bool, k key, v wire.Value) (s string, fresh, again bool) {
-	if v.Kind() == wire.KindEmpty || v.Kind() == wire.KindString && len(v.Str()) == 0 {
-		return "", false, true
-	}
-	if !empty {
-		f := r.filled[c]
-		return "", false, f.Kind() == v.Kind() && string(f.Raw()) == string(v.Raw())
+// opened is the text of a value without what the sender wrapped it in. false: there is none, or a marker.
+func (r *reading) opened(k key, v wire.Value, open func(string) string) (string, bool) {
+	if v.Kind() == wire.KindEmpty {
+		return "", true
 	}
 	s, ok := r.textOf(bytesOf(keys[k].name), v)
 	if !ok || r.withheld(k, s) {
-		return "", false, false
+		return "", false
 	}
-	r.filled[c] = v
-	return s, true, false
+	return open(s), true
+}
+
+// fillJSON fills the arguments or the result of a tool.
+func fillJSON(to *genai.JSON, s string) bool {
+	if *to == "" {
+		*to = genai.JSON(s).Unwrap()
+	}
+	return *to == genai.JSON(s).Unwrap()
+}
+
+func textMessage(role genai.Role, s string) genai.Message {
+	return genai.Message{Role: role, Parts: []genai.Part{{Type: genai.PartText, Content: s}}}
 }
 
 // messageList reads a list of messages, or one. false: it is neither.
-func (r *reading) messageList(s string, to *[]genai.Message, own *bool, role genai.Role, k key) bool {
+func (r *reading) messageList(s string, to *[]genai.Message, role genai.Role, k key) bool {
 	if !isMessages(genai.JSON(s), r.dst.Operation.IsInference()) {
 		return false
 	}
 	var code genai.WarningCode
 	*to, code = genai.ParseMessages(*to, s, role)
 	r.doubt(code, keys[k].name)
-	*own = true
 	return true
 }
 
@@ -295,12 +330,8 @@ func (r *reading) usageDetails(v genai.JSON) {
 	countOf(&u.CacheWrite, v.At("cache_creation"))
 }
 
-// takeSentQuery reads what was searched for: a text, or the only member of an object.
-func takeSentQuery(r *reading, k key, v wire.Value) bool {
-	s, ok := r.textOf(bytesOf(keys[k].name), v)
-	if !ok {
-		return false
-	}
+// sentQuery reads what was searched for: a text, or the only member of an object.
+func (r *reading) sentQuery(s string) bool {
 	if q, sole := soleText(genai.JSON(s)); sole {
 		s = q
 	}
@@ -325,41 +356,36 @@ func soleText(s genai.JSON) (text string, ok bool) {
 	return text, ok && good && n == 1
 }
 
-// takeSentTexts reads what was embedded: a text or a list of texts, which may be the input of a request.
-func takeSentTexts(r *reading, k key, v wire.Value) bool {
+// sentTexts reads what was embedded: a text or a list of texts, which may be the input of a request.
+func (r *reading) sentTexts(texts genai.JSON) bool {
 	d := &r.dst.Embedding
-	s, ok := r.textOf(bytesOf(keys[k].name), v)
-	if !ok || len(d.Items) > 0 {
+	if len(d.Items) > 0 {
 		return false
 	}
-	texts, all := genai.JSON(s), true
+	all := true
 	if in := texts.At("input"); in != "" {
 		texts, all = in, false
 	}
-	if s == "" || r.withheld(k, s) {
-		return s == ""
-	}
-	if texts[0] == '[' && texts.Elements(func(e genai.JSON) { d.Items = append(d.Items, genai.EmbeddingItem{Text: e.Text()}) }) {
+	add := func(e genai.JSON) { d.Items = append(d.Items, genai.EmbeddingItem{Text: e.Text()}) }
+	if texts[0] == '[' && texts.Elements(add) {
 		return all
 	}
-	d.Items = append(d.Items[:0], genai.EmbeddingItem{Text: texts.Text()})
+	d.Items = append(d.Items[:0], genai.EmbeddingItem{Text: fromJSON(string(texts))})
 	return all
 }
 
-// takeReceivedDocuments reads what a search found: a list, or the only list of an object.
-func takeReceivedDocuments(r *reading, k key, v wire.Value) bool {
-	s, ok := r.jsonOf(keys[k].name, v)
-	if !ok || len(r.dst.Retrieval.Documents) > 0 {
+// receivedDocuments reads what a search found: a list, or the only list of an object.
+func (r *reading) receivedDocuments(list genai.JSON) bool {
+	d := &r.dst.Retrieval
+	if len(d.Documents) > 0 {
 		return false
 	}
-	list := genai.JSON(s)
 	for _, name := range []string{"outputs", "documents", "output"} {
 		if in := list.At(name); in != "" && in[0] == '[' {
 			list = in
 			break
 		}
 	}
-	d := &r.dst.Retrieval
 	whole := list.Elements(func(e genai.JSON) {
 		if len(d.Documents) < maxDocuments {
 			d.Documents = append(d.Documents, document(e))

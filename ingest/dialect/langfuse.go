@@ -33,11 +33,7 @@ var langfuse = speaker{
 		{key: "langfuse.trace.input", take: takeSent},
 		{key: "langfuse.trace.output", take: takeReceived},
 	},
-	settle: func(d *genai.Span, _ *reading) {
-		if d.Operation == genai.OpExecuteTool && d.Tool.Name == "" {
-			d.Tool.Name = d.Name // no attribute names the tool
-		}
-	},
+	settle: nameTool,
 }
 
 // observationTypes are the operations of the types. A span or an event is anything.
@@ -50,7 +46,7 @@ var observationTypes = map[string]genai.Operation{
 func kindTo(kinds map[string]genai.Operation) taker {
 	return func(r *reading, k key, v wire.Value) bool {
 		s, ok := r.str(k, v)
-		op, known := kinds[s]
+		op, known := kinds[fromJSON(s)]
 		return ok && (s == "" || known && r.operation(op))
 	}
 }

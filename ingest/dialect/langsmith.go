@@ -34,11 +34,7 @@ var langSmith = speaker{
 		{key: "gen_ai.prompt", take: takeSent},
 		{key: "gen_ai.completion", take: takeReceived},
 	},
-	settle: func(d *genai.Span, _ *reading) {
-		if d.Operation == genai.OpExecuteTool && d.Tool.Name == "" {
-			d.Tool.Name = d.Name
-		}
-	},
+	settle: nameTool,
 }
 
 // runKinds are the operations of LangSmith's run types; a parser is a runnable like others.

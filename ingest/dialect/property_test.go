@@ -18,7 +18,7 @@ import (
 	"github.com/tiltmeter/tiltmeter/ingest/wire"
 )
 
-// captured gives the attribute keys and the string values of all captures.
+// captured gives the attribute keys of all captures and dialects, and the string values of the captures.
 func captured(t *testing.T) (keys, values []string) {
 	t.Helper()
 	files, err := filepath.Glob("testdata/*/*/*_traces.pb")
@@ -38,6 +38,9 @@ func captured(t *testing.T) (keys, values []string) {
 			}
 		}
 	}
+	for _, name := range dialect.Keys() {
+		k[name] = true
+	}
 	return slices.Sorted(maps.Keys(k)), slices.Sorted(maps.Keys(v))
 }
 
@@ -52,7 +55,7 @@ func TestNothingIsLost(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		td := ptrace.NewTraces()
 		ss := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty()
-		ss.Scope().SetName(rapid.SampledFrom([]string{"", "ai", "gen_ai", "@traceloop/instrumentation-anthropic", "@arizeai/openinference-x"}).Draw(t, "scope"))
+		ss.Scope().SetName(rapid.SampledFrom([]string{"", "ai", "gen_ai", "@traceloop/instrumentation-anthropic", "@arizeai/openinference-x", "langfuse-sdk", "langsmith", "langwatch", "lmnr", "pydantic-ai", "openlit.x"}).Draw(t, "scope"))
 		span := ss.Spans().AppendEmpty()
 		span.SetTraceID(pcommon.TraceID{1})
 		span.SetSpanID(pcommon.SpanID{2})
