@@ -26,7 +26,7 @@ func (p *parser) mediaField(r *partReader, k string) bool {
 			return true
 		}
 		return p.wording(r, "reasoning")
-	case "function", "functionCall", "toolUse":
+	case "function", "functionCall", "function_call", "toolUse":
 		return p.within(r, string(PartToolCall))
 	case "functionResponse", "function_response", "toolResult":
 		return p.within(r, string(PartToolCallResponse))

@@ -167,6 +167,7 @@ type turn struct {
 	at      int // where its parts begin in the slab
 	calls   int // where its tool calls begin, -1: none yet
 	kind    string
+	class   string // of which LangChain's constructor makes one
 	callID  string
 	content string // source of the content
 	named   bool   // the message says its role
@@ -230,7 +231,13 @@ func (p *parser) messageField(m *Message, t *turn, k string) {
 		}
 	case "function_call", "audio", "reasoning", "reasoning_content", "refusal":
 		p.besideContent(t, k)
+	case "kwargs":
+		p.construct(m, t)
 	case "tool_call_id", "id", "tool_use_id":
+		if k == "id" && p.peek() == '[' {
+			t.class = p.lastText()
+			return
+		}
 		if n := p.next(); t.callID == "" || k != "id" {
 			t.callID = p.text(n)
 		}
@@ -253,6 +260,38 @@ func (p *parser) messageField(m *Message, t *turn, k string) {
 	default:
 		p.next()
 	}
+}
+
+// classRoles are the roles of LangChain's classes of messages.
+var classRoles = map[string]Role{
+	"HumanMessage": RoleUser, "AIMessage": RoleAssistant, "SystemMessage": RoleSystem, "ToolMessage": RoleTool, "FunctionMessage": RoleTool,
+	"HumanMessageChunk": RoleUser, "AIMessageChunk": RoleAssistant, "SystemMessageChunk": RoleSystem, "ToolMessageChunk": RoleTool,
+}
+
+// construct reads the arguments of LangChain's constructor {"lc", "type", "id", "kwargs"} of a message.
+func (p *parser) construct(m *Message, t *turn) {
+	role, known := classRoles[t.class]
+	if t.kind != "constructor" || !known && t.class != "ChatMessage" || p.peek() != '{' {
+		p.next()
+		return
+	}
+	in := Message{Role: m.Role}
+	if known {
+		in.Role = role
+	}
+	_, lone := p.turn(&in)
+	if lone {
+		return
+	}
+	m.Role, m.Name, t.named, t.message = in.Role, in.Name, true, true
+}
+
+// lastText is the text of the last element of a list.
+func (p *parser) lastText() (s string) {
+	for first := p.open('['); p.more(']', first); first = false {
+		s = p.next().text()
+	}
+	return s
 }
 
 // content reads parts, before the tool calls when the sender wrote them behind.

@@ -244,6 +244,9 @@ func settleOTel(d *genai.Span, r *reading) {
 	if d.Operation == "" && r.span != nil && d.RequestModel != "" && d.Usage.Output.Known {
 		d.Operation = genai.OpChat // 1.26 and Google ADK name no operation
 	}
+	if d.Operation == "" && r.span != nil && d.ResponseModel != "" && len(d.Output) > 0 {
+		d.Operation = genai.OpChat // Semantic Kernel names what answered, and says nothing else
+	}
 	if d.Operation == genai.OpEmbeddings && len(d.Embedding.Items) == 0 {
 		for i := range d.Input {
 			for j := range d.Input[i].Parts {

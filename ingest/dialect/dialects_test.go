@@ -1,6 +1,7 @@
 package dialect_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -149,6 +150,31 @@ func TestDialectMessages(t *testing.T) {
 		"gen_ai.prompt is an attribute, too": {
 			in:    attributes{"gen_ai.prompt": `[{"role":"user","content":"x"}]`, "gen_ai.prompt.name": "p"},
 			input: []genai.Message{message("user", say("x"))},
+		},
+		"LangChain's state": {
+			in: attributes{
+				"openinference.span.kind": "CHAIN",
+				"input.value": `{"messages":[[{"lc":1,"type":"constructor","id":["langchain_core","messages","HumanMessage"],"kwargs":{"content":"hi","id":"x","additional_kwargs":{}}},` +
+					`{"lc":1,"type":"constructor","id":["langchain_core","messages","AIMessage"],"kwargs":{"content":"","tool_calls":[{"name":"f","args":{"a":1},"id":"c","type":"tool_call"}]}},` +
+					`{"lc":1,"type":"constructor","id":["langchain_core","messages","ToolMessage"],"kwargs":{"tool_call_id":"c","content":"21","status":"success"}}]]}`,
+				"output.value": `{"lc":1,"type":"constructor","id":["langchain_core","messages","AIMessageChunk"],"kwargs":{"content":"ho"}}`,
+			},
+			input:  []genai.Message{message("user", say("hi")), message("assistant", say(""), call), message("tool", genai.Part{Type: genai.PartToolCallResponse, ID: "c", Response: `"21"`})},
+			output: []genai.Message{message("assistant", say("ho"))},
+		},
+		"a program's own arguments": {
+			in:    attributes{"openinference.span.kind": "CHAIN", "input.value": `{"type":"constructor","kwargs":{"content":"hi"}}`},
+			input: []genai.Message{message("user", say(`{"type":"constructor","kwargs":{"content":"hi"}}`))},
+		},
+		"an answer of Gemini": {
+			in:     attributes{"langfuse.observation.type": "generation", "langfuse.observation.output": `{"content":{"parts":[{"function_call":{"args":{"a":1},"name":"f"}}],"role":"model"},"finish_reason":"STOP"}`},
+			output: []genai.Message{{Role: "assistant", Parts: []genai.Part{{Type: genai.PartToolCall, Name: "f", Arguments: `{"a":1}`}}, FinishReason: "stop"}},
+			left:   []string{"langfuse.observation.output"},
+		},
+		"a response of OpenAI": {
+			in:     attributes{"langfuse.observation.type": "generation", "langfuse.observation.output": `{"id":"r","output":[{"type":"function_call","id":"fc","call_id":"c","name":"f","arguments":"{\"a\":1}"}]}`},
+			output: []genai.Message{message("assistant", genai.Part{Type: genai.PartToolCall, ID: "c", Name: "f", Arguments: `{"a":1}`, Raw: `{"id":"fc"}`})},
+			left:   []string{"langfuse.observation.output"},
 		},
 		"AI SDK 3": {
 			in: attributes{
@@ -437,6 +463,55 @@ func TestDialectFields(t *testing.T) {
 			in:  attributes{"langfuse.observation.type": "generation", "langfuse.observation.input": `"Yes" he said`},
 			get: func(s *genai.Span) any { return s.Input[0].Parts[0].Content }, want: `"Yes" he said`,
 		},
+		"annotations": {
+			in: attributes{
+				"openinference.span.kind": "CHAIN", "annotations.0.annotation.name": "n", "annotations.0.annotation.score": int64(0), "annotations.0.annotation.label": "l",
+				"annotations.0.annotation.explanation": "e", "annotations.0.annotation.annotator_kind": "LLM", "annotations.1.annotation.label": "of nothing", "evaluations.0.evaluation.name": "m",
+			},
+			get: func(s *genai.Span) any {
+				var keys []string
+				for _, a := range s.Attributes {
+					keys = append(keys, a.Key)
+				}
+				slices.Sort(keys)
+				return []any{s.Evaluations, keys}
+			}, want: []any{[]genai.Evaluation{
+				{Name: "n", HasScore: true, Label: "l", Explanation: "e", Time: time.Unix(3, 0).UTC()},
+				{Name: "m", Time: time.Unix(3, 0).UTC()},
+			}, []string{"annotations.0.annotation.annotator_kind", "annotations.1.annotation.label"}},
+		},
+		"the AI SDK reranks": {
+			in: attributes{
+				"ai.operationId": "ai.rerank.doRerank", "ai.documents": []any{`"a"`, `{"b":1}`, `"c"`},
+				"ai.ranking": []any{`{"index":1,"relevanceScore":0.9}`, `{"index":0,"relevanceScore":0.1}`},
+			},
+			get: func(s *genai.Span) any { return s.Retrieval.Documents }, want: []genai.Document{
+				{ID: "1", Score: 0.9, HasScore: true, Content: `{"b":1}`}, {ID: "0", Score: 0.1, HasScore: true, Content: "a"},
+			},
+		},
+		"AI SDK, the operation in another key": {
+			scope: "ai", in: attributes{"operation.name": "ai.embed.doEmbed f"},
+			get: func(s *genai.Span) any { return s.Operation }, want: genai.OpEmbeddings,
+		},
+		"AI SDK, the total of a call": {
+			scope: "ai", in: attributes{
+				"gen_ai.usage.input_tokens": int64(50), "gen_ai.usage.output_tokens": int64(2), "ai.usage.tokens": "57",
+				"ai.response.providerMetadata": `{"bedrock":{"usage":{"cacheReadInputTokens":5}}}`,
+			},
+			get: func(s *genai.Span) any { return []any{s.Usage.Input.N, s.Usage.Rule} }, want: []any{int64(55), genai.CacheBySum},
+		},
+		"Anthropic by its metadata, AI SDK 5": {
+			scope: "ai", in: attributes{
+				"gen_ai.usage.input_tokens": int64(50), "ai.response.providerMetadata": `{"anthropic":{"usage":{"input_tokens":50,"cache_read_input_tokens":5}}}`,
+			},
+			get: func(s *genai.Span) any { return []any{s.Usage.Input.N, s.Usage.Rule} }, want: []any{int64(55), genai.CacheByDialect},
+		},
+		"Anthropic by its metadata, AI SDK 6": {
+			scope: "ai", in: attributes{
+				"gen_ai.usage.input_tokens": int64(55), "ai.response.providerMetadata": `{"anthropic":{"usage":{"input_tokens":50,"cache_read_input_tokens":5}}}`,
+			},
+			get: func(s *genai.Span) any { return []any{s.Usage.Input.N, s.Usage.Rule} }, want: []any{int64(55), genai.CacheIncluded},
+		},
 		"the noise of a price": {
 			in:  attributes{"gen_ai.operation.name": "chat", "gen_ai.usage.cost": 0.000022349999999999998},
 			get: func(s *genai.Span) any { return s.Cost.Amount }, want: "0.00002235",
@@ -533,4 +608,25 @@ func spanWithEvent(t *testing.T, scope, event string, attrs map[string]any) gena
 	var got genai.Span
 	dialect.New(dialect.Options{}).Span(&got, r.Resource(), r.Scope(), r.Span())
 	return got
+}
+
+// TestEventsOfOthers: what other dialects put into the events of a span.
+func TestEventsOfOthers(t *testing.T) {
+	t.Parallel()
+	kernel := spanWithEvent(t, "Microsoft.SemanticKernel", "gen_ai.choice", attributes{"index": int64(0), "finish_reason": "stop", "message": `{"role":"assistant","content":"Paris."}`})
+	want := []genai.Message{{Role: "assistant", Parts: []genai.Part{say("Paris.")}, FinishReason: "stop"}}
+	if d := cmp.Diff(want, kernel.Output); d != "" {
+		t.Errorf("Semantic Kernel (-want +got):\n%s", d)
+	}
+	found := spanWithEvent(t, "@traceloop/instrumentation-chromadb", "db.query.result", attributes{
+		"db.query.result.id": "d", "db.query.result.distance": 0.5, "db.query.result.document": "x", "db.query.result.metadata": `{"a":1}`,
+	})
+	docs := []genai.Document{{ID: "d", Score: 0.5, HasScore: true, Content: "x", Metadata: `{"a":1}`}}
+	if d := cmp.Diff(docs, found.Retrieval.Documents); d != "" || len(found.Events) != 0 {
+		t.Errorf("a vector store: %d events are left (-want +got):\n%s", len(found.Events), d)
+	}
+	vector := spanWithEvent(t, "@traceloop/instrumentation-chromadb", "db.query.result", attributes{"db.query.result.id": "d", "db.query.result.vector": "[1]"})
+	if len(vector.Events) != 1 || len(vector.Retrieval.Documents) != 0 {
+		t.Errorf("a result with a vector: got %d events and %d documents, want 1 and 0", len(vector.Events), len(vector.Retrieval.Documents))
+	}
 }

@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/tiltmeter/tiltmeter/genai"
@@ -97,7 +98,9 @@ func (r *reading) readOwnEvent(e *wire.Event) bool {
 
 // isCall says whether the span calls a model, a tool or an agent, as far as its attributes tell. The
 // messages that others repeat in their events (Strands' loop cycles) stay events.
-func (r *reading) isCall() bool { return r.dst.Operation != "" || r.dst.RequestModel != "" }
+func (r *reading) isCall() bool {
+	return r.dst.Operation != "" || r.dst.RequestModel != "" || r.dst.ResponseModel != ""
+}
 
 // namesCall says whether an event names the call that it details, where its span does not.
 func namesCall(it wire.KeyValues) bool {
@@ -179,8 +182,17 @@ func (r *reading) readMessage(name string, role genai.Role, it wire.KeyValues, b
 			m.messages = []genai.Message{{Role: role}} // {}: said, but the content was not captured
 		}
 	} else {
-		one := genai.Message{Role: role, FinishReason: genai.ParseFinishReason(finish), Index: index}
-		one.Parts, m.code = genai.ParseParts(nil, content)
+		one := genai.Message{Role: role}
+		if content != "" && content[0] == '{' && isMessage(genai.JSON(content)) { // Semantic Kernel
+			var ms []genai.Message
+			if ms, m.code = genai.ParseMessages(nil, content, role); len(ms) == 1 {
+				one = ms[0]
+				one.Encoded = ""
+			}
+		} else {
+			one.Parts, m.code = genai.ParseParts(nil, content)
+		}
+		one.FinishReason, one.Index = cmp.Or(genai.ParseFinishReason(finish), one.FinishReason), index
 		if calls != "" {
 			one.Parts, m.code = genai.ParseParts(one.Parts, calls)
 		}

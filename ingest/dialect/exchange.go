@@ -149,26 +149,29 @@ func isMessages(s genai.JSON, call bool) bool {
 	return call && first[0] == '"' || isMessage(first)
 }
 
-// isMessage: a role, or LangChain's constructor of a message, or its type.
+// isMessage: a role, or blocks, or LangChain's constructor of a message, or its type.
 func isMessage(s genai.JSON) bool {
-	var role, content, kind, constructs, typed bool
+	var role, content, kind, constructs, typed, calls bool
 	s.Members(func(name string, v genai.JSON) {
 		switch name {
 		case "role":
 			role = len(v) > 0 && v[0] == '"'
 		case "content", "parts", "tool_calls":
 			content = true
+			kind = kind || isBlocks(string(v))
+		case "toolCallId":
+			calls = true // the AI SDK's calls, without a message around them
 		case "type":
 			if t := v.Text(); t == "constructor" {
 				constructs = true
 			} else {
-				kind = genai.ParseRole(t) != genai.Role(t) || t == "tool" || t == "system"
+				kind = kind || genai.ParseRole(t) != genai.Role(t) || t == "tool" || t == "system"
 			}
 		case "id":
 			typed = strings.HasSuffix(lastOf(v), "Message") || strings.HasSuffix(lastOf(v), "MessageChunk")
 		}
 	})
-	return content && (role || kind) || constructs && typed
+	return calls || content && (role || kind) || constructs && typed
 }
 
 // lastOf is the text of the last element of a list, "" when there is none.
@@ -260,9 +263,11 @@ func (r *reading) wholeAnswer(s genai.JSON) bool {
 	s.Members(func(name string, v genai.JSON) {
 		list := len(v) > 0 && v[0] == '['
 		switch {
-		case name == "choices" && list, name == "output" && list && isMessages(v, false),
+		case name == "choices" && list, name == "output" && list && (isMessages(v, false) || isBlocks(string(v))),
 			name == "messages" && isMessages(flattened(v), false), name == "generations" && list, name == "candidates" && list:
 			answer, candidates = flattened(v), name == "candidates"
+		case name == "content" && v.At("parts") != "": // Google's ADK hands on one of Gemini's answers
+			answer, candidates = "["+s+"]", true
 		case name == "message" && isMessage(v), name == "outputs" && isMessages(flattened(v), false):
 			answer = v
 		case name == "model" && d.ResponseModel == "" && d.Operation.IsInference():
@@ -288,7 +293,11 @@ func (r *reading) candidate(c genai.JSON) {
 	d := r.dst
 	n := len(d.Output)
 	d.Output, _ = genai.ParseMessages(d.Output, string(c.At("content")), genai.RoleAssistant)
-	if f := genai.ParseFinishReason(c.At("finishReason").Text()); len(d.Output) > n && f != "" {
+	reason := c.At("finishReason")
+	if reason == "" {
+		reason = c.At("finish_reason")
+	}
+	if f := genai.ParseFinishReason(reason.Text()); len(d.Output) > n && f != "" {
 		d.Output[n].FinishReason, d.Output[n].Encoded = f, ""
 	}
 }

@@ -495,6 +495,44 @@ func takeFlatDocuments(r *reading, es []element) {
 	})
 }
 
+// takeFlatEvaluations reads annotations.N.annotation.{name,score,label,explanation}. Who judged, and by
+// what, stays.
+func takeFlatEvaluations(prefix string) func(r *reading, es []element) {
+	return func(r *reading, es []element) {
+		groups(es, func(es []element) {
+			if len(r.dst.Evaluations) >= maxEvaluations {
+				return
+			}
+			n := genai.Evaluation{Time: r.dst.End}
+			for i := range es {
+				e := &es[i]
+				leaf, _ := cutPrefix(e.leaf(), prefix)
+				switch string(leaf) {
+				case "name":
+					n.Name, e.taken = r.textOf(e.name, e.v)
+				case "label":
+					n.Label, e.taken = r.textOf(e.name, e.v)
+				case "explanation":
+					n.Explanation, e.taken = r.textOf(e.name, e.v)
+				case "score":
+					n.Score, e.taken = numberOf(e.v)
+					n.HasScore = e.taken
+				}
+			}
+			if n.Name != "" {
+				r.dst.Evaluations = append(r.dst.Evaluations, n)
+				return
+			}
+			for i := range es {
+				es[i].taken = false // nobody could ask for it
+			}
+		})
+	}
+}
+
+// maxEvaluations bounds the evaluations that one span carries.
+const maxEvaluations = 256
+
 // firstTokenAt fills the time to the first token from the time of the event that marks it, and says
 // whether it is the one that did.
 func (r *reading) firstTokenAt(unixNanos uint64) bool {

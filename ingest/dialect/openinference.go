@@ -71,6 +71,8 @@ var openInference = speaker{
 		{prefix: "llm.tools.", own: true, take: takeFlatTools("tool.json_schema")},
 		{prefix: "embedding.embeddings.", own: true, take: takeFlatEmbeddings},
 		{prefix: "retrieval.documents.", own: true, take: takeFlatDocuments},
+		{prefix: "annotations.", own: true, take: takeFlatEvaluations("annotation.")},
+		{prefix: "evaluations.", own: true, take: takeFlatEvaluations("evaluation.")},
 		{prefix: "reranker.output_documents.", own: true, take: takeFlatDocuments},
 	},
 	event: func(r *reading, e *wire.Event) bool {
@@ -252,7 +254,7 @@ func takeInputValue(r *reading, k key, v wire.Value) bool {
 	case genai.OpEmbeddings:
 		return false
 	}
-	return r.takeValue(k, v, &d.Input, &r.ownInput, genai.RoleUser)
+	return takeSent(r, k, v)
 }
 
 var takeQuery = textTo(func(s *genai.Span) *string { return &s.Retrieval.Query })
@@ -265,7 +267,7 @@ func takeOutputValue(r *reading, k key, v wire.Value) bool {
 	case genai.OpRetrieval, genai.OpRerank, genai.OpEmbeddings:
 		return false
 	}
-	return r.takeValue(k, v, &d.Output, &r.ownOutput, genai.RoleAssistant)
+	return takeReceived(r, k, v)
 }
 
 // takeValue makes a value that is no list of messages the text of one: a chain's input, a workflow's

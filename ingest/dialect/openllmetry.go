@@ -63,6 +63,8 @@ var openLLMetry = speaker{
 		switch string(e.Name) {
 		case "llm.content.completion.chunk", "gen_ai.content.completion.chunk":
 			r.firstTokenAt(e.TimeUnixNano)
+		case "db.query.result", "db.search.result":
+			return r.foundDocument(e)
 		}
 		return false
 	},
@@ -207,6 +209,45 @@ func takeFlatFunctions(r *reading, es []element) {
 			d.Tools = append(d.Tools, t)
 		}
 	})
+}
+
+// foundDocument reads the event of one result of a vector store, and says whether it can be forgotten. A
+// store that gives no score gives a distance.
+func (r *reading) foundDocument(e *wire.Event) bool {
+	d := r.dst
+	var doc genai.Document
+	all, scored := len(d.Retrieval.Documents) < maxDocuments, false
+	for it := e.Attributes(); all && it.Next(); {
+		name, _ := cutPrefix(it.Key(), string(e.Name)+".")
+		v, ok := it.Value(), false
+		switch string(name) {
+		case "id":
+			doc.ID, ok = r.textOf(it.Key(), v)
+		case "document":
+			doc.Content, ok = r.textOf(it.Key(), v)
+		case "score":
+			scored = true
+			doc.Score, ok = numberOf(v)
+			doc.HasScore = ok
+		case "distance":
+			if f, is := numberOf(v); is && !scored {
+				doc.Score, doc.HasScore, ok = f, true, true
+			}
+		case "metadata":
+			var s string
+			s, ok = r.jsonOf(text(it.Key()), v)
+			doc.Metadata = genai.JSON(s)
+		}
+		all = ok
+	}
+	if !all {
+		return false // a vector: the event has more than a document holds
+	}
+	d.Retrieval.Documents = append(d.Retrieval.Documents, doc)
+	if d.Operation == "" {
+		d.Operation = genai.OpRetrieval
+	}
+	return true
 }
 
 // settleOpenLLMetry: the instrumentation of Anthropic in JavaScript hands on Anthropic's own count, which

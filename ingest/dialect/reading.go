@@ -49,7 +49,8 @@ type reading struct {
 	filled              [numContents]wire.Value // what filled each content
 	composing           bool                    // the output is one message that several attributes add to
 	// cached is what a dialect knows of the input count: that it leaves out what a cache served.
-	cachedOutside bool
+	cachedOutside  bool
+	anthropicInput genai.Tokens // Anthropic's own input count
 
 	service  genai.Service // of resRaw
 	resRaw   []byte
@@ -76,7 +77,7 @@ func (r *reading) begin(dst *genai.Span, res *wire.Resource, scope *wire.Scope) 
 	reset(dst)
 	r.dst, r.span, r.speakers = dst, nil, r.speakers[:0]
 	r.outOfRange, r.evidence, r.since, r.genRepo, r.genEvents = 0, 0, 0, false, false
-	r.composing, r.cachedOutside = false, false
+	r.composing, r.cachedOutside, r.anthropicInput = false, false, genai.Tokens{}
 	r.params, r.total, r.disagree, r.httpStatus = nil, genai.Tokens{}, false, 0
 	r.eval, r.evalEvent, r.ownInput, r.ownOutput = genai.Evaluation{}, false, false, false
 	if res != nil {

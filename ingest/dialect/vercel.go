@@ -1,6 +1,8 @@
 package dialect
 
 import (
+	"cmp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -49,7 +51,7 @@ var vercel = speaker{
 
 		{key: "ai.usage.inputTokens", take: inputTokens},
 		{key: "ai.usage.promptTokens", take: inputTokens},
-		{key: "ai.usage.tokens", take: inputTokens},
+		{key: "ai.usage.tokens", take: takeAllTokens},
 		{key: "ai.usage.outputTokens", take: outputTokens},
 		{key: "ai.usage.completionTokens", take: outputTokens},
 		{key: "ai.usage.totalTokens", take: takeTotal},
@@ -75,6 +77,9 @@ var vercel = speaker{
 		{key: "ai.embeddings", take: takeVectors},
 		{key: "ai.embedding", take: takeVectors},
 
+		{key: "ai.ranking", take: takeRanking},
+		{key: "ai.documents", take: stays},
+
 		{key: "ai.telemetry.metadata.sessionId", take: textTo(conversation)},
 		{key: "ai.telemetry.metadata.session_id", take: textTo(conversation)},
 		{key: "ai.settings.context.sessionId", take: textTo(conversation)},
@@ -83,6 +88,7 @@ var vercel = speaker{
 		{key: "ai.settings.context.userId", take: textTo(user)},
 		{key: "ai.telemetry.metadata.tags", take: takeTags},
 	},
+	also: []binding{{key: "operation.name", take: takeOperationName}},
 	version: func(r *reading) string {
 		switch {
 		case r.dst.Scope.Name == scopeVercel7:
@@ -111,9 +117,15 @@ var vercel = speaker{
 // takeOperationID reads what a span is. Traceloop renames the spans and drops much, but leaves this.
 func takeOperationID(r *reading, k key, v wire.Value) bool {
 	s, ok := r.str(k, v)
-	switch {
-	case s == "":
+	if s == "" {
 		return ok
+	}
+	return r.operationID(s)
+}
+
+// operationID reads an operation, and says whether the field holds all of it.
+func (r *reading) operationID(s string) bool {
+	switch {
 	case s == "ai.toolCall":
 		return r.operation(genai.OpExecuteTool)
 	case strings.HasSuffix(s, ".doEmbed"):
@@ -129,6 +141,23 @@ func takeOperationID(r *reading, k key, v wire.Value) bool {
 		r.operation(genai.OpInvokeWorkflow) // a wrapper; which one stays in the attribute
 	}
 	return false
+}
+
+// takeOperationName reads "<operation> <function>", which others know, too; only where nothing else says
+// what the span is.
+func takeOperationName(r *reading, _ key, v wire.Value) bool {
+	if s := text(v.Str()); r.dst.Operation == "" && strings.HasPrefix(s, "ai.") {
+		return r.operationID(s[:cmp.Or(strings.IndexByte(s, ' ')+1, len(s)+1)-1])
+	}
+	return false
+}
+
+// takeAllTokens reads the only count of an embedding. Beside an input count it is the total.
+func takeAllTokens(r *reading, k key, v wire.Value) bool {
+	if r.holds("gen_ai.usage.input_tokens") || r.dst.Usage.Input.Known {
+		return takeTotal(r, k, v)
+	}
+	return inputTokens(r, k, v)
 }
 
 // streams notes that the request asked for a stream.
@@ -276,7 +305,7 @@ const scopeVercel7 = "gen_ai"
 func takeProviderMetadata(r *reading, k key, v wire.Value) bool {
 	u := &r.dst.Usage
 	s, ok := r.jsonOf(keys[k].name, v)
-	if !ok || !u.Known() {
+	if !ok || !u.Known() && !r.holds("gen_ai.usage.input_tokens") {
 		return false // version 7 repeats it on its steps, which have no usage of their own
 	}
 	genai.JSON(s).Members(func(_ string, provider genai.JSON) {
@@ -293,6 +322,7 @@ func takeProviderMetadata(r *reading, k key, v wire.Value) bool {
 				countOf(&u.CacheRead, v.At("cache_read_input_tokens"))
 				countOf(&u.CacheWrite, v.At("cacheWriteInputTokens"))
 				countOf(&u.CacheWrite, v.At("cache_creation_input_tokens"))
+				countOf(&r.anthropicInput, v.At("input_tokens"))
 			}
 		})
 	})
@@ -327,6 +357,34 @@ func takeEmbedded(r *reading, _ key, v wire.Value) bool {
 	})
 }
 
+// takeRanking reads what a reranking gave: {index, relevanceScore} as JSON, the best first, of the texts
+// or objects of ai.documents. Those stay, for a ranking may leave some out.
+func takeRanking(r *reading, _ key, v wire.Value) bool {
+	d := &r.dst.Retrieval
+	if len(d.Documents) > 0 || r.dst.Operation != genai.OpRerank && r.dst.Operation != genai.OpInvokeWorkflow {
+		return false
+	}
+	var texts []string
+	if k := lookup([]byte("ai.documents")); r.present.has(k) {
+		each(r.held[k].v, func(s string) { texts = append(texts, s) })
+	}
+	good := true
+	ok := each(v, func(s string) {
+		i, err := strconv.Atoi(string(genai.JSON(s).At("index")))
+		doc := genai.Document{}
+		doc.Score, doc.HasScore = score(genai.JSON(s).At("relevanceScore"))
+		if good = good && err == nil && doc.HasScore && len(d.Documents) < maxDocuments; !good {
+			return
+		}
+		doc.ID = strconv.Itoa(i)
+		if i >= 0 && i < len(texts) {
+			doc.Content = genai.JSON(texts[i]).Text()
+		}
+		d.Documents = append(d.Documents, doc)
+	})
+	return ok && good
+}
+
 // takeVectors reads the vectors of the texts, in their order: JSON lists, one or several.
 func takeVectors(r *reading, k key, v wire.Value) bool {
 	d := &r.dst.Embedding
@@ -349,7 +407,11 @@ func takeVectors(r *reading, k key, v wire.Value) bool {
 
 // settleVercel: before version 6 the SDK handed on what Anthropic's and Bedrock's APIs count as input,
 // which leaves out what the cache served. From 6 on it adds that, and sends the parts of the sum.
+// Anthropic's own count, in its metadata, shows it where the provider is not named.
 func settleVercel(d *genai.Span, r *reading) {
+	if r.anthropicInput.Known && r.anthropicInput.N == d.Usage.Input.N {
+		r.cachedOutside = true
+	}
 	if d.Provider == "anthropic" || d.Provider == "aws.bedrock" {
 		r.cachedOutside = r.cachedOutside || d.Scope.Name != scopeVercel7 && !r.counted("ai.usage.inputTokenDetails.noCacheTokens")
 	}
