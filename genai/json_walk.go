@@ -17,6 +17,19 @@ func (j JSON) Elements(each func(JSON)) bool {
 	return !c.err
 }
 
+// First is the first element of a JSON array, "" when there is none. It reads no further.
+func (j JSON) First() JSON {
+	c := scanner{s: string(j)}
+	if !c.open('[') || !c.more(']', true) {
+		return ""
+	}
+	n := c.next()
+	if c.err {
+		return ""
+	}
+	return JSON(n.src)
+}
+
 // Members does for the members of a JSON object what Elements does for an array. The name comes
 // without its quotes and escapes.
 func (j JSON) Members(each func(name string, value JSON)) bool {

@@ -64,3 +64,15 @@ func FuzzParseTools(f *testing.F) {
 		}
 	})
 }
+
+// TestFirst: the first element of a list, whatever follows it.
+func TestFirst(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[JSON]JSON{
+		`[{"a":1},2]`: `{"a":1}`, "\n[ \"x\"": `"x"`, `[]`: "", `{"a":1}`: "", ``: "", `[`: "", `[nul`: "",
+	} {
+		if got := in.First(); got != want {
+			t.Errorf("%s: got %q, want %q", in, got, want)
+		}
+	}
+}

@@ -15,6 +15,7 @@ const (
 	contentOutput
 	contentTools
 	contentDocuments
+	contentCalls
 	numContents
 )
 

@@ -512,6 +512,20 @@ func TestDialectFields(t *testing.T) {
 			},
 			get: func(s *genai.Span) any { return []any{s.Usage.Input.N, s.Usage.Rule} }, want: []any{int64(55), genai.CacheIncluded},
 		},
+		"lists under two keys": {
+			in: attributes{
+				"ai.operationId": "ai.generateText.doGenerate", "ai.settings.stopSequences": []any{"a", "b"}, "gen_ai.request.stop_sequences": []any{"a", "b"},
+				"ai.response.finishReason": "stop", "gen_ai.response.finish_reasons": []any{"stop"},
+				"ai.response.toolCalls": `[{"toolCallId":"c","toolName":"f","args":{}}]`, "ai.result.toolCalls": `[{"toolCallId":"c","toolName":"f","args":{}}]`,
+			},
+			get: func(s *genai.Span) any { return []any{len(s.Attributes), s.Request.StopSequences} }, want: []any{0, []string{"a", "b"}},
+		},
+		"lists that differ": {
+			in: attributes{
+				"ai.operationId": "ai.generateText.doGenerate", "ai.settings.stopSequences": []any{"a", "b"}, "gen_ai.request.stop_sequences": []any{"a"},
+			},
+			get: func(s *genai.Span) any { return []any{len(s.Attributes), s.Request.StopSequences} }, want: []any{1, []string{"a", "b"}},
+		},
 		"the noise of a price": {
 			in:  attributes{"gen_ai.operation.name": "chat", "gen_ai.usage.cost": 0.000022349999999999998},
 			get: func(s *genai.Span) any { return s.Cost.Amount }, want: "0.00002235",

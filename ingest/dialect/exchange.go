@@ -138,12 +138,8 @@ func isMessages(s genai.JSON, call bool) bool {
 	if s[0] == '{' {
 		return isMessage(s)
 	}
-	first := genai.JSON("")
-	if s[0] != '[' || !s.Elements(func(e genai.JSON) {
-		if first == "" {
-			first = e
-		}
-	}) || first == "" {
+	first := s.First()
+	if first == "" {
 		return false
 	}
 	return call && first[0] == '"' || isMessage(first)
@@ -183,6 +179,15 @@ func lastOf(list genai.JSON) (last string) {
 	return last
 }
 
+// member is one of an object.
+type member struct {
+	name  string
+	value genai.JSON
+}
+
+// maxMembers bounds the members of a request that are read; those of the providers have some dozens.
+const maxMembers = 64
+
 // wholeRequest reads a request as a provider's API takes it. found: it has messages. all: nothing of it
 // is left out.
 func (r *reading) wholeRequest(s genai.JSON) (found, all bool) {
@@ -190,6 +195,8 @@ func (r *reading) wholeRequest(s genai.JSON) (found, all bool) {
 		return false, false
 	}
 	call := r.dst.Operation.IsInference()
+	ms := r.members[:0]
+	all = true
 	s.Members(func(name string, v genai.JSON) {
 		switch name {
 		case "messages":
@@ -197,15 +204,16 @@ func (r *reading) wholeRequest(s genai.JSON) (found, all bool) {
 		case "contents", "prompt", "input":
 			found = found || call && len(v) > 0 && (v[0] == '"' || v[0] == '[')
 		}
+		if all = len(ms) < maxMembers; all {
+			ms = append(ms, member{name, v})
+		}
 	})
-	if !found {
-		return false, false
+	r.members = ms
+	for i := 0; found && i < len(ms); i++ {
+		all = r.requestMember(ms[i].name, ms[i].value) && all
 	}
-	all = true
-	s.Members(func(name string, v genai.JSON) {
-		all = r.requestMember(name, v) && all
-	})
-	return len(r.dst.Input) > 0, all
+	clear(ms)
+	return found && len(r.dst.Input) > 0, all
 }
 
 // requestMember reads a member of a request and says whether a field holds it.
@@ -237,19 +245,17 @@ func (r *reading) requestMember(name string, v genai.JSON) bool {
 	return r.parameter(name, v)
 }
 
-// flattened is the first list of a list of lists: LangChain asks for several answers at once, and
-// programs ask for one.
+// flattened is the only list of a list of lists: LangChain asks for several answers at once, and programs
+// ask for one.
 func flattened(list genai.JSON) genai.JSON {
-	n, inner := 0, genai.JSON("")
-	list.Elements(func(e genai.JSON) {
-		if n++; n == 1 && len(e) > 0 && e[0] == '[' {
-			inner = e
-		}
-	})
-	if n == 1 && inner != "" {
-		return inner
+	inner, n := list.First(), 0
+	if inner == "" || inner[0] != '[' {
+		return list
 	}
-	return list
+	if list.Elements(func(genai.JSON) { n++ }); n != 1 {
+		return list
+	}
+	return inner
 }
 
 // wholeAnswer reads an answer as a provider's API gives it, and says whether it was one.
@@ -258,7 +264,7 @@ func (r *reading) wholeAnswer(s genai.JSON) bool {
 		return false
 	}
 	d := r.dst
-	var answer genai.JSON
+	var answer, usage genai.JSON
 	candidates := false
 	s.Members(func(name string, v genai.JSON) {
 		list := len(v) > 0 && v[0] == '['
@@ -270,6 +276,8 @@ func (r *reading) wholeAnswer(s genai.JSON) bool {
 			answer, candidates = "["+s+"]", true
 		case name == "message" && isMessage(v), name == "outputs" && isMessages(flattened(v), false):
 			answer = v
+		case name == "usage":
+			usage = v
 		case name == "model" && d.ResponseModel == "" && d.Operation.IsInference():
 			d.ResponseModel = v.Text()
 		}
@@ -282,9 +290,7 @@ func (r *reading) wholeAnswer(s genai.JSON) bool {
 	} else {
 		d.Output, _ = genai.ParseMessages(d.Output, string(answer), genai.RoleAssistant)
 	}
-	if usage := s.At("usage"); usage != "" {
-		r.wholeUsage(usage)
-	}
+	r.wholeUsage(usage)
 	return len(d.Output) > 0
 }
 

@@ -241,9 +241,19 @@ func takeSeed(r *reading, k key, v wire.Value) bool { return takeRequestSeed(r, 
 func takeStopSequences(r *reading, _ key, v wire.Value) bool {
 	q := &r.dst.Request
 	if len(q.StopSequences) > 0 {
-		return false
+		return sameTexts(v, q.StopSequences)
 	}
 	return each(v, func(s string) { q.StopSequences = append(q.StopSequences, s) })
+}
+
+// sameTexts says whether a value is the list of texts given.
+func sameTexts(v wire.Value, want []string) bool {
+	n, same := 0, true
+	ok := each(v, func(s string) {
+		same = same && n < len(want) && want[n] == s
+		n++
+	})
+	return ok && same && n == len(want)
 }
 
 // takeTags reads a list, or JSON of one (OpenInference in JavaScript).
@@ -277,9 +287,12 @@ func takeResponseFormat(r *reading, k key, v wire.Value) bool {
 func takeFinishReasons(r *reading, _ key, v wire.Value) bool {
 	d := r.dst
 	if len(d.FinishReasons) > 0 {
-		same := true
-		each(v, func(s string) { same = same && genai.ParseFinishReason(s) == d.FinishReasons[0] })
-		return same && v.Kind() == wire.KindString
+		n, same := 0, true
+		ok := each(v, func(s string) {
+			same = same && n < len(d.FinishReasons) && genai.ParseFinishReason(s) == d.FinishReasons[n]
+			n++
+		})
+		return ok && same && n == len(d.FinishReasons)
 	}
 	add := func(s string) {
 		if f := genai.ParseFinishReason(s); f != "" {

@@ -34,6 +34,7 @@ type reading struct {
 	genRepo           bool       // a key of the unreleased conventions was seen
 	genEvents         bool       // an event with a GenAI name was seen
 	parts             []flatPart // memory of takeFlatMessages
+	members           []member   // memory of wholeRequest
 	left              []leftOver // memory of finish
 	trace             *tracer    // nil: nobody wants to know where fields came from
 

@@ -269,9 +269,10 @@ func takeAnswerCalls(r *reading, k key, v wire.Value) bool {
 	}
 	for i := range m.Parts {
 		if m.Parts[i].Type == genai.PartToolCall {
-			return false
+			return string(r.filled[contentCalls].Raw()) == string(v.Raw()) // 3.4 sends them under both keys
 		}
 	}
+	r.filled[contentCalls] = v
 	var code genai.WarningCode
 	m.Parts, code = genai.ParseParts(m.Parts, s)
 	r.doubt(code, keys[k].name)
