@@ -263,6 +263,12 @@ func settleOTel(d *genai.Span, r *reading) {
 
 // settle is what follows from several fields, whoever filled them.
 func (r *reading) settle() {
+	if d := r.dst; d.Operation == "" && r.span != nil && len(d.Input)+len(d.Output) > 0 {
+		d.Operation = genai.OpTask // without an operation nobody would show what it has
+		if d.RequestModel != "" || d.ResponseModel != "" || d.Usage.Known() {
+			d.Operation = genai.OpChat
+		}
+	}
 	r.dst.CompleteFinishReasons()
 	r.settleUsage()
 }

@@ -420,7 +420,7 @@ func TestDialectFields(t *testing.T) {
 			in: attributes{"mlflow.spanType": "UNKNOWN", "mlflow.spanInputs": `"x"`, "mlflow.spanOutputs": `"hello!"`},
 			get: func(s *genai.Span) any {
 				return []any{s.Operation, s.Input[0].Parts[0].Content, s.Output[0].Parts[0].Content}
-			}, want: []any{genai.Operation(""), "x", "hello!"},
+			}, want: []any{genai.OpTask, "x", "hello!"},
 		},
 		"MLflow, a tool": {
 			in:  attributes{"mlflow.spanType": `"TOOL"`, "mlflow.spanInputs": `{"x":1}`, "mlflow.spanOutputs": "2"},

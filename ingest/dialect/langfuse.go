@@ -36,10 +36,10 @@ var langfuse = speaker{
 	settle: nameTool,
 }
 
-// observationTypes are the operations of the types. A span or an event is anything.
+// observationTypes are the operations of the types. A span or an event is any step of a program.
 var observationTypes = map[string]genai.Operation{
 	"generation": genai.OpChat, "embedding": genai.OpEmbeddings, "agent": genai.OpInvokeAgent, "tool": genai.OpExecuteTool,
-	"chain": genai.OpChain, "retriever": genai.OpRetrieval, "guardrail": genai.OpGuardrail, "evaluator": genai.OpEvaluator,
+	"span": genai.OpTask, "event": genai.OpTask, "chain": genai.OpChain, "retriever": genai.OpRetrieval, "guardrail": genai.OpGuardrail, "evaluator": genai.OpEvaluator,
 }
 
 // kindTo fills the operation from a vocabulary of kinds; what is not in it stays.
