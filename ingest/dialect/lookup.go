@@ -10,14 +10,14 @@ import (
 type key uint16
 
 // maxKeys bounds the keys of all dialects together; register panics beyond it.
-const maxKeys = 512
+const maxKeys = 1024
 
 const noKey key = maxKeys
 
 // keyInfo is what is known of a key before any span came.
 type keyInfo struct {
 	name     string
-	evidence uint32 // the bits of the dialects that a span with this key speaks
+	evidence uint64 // the bits of the dialects that a span with this key speaks
 	since    uint8  // the minor version of the OpenTelemetry conventions 1.x that has it; 0: none, repo: unreleased
 }
 
@@ -26,56 +26,30 @@ var (
 	numKeys key
 )
 
-// maxSlotBits bounds the table that finds keys; maxTries is how many multipliers are tried before it
-// is made twice as large. A small table stays in the cache.
-const (
-	maxSlotBits = 14
-	maxTries    = 2_000
-)
+// slots finds keys by the hash of their names. A name whose slot is taken goes to the next free one;
+// an eighth of the slots is taken at most, so that there is hardly ever a second step.
+const slotBits = 13
 
-// slots holds, by hash, the one key that a name can be; a comparison then settles it. multiplier
-// was found to give every key a slot of its own, in a table of 1 << (64 - shift) slots.
-var (
-	slots      [1 << maxSlotBits]key
-	multiplier uint64
-	shift      = 64 - 11
-)
+var slots = func() (s [1 << slotBits]key) {
+	for i := range s {
+		s[i] = noKey
+	}
+	return s
+}()
 
-// buildSlots looks for the multiplier. It is called once, when all keys are there.
-func buildSlots() {
-	folded := map[uint64]string{}
-	for k := range numKeys {
-		h := fold([]byte(keys[k].name))
-		if other, ok := folded[h]; ok {
-			panic("dialect: the keys " + other + " and " + keys[k].name + " have one hash; let fold read more of them")
-		}
-		folded[h] = keys[k].name
+// addSlot makes lookup find a key.
+func addSlot(k key) {
+	at := slotOf(bytesOf(keys[k].name))
+	for slots[at] != noKey {
+		at = (at + 1) % uint64(len(slots))
 	}
-	tries := 0
-search:
-	for multiplier = 0x9e3779b97f4a7c15; ; multiplier += 2 {
-		if tries++; tries > maxTries && 64-shift < maxSlotBits {
-			tries = 0
-			shift--
-		}
-		for i := range slots[:1<<(64-shift)] {
-			slots[i] = noKey
-		}
-		for k := range numKeys {
-			s := &slots[slotOf(bytesOf(keys[k].name))]
-			if *s != noKey {
-				continue search
-			}
-			*s = k
-		}
-		return
-	}
+	slots[at] = k
 }
 
-// slotOf is the place of a key in the table.
-func slotOf(b []byte) uint64 { return fold(b) * multiplier >> (shift & 63) & (1<<maxSlotBits - 1) }
+// slotOf is where the search for a name begins. The multiplier is that of Fibonacci hashing.
+func slotOf(b []byte) uint64 { return fold(b) * 0x9e3779b97f4a7c15 >> (64 - slotBits) }
 
-// fold hashes the length and the last sixteen bytes: keys that share those are of no dialect.
+// fold hashes the length and the last sixteen bytes, which hardly two keys share.
 func fold(b []byte) uint64 {
 	n := len(b)
 	h := uint64(n)
@@ -97,11 +71,11 @@ func fold(b []byte) uint64 {
 
 // lookup finds the key of a name, noKey when no dialect reads it.
 func lookup(name []byte) key {
-	k := slots[slotOf(name)]
-	if k != noKey && string(name) == keys[k].name {
-		return k
+	for at := slotOf(name); ; at = (at + 1) % uint64(len(slots)) {
+		if k := slots[at]; k == noKey || string(name) == keys[k].name {
+			return k
+		}
 	}
-	return noKey
 }
 
 // keySet is a set of keys. It is visited in the order of the keys, which is their precedence.

@@ -28,8 +28,8 @@ type reading struct {
 	present, consumed keySet
 	flat              []element  // the attributes of flattened lists of that set
 	outOfRange        uint64     // the lists of which an index was beyond the limit, as bits
-	evidence          uint32     // the bits of the dialects that the span shows
-	scopeBits         uint32     // the part of it that the scope gave
+	evidence          uint64     // the bits of the dialects that the span shows
+	scopeBits         uint64     // the part of it that the scope gave
 	since             uint8      // the newest minor version of the conventions that a key shows
 	genRepo           bool       // a key of the unreleased conventions was seen
 	genEvents         bool       // an event with a GenAI name was seen
@@ -243,9 +243,9 @@ func (r *reading) load(it wire.KeyValues, rest *[]genai.Attribute) {
 func (r *reading) listen() int {
 	first := len(dialects)
 	for m := r.evidence; m != 0; m &= m - 1 {
-		d := dialects[bits.TrailingZeros32(m)]
+		d := dialects[bits.TrailingZeros64(m)]
 		if len(r.speakers) == 0 {
-			first = bits.TrailingZeros32(m)
+			first = bits.TrailingZeros64(m)
 			r.dst.Dialect = d.name
 			if d.version != nil {
 				r.dst.DialectVersion = d.version(r)

@@ -39,7 +39,7 @@ type speaker struct {
 	// settle is called once everything was read, with what follows from several fields. nil: nothing.
 	settle func(dst *genai.Span, r *reading)
 
-	bit         uint32
+	bit         uint64
 	leadKeys    []key
 	set         keySet
 	first, last int // the words of set that are not empty
@@ -74,13 +74,13 @@ var (
 // prefix is the beginning of a name that is evidence of a dialect.
 type prefix struct {
 	text string
-	bit  uint32
+	bit  uint64
 }
 
 var scopePrefixes, spanPrefixes []prefix // of scopes, and of spans
 
 // otelEvidence is otelGenAI.bit, for what otelGenAI is made of cannot name it.
-var otelEvidence uint32
+var otelEvidence uint64
 
 func init() {
 	for i, d := range &dialects {
@@ -92,19 +92,13 @@ func init() {
 		dialects[i].register()
 	}
 	general.register()
-	buildSlots()
 }
 
 // register numbers the keys of a dialect.
 func (d *speaker) register() {
 	d.first = len(d.set)
-	bind := func(b binding, evidence uint32) key {
-		k := noKey
-		for i := range numKeys {
-			if keys[i].name == b.key {
-				k = i
-			}
-		}
+	bind := func(b binding, evidence uint64) key {
+		k := lookup(bytesOf(b.key))
 		if k == noKey {
 			if numKeys == maxKeys {
 				panic("dialect: more keys than maxKeys")
@@ -112,6 +106,7 @@ func (d *speaker) register() {
 			k = numKeys
 			numKeys++
 			keys[k] = keyInfo{name: b.key, since: b.since}
+			addSlot(k)
 		}
 		if d.takers[k] != nil {
 			panic("dialect: " + d.name + " declares " + b.key + " twice")
@@ -150,10 +145,10 @@ func (d *speaker) add(k key) {
 }
 
 // scopeEvidence gives the bits of the dialects that a scope of this name speaks.
-func scopeEvidence(name string) uint32 { return evidenceOf(scopePrefixes, name) }
+func scopeEvidence(name string) uint64 { return evidenceOf(scopePrefixes, name) }
 
 // evidenceOf gives the bits of the dialects with a prefix of the name.
-func evidenceOf(prefixes []prefix, name string) (bits uint32) {
+func evidenceOf(prefixes []prefix, name string) (bits uint64) {
 	for i := range prefixes {
 		if matches(name, prefixes[i].text) {
 			bits |= prefixes[i].bit
