@@ -75,7 +75,7 @@ func (c *scanner) toolFields(t *ToolDefinition) {
 			t.Name = n.text()
 		case "description":
 			t.Description = n.text()
-		case "parameters", "inputSchema", "input_schema", "parameters_json_schema":
+		case "parameters", "inputSchema", "input_schema", "parametersJsonSchema", "parameters_json_schema":
 			t.Parameters = n.unwrap()
 		}
 	}

@@ -4,6 +4,9 @@ import (
 	"os"
 	"testing"
 
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
 	"github.com/tiltmeter/tiltmeter/genai"
 	"github.com/tiltmeter/tiltmeter/ingest/dialect"
 	"github.com/tiltmeter/tiltmeter/ingest/wire"
@@ -23,12 +26,17 @@ func BenchmarkNormalize(b *testing.B) {
 		{"langfuse", "langfuse-v5/tools/001_traces.pb", "langfuse"},
 		{"langsmith", "langsmith-js/tools/002_traces.pb", "langsmith"},
 		{"openlit", "openlit-js/tools/001_traces.pb", "openlit"},
-		{"none", "strands-js/stable_openai/001_traces.pb", ""},
+		{"strands", "strands-js/stable_openai/001_traces.pb", "strands"},
+		{"google-adk", "google-adk-js/tools/001_traces.pb", "google-adk"},
+		{"none", "", ""},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			raw, err := os.ReadFile("testdata/" + c.file)
-			if err != nil {
-				b.Fatal(err)
+			raw := plainRequest(b)
+			if c.file != "" {
+				var err error
+				if raw, err = os.ReadFile("testdata/" + c.file); err != nil {
+					b.Fatal(err)
+				}
 			}
 			n := dialect.New(dialect.Options{})
 			var s genai.Span
@@ -36,7 +44,7 @@ func BenchmarkNormalize(b *testing.B) {
 			found := false
 			for !found && r.Next() {
 				n.Span(&s, r.Resource(), r.Scope(), r.Span())
-				found = s.Dialect == c.dialect && (c.dialect == "" || s.Operation == genai.OpChat && len(s.Input) > 2)
+				found = s.Dialect == c.dialect && (c.dialect == "" || s.Operation.IsInference() && len(s.Input) > 2)
 			}
 			if !found {
 				b.Fatalf("%s has no such span", c.file)
@@ -48,4 +56,27 @@ func BenchmarkNormalize(b *testing.B) {
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "spans/s")
 		})
 	}
+}
+
+// plainRequest is a request of one span of a web server.
+func plainRequest(b *testing.B) []byte {
+	b.Helper()
+	td := ptrace.NewTraces()
+	ss := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty()
+	ss.Scope().SetName("@opentelemetry/instrumentation-http")
+	s := ss.Spans().AppendEmpty()
+	s.SetTraceID(pcommon.TraceID{1})
+	s.SetSpanID(pcommon.SpanID{2})
+	s.SetName("GET /books/{id}")
+	if err := s.Attributes().FromRaw(map[string]any{
+		"http.request.method": "GET", "url.path": "/books/7", "url.scheme": "https", "http.route": "/books/{id}", "http.response.status_code": int64(200),
+		"server.address": "books.example", "server.port": int64(443), "network.protocol.version": "1.1", "user_agent.original": "curl/8.5.0",
+	}); err != nil {
+		b.Fatal(err)
+	}
+	raw, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return raw
 }

@@ -29,6 +29,8 @@ var dialects = [...]*speaker{
 	&openInference,
 	&vercel,
 	&openLLMetry,
+	&strands,
+	&adk,
 	&laminar,
 	&openLIT,
 	&pydanticAI,

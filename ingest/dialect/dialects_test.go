@@ -18,11 +18,18 @@ import (
 // spanOf reads one span of a scope, and gives the account of where its fields came from.
 func spanOf(t *testing.T, o dialect.Options, scope, version string, attrs map[string]any) (genai.Span, []dialect.Source) {
 	t.Helper()
+	return namedSpanOf(t, o, scope, version, "", attrs)
+}
+
+// namedSpanOf is spanOf for a span of this name.
+func namedSpanOf(t *testing.T, o dialect.Options, scope, version, name string, attrs map[string]any) (genai.Span, []dialect.Source) {
+	t.Helper()
 	td := ptrace.NewTraces()
 	ss := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty()
 	ss.Scope().SetName(scope)
 	ss.Scope().SetVersion(version)
 	s := ss.Spans().AppendEmpty()
+	s.SetName(name)
 	s.SetTraceID(pcommon.TraceID{1})
 	s.SetSpanID(pcommon.SpanID{2})
 	s.SetStartTimestamp(1e9)
