@@ -31,6 +31,8 @@ var dialects = [...]*speaker{
 	&openLLMetry,
 	&strands,
 	&adk,
+	&springAI,
+	&microsoftAI,
 	&laminar,
 	&openLIT,
 	&pydanticAI,

@@ -21,8 +21,13 @@ func spanOf(t *testing.T, o dialect.Options, scope, version string, attrs map[st
 	return namedSpanOf(t, o, scope, version, "", attrs)
 }
 
-// namedSpanOf is spanOf for a span of this name.
-func namedSpanOf(t *testing.T, o dialect.Options, scope, version, name string, attrs map[string]any) (genai.Span, []dialect.Source) {
+type spanEvent struct {
+	name  string
+	attrs attributes
+}
+
+// namedSpanOf is spanOf for a span of this name and with these events.
+func namedSpanOf(t *testing.T, o dialect.Options, scope, version, name string, attrs map[string]any, events ...spanEvent) (genai.Span, []dialect.Source) {
 	t.Helper()
 	td := ptrace.NewTraces()
 	ss := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty()
@@ -36,6 +41,14 @@ func namedSpanOf(t *testing.T, o dialect.Options, scope, version, name string, a
 	s.SetEndTimestamp(3e9)
 	if err := s.Attributes().FromRaw(attrs); err != nil {
 		t.Fatal(err)
+	}
+	for _, e := range events {
+		out := s.Events().AppendEmpty()
+		out.SetName(e.name)
+		out.SetTimestamp(2e9)
+		if err := out.Attributes().FromRaw(e.attrs); err != nil {
+			t.Fatal(err)
+		}
 	}
 	b, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
 	if err != nil {

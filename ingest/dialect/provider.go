@@ -26,7 +26,7 @@ func takeProvider(r *reading, k key, v wire.Value) bool {
 // frameworks pose as providers.
 var frameworks = map[string]bool{
 	"strands-agents": true, "langchain": true, "gcp.vertex.agent": true, "microsoft.agent_framework": true,
-	"llamaindex": true, "crewai": true, "autogen": true,
+	"llamaindex": true, "crewai": true, "autogen": true, "spring_ai": true,
 }
 
 // providers maps spellings in lower case to the registry of the conventions.

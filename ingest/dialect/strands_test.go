@@ -16,6 +16,7 @@ import (
 type fieldCase struct {
 	scope, span string
 	in          attributes
+	events      []spanEvent
 	get         func(*genai.Span) any
 	want        any
 }
@@ -25,7 +26,7 @@ func checkFields(t *testing.T, cases map[string]fieldCase) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, _ := namedSpanOf(t, dialect.Options{}, tc.scope, "", tc.span, tc.in)
+			s, _ := namedSpanOf(t, dialect.Options{}, tc.scope, "", tc.span, tc.in, tc.events...)
 			if d := cmp.Diff(tc.want, tc.get(&s), cmpopts.EquateEmpty(), cmpopts.IgnoreFields(genai.Message{}, "Encoded")); d != "" {
 				t.Errorf("-want +got:\n%s", d)
 			}
