@@ -1,8 +1,6 @@
 package dialect
 
 import (
-	"strings"
-
 	"github.com/tiltmeter/tiltmeter/genai"
 	"github.com/tiltmeter/tiltmeter/ingest/wire"
 )
@@ -26,12 +24,15 @@ var adk = speaker{
 		{key: "gcp.vertex.agent.event_id", take: leave},
 	},
 	also: []binding{
-		{key: "gen_ai.operation.name", take: takeOperation},
 		{key: "gen_ai.usage.input_tokens", take: inputTokens},
 		{key: "gen_ai.usage.output_tokens", take: outputTokens}, // read before the response, which may add the thoughts
 		{key: "gen_ai.tool.call.id", take: takeADKCallID},
 	},
-	settle: settleADK,
+	begin: operationByName(
+		spanName{"call_llm ", genai.OpGenerateContent}, spanName{"execute_tool", genai.OpExecuteTool}, spanName{"agent_run", genai.OpInvokeAgent},
+		spanName{"invoke_agent", genai.OpInvokeAgent}, spanName{"invocation ", genai.OpInvokeWorkflow},
+	),
+	settle: func(d *genai.Span, _ *reading) { inferProvider(d) },
 }
 
 const (
@@ -39,39 +40,14 @@ const (
 	resultADK  = "gcp.vertex.agent.tool_response"
 )
 
-// adkOperations are the operations of the spans that name none.
-var adkOperations = []struct {
-	name string
-	op   genai.Operation
-}{
-	{"call_llm", genai.OpGenerateContent},
-	{"execute_tool", genai.OpExecuteTool},
-	{"agent_run", genai.OpInvokeAgent},
-	{"invoke_agent", genai.OpInvokeAgent},
-	{"invocation", genai.OpInvokeWorkflow},
-}
-
-// adkOperation fills the operation of a span whose name tells it.
-func (r *reading) adkOperation() genai.Operation {
-	d := r.dst
-	for i := range adkOperations {
-		if d.Operation == "" && strings.HasPrefix(d.Name, adkOperations[i].name) {
-			d.Operation = adkOperations[i].op
-		}
-	}
-	return d.Operation
-}
-
 // takeADKCallID: a call whose id the model did not give has a marker.
 func takeADKCallID(r *reading, k key, v wire.Value) bool {
-	r.adkOperation()
 	return string(v.Str()) == "<not specified>" || takeCallID(r, k, v)
 }
 
 var takeCallID = toolText(func(t *genai.ToolExecution) *string { return &t.CallID })
 
 func takeADKArguments(r *reading, k key, v wire.Value) bool {
-	r.adkOperation()
 	if string(v.Str()) == "{}" && r.heldText(resultADK) == "{}" { // neither was captured
 		return false
 	}
@@ -79,7 +55,6 @@ func takeADKArguments(r *reading, k key, v wire.Value) bool {
 }
 
 func takeADKResult(r *reading, k key, v wire.Value) bool {
-	r.adkOperation()
 	if r.withheld(k, string(v.Str())) {
 		return false
 	}
@@ -88,7 +63,7 @@ func takeADKResult(r *reading, k key, v wire.Value) bool {
 
 // uncaptured says whether a request or response is the marker; only of a call it stands for something.
 func (r *reading) uncaptured(k key, s string) (marker, gone bool) {
-	if s == "{}" && !r.adkOperation().IsInference() {
+	if s == "{}" && !r.dst.Operation.IsInference() {
 		return true, true
 	}
 	return r.withheld(k, s), false
@@ -259,18 +234,4 @@ func (r *reading) geminiUsage(usage genai.JSON) bool {
 		u.Output = genai.Count(candidates.N + thoughts.N)
 	}
 	return whole
-}
-
-// settleADK: the operation and the provider that the kit does not name. Models of others have their
-// provider before their name (LiteLLM).
-func settleADK(d *genai.Span, r *reading) {
-	r.adkOperation()
-	if d.Provider != "" || d.RequestModel == "" {
-		return
-	}
-	if strings.HasPrefix(d.RequestModel, "gemini") {
-		d.Provider = "gcp.gemini"
-	} else if p, _, ok := strings.Cut(d.RequestModel, "/"); ok && p != "projects" && p != "models" {
-		d.Provider, _ = provider(p)
-	}
 }

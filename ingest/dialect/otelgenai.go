@@ -78,7 +78,7 @@ var otelGenAI = speaker{
 		{"gen_ai.agent.version", textTo(func(s *genai.Span) *string { return &s.Agent.Version }), 40},
 		{"gen_ai.workflow.name", textTo(func(s *genai.Span) *string { return &s.Workflow }), 41},
 		{"gen_ai.conversation.id", textTo(conversation), 34},
-		{"gen_ai.prompt.name", textTo(func(s *genai.Span) *string { return &s.Prompt.Name }), 39},
+		{"gen_ai.prompt.name", takePromptName, 39},
 		{"gen_ai.prompt.version", textTo(func(s *genai.Span) *string { return &s.Prompt.Version }), repo},
 		{"gen_ai.tool.name", toolText(func(t *genai.ToolExecution) *string { return &t.Name }), 31},
 		{"gen_ai.tool.type", toolText(func(t *genai.ToolExecution) *string { return &t.Type }), 31},

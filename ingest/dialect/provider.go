@@ -3,6 +3,7 @@ package dialect
 import (
 	"strings"
 
+	"github.com/tiltmeter/tiltmeter/genai"
 	"github.com/tiltmeter/tiltmeter/ingest/wire"
 )
 
@@ -54,4 +55,21 @@ func provider(s string) (name, framework string) {
 		}
 	}
 	return n, ""
+}
+
+// inferProvider fills the provider from the model where the dialect names none: Google's tools call Gemini
+// unless the model has another provider before its name (LiteLLM).
+func inferProvider(d *genai.Span) {
+	if d.Provider != "" || !d.Operation.IsInference() {
+		return
+	}
+	m := d.RequestModel
+	if m == "" {
+		m = d.ResponseModel
+	}
+	if strings.HasPrefix(m, "gemini") {
+		d.Provider = "gcp.gemini"
+	} else if p, _, ok := strings.Cut(m, "/"); ok && p != "projects" && p != "models" {
+		d.Provider, _ = provider(p)
+	}
 }

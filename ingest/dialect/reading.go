@@ -260,6 +260,9 @@ func (r *reading) listen() int {
 // read on every span.
 func (r *reading) fill() {
 	for _, d := range r.speakers {
+		if d.begin != nil && r.span != nil {
+			r.beginSpan(d)
+		}
 		if len(r.flat) > 0 {
 			r.takeLists(d)
 		}
@@ -273,6 +276,15 @@ func (r *reading) fill() {
 		r.dst.Evaluations = append(r.dst.Evaluations, r.eval)
 	}
 	r.eval = genai.Evaluation{}
+}
+
+// beginSpan lets a dialect read the span's name.
+func (r *reading) beginSpan(d *speaker) {
+	if r.trace == nil {
+		d.begin(r.dst)
+	} else if changed := r.changes(func() { d.begin(r.dst) }); len(changed) > 0 {
+		r.trace.note(0, Source{Dialect: d.name, Outcome: Derived, Fields: changed})
+	}
 }
 
 // finish puts the attributes that no dialect took back among the others, where the sender had

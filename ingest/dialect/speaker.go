@@ -30,6 +30,9 @@ type speaker struct {
 
 	// version tells which version of the dialect the span shows; nil or "": that cannot be told.
 	version func(r *reading) string
+	// begin is called before the keys are read, with what follows from the span's name alone. It must only
+	// fill what is empty, for it is called again with the attributes of an event. nil: nothing.
+	begin func(dst *genai.Span)
 	// event reads an event of the span, and says whether it can be forgotten. nil: none.
 	event func(r *reading, e *wire.Event) bool
 	// log reads a log record into r.dst, which has its ids, time and name, and says whether it is a part
@@ -44,6 +47,24 @@ type speaker struct {
 	set         keySet
 	first, last int // the words of set that are not empty
 	takers      [maxKeys]taker
+}
+
+// A spanName is the beginning of a span's name, or the whole one with a blank behind it, and the operation
+// that it tells where no attribute does.
+type spanName struct {
+	name string
+	op   genai.Operation
+}
+
+// operationByName is a speaker's begin.
+func operationByName(names ...spanName) func(d *genai.Span) {
+	return func(d *genai.Span) {
+		for i := range names {
+			if d.Operation == "" && matches(d.Name, names[i].name) {
+				d.Operation = names[i].op
+			}
+		}
+	}
 }
 
 // A binding is a key and what takes its value.
