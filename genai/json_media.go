@@ -7,7 +7,7 @@ func (p *parser) mediaField(r *partReader, k string) bool {
 	switch k {
 	case "modality":
 		return p.set(&r.Modality)
-	case "mime_type", "mimeType", "media_type", "mediaType":
+	case "mime_type", "mimeType", "media_type", "mediaType", "contentType":
 		return p.set(&r.MIMEType)
 	case "file_id", "fileId":
 		return p.set(&r.FileID)
@@ -26,9 +26,11 @@ func (p *parser) mediaField(r *partReader, k string) bool {
 			return true
 		}
 		return p.wording(r, "reasoning")
-	case "function", "functionCall", "function_call", "toolUse":
+	case "ref": // Genkit
+		return p.set(&r.ID)
+	case "function", "functionCall", "function_call", "toolUse", "toolRequest", "tool_call":
 		return p.within(r, string(PartToolCall))
-	case "functionResponse", "function_response", "toolResult":
+	case "functionResponse", "function_response", "toolResult", "toolResponse", "tool_call_result":
 		return p.within(r, string(PartToolCallResponse))
 	case "reasoningContent", "reasoningText":
 		return p.within(r, string(PartReasoning))
@@ -41,7 +43,7 @@ func (p *parser) mediaField(r *partReader, k string) bool {
 	case "summary":
 		return p.summary(r)
 	case "image_url", "audio_url", "video_url", "document_url", "file_url",
-		"image", "audio", "video", "document", "input_audio", "file",
+		"image", "audio", "video", "document", "input_audio", "file", "media",
 		"fileData", "file_data", "inlineData", "inline_data", "blob", "source", "s3Location":
 		return p.media(r, k)
 	default:
@@ -135,7 +137,7 @@ func (r *partReader) partType() (PartType, bool) {
 		return PartText, true
 	case PartReasoning, "thinking", "reasoning_text":
 		return PartReasoning, true
-	case PartToolCall, "function", "tool_use", "toolUse", "tool-call", "function_call", "functionCall":
+	case PartToolCall, "function", "tool_use", "toolUse", "tool-call", "function_call", "functionCall", "toolCall":
 		return PartToolCall, true
 	case PartToolCallResponse, "tool_result", "tool-result", "toolResult", "function_call_output",
 		"functionResponse", "function_response":

@@ -114,6 +114,9 @@ func (p *parser) appendMessage(dst []Message, first int, role Role) []Message {
 		if last := &dst[len(dst)-1]; last.Role == m.Role {
 			last.Encoded = ""
 			last.Parts = append(last.Parts, m.Parts...)
+			if len(last.Parts) >= MaxParts {
+				p.fail()
+			}
 			return dst
 		}
 	}
@@ -233,7 +236,7 @@ func (p *parser) messageField(m *Message, t *turn, k string) {
 		p.besideContent(t, k)
 	case "kwargs":
 		p.construct(m, t)
-	case "tool_call_id", "id", "tool_use_id":
+	case "tool_call_id", "id", "tool_use_id", "toolCallId":
 		if k == "id" && p.peek() == '[' {
 			t.class = p.lastText()
 			return

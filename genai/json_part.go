@@ -128,7 +128,7 @@ func (p *parser) partField(r *partReader, k string, from int) bool {
 		}
 		r.idAt = segment{}
 		return p.set(&r.ID)
-	case "name", "toolName":
+	case "name", "toolName", "tool_name":
 		return p.set(&r.Name)
 	case "arguments", "input", "args", "server_tool_call":
 		n := p.next()

@@ -83,3 +83,17 @@ func BenchmarkParseMessages(b *testing.B) {
 		ms, _ = ParseMessages(ms[:0], in, RoleUser)
 	}
 }
+
+// TestPartsWithoutMessage: parts that lie in the list without a message around them make one, which has no more of
+// them than any other.
+func TestPartsWithoutMessage(t *testing.T) {
+	t.Parallel()
+	text := "[" + strings.Repeat(`{"a":1},`, 2*MaxParts) + "0]"
+	got, code := ParseMessages(nil, text, RoleUser)
+	if len(got) != 2 || len(got[0].Parts) != MaxParts || code != WarnMalformedJSON {
+		t.Fatalf("got %d messages, code %q", len(got), code)
+	}
+	if rest := got[1].Parts[0].Content; !strings.HasSuffix(text, rest) || len(rest) < len(text)/3 {
+		t.Errorf("the rest has %d bytes", len(rest))
+	}
+}

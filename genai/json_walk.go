@@ -45,6 +45,12 @@ func (j JSON) Members(each func(name string, value JSON)) bool {
 	return !c.err
 }
 
+// Begins is the first byte that is no white space: what kind of value the text begins. 0: there is none.
+func (j JSON) Begins() byte {
+	c := scanner{s: string(j)}
+	return c.peek()
+}
+
 // At is the value under a path of member names, "" when there is none.
 func (j JSON) At(path ...string) JSON {
 	for _, name := range path {

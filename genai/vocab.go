@@ -22,7 +22,7 @@ func ParseRole(s string) Role {
 		return RoleAssistant
 	case "user", "human":
 		return RoleUser
-	case "tool", "function":
+	case "tool", "function", "toolresult":
 		return RoleTool
 	}
 	return Role(s)

@@ -7,3 +7,17 @@ func Keys() (names []string) {
 	}
 	return names
 }
+
+// Prefixes gives the beginnings of flattened lists, of scopes' names and of spans' names.
+func Prefixes() (flat, scopes, spans []string) {
+	for i := range lists {
+		flat = append(flat, lists[i].prefix)
+	}
+	for i := range scopePrefixes {
+		scopes = append(scopes, scopePrefixes[i].text)
+	}
+	for i := range spanPrefixes {
+		spans = append(spans, spanPrefixes[i].text)
+	}
+	return flat, scopes, spans
+}

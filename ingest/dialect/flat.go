@@ -173,15 +173,15 @@ func (r *reading) flatMessage(es []element, role genai.Role, where grammar, bloc
 		case leafRole:
 			m.Role = genai.ParseRole(v)
 		case leafName:
-			m.Name = v
+			e.taken = first(&m.Name, v)
 		case leafAnswers:
-			answers = v
+			e.taken = first(&answers, v)
 		case leafFinish:
 			m.FinishReason = genai.ParseFinishReason(v)
 		case leafContent:
-			content = v
+			e.taken = first(&content, v)
 		case leafRefusal:
-			refusal = v
+			e.taken = first(&refusal, v)
 		}
 		ok = true
 	}
@@ -189,6 +189,15 @@ func (r *reading) flatMessage(es []element, role genai.Role, where grammar, bloc
 		r.settleFlat(&m, content, refusal, answers, blocks)
 	}
 	return m, ok
+}
+
+// first fills a text that is still empty, and says whether it has this value: of a key that comes twice the first
+// counts.
+func first(to *string, v string) bool {
+	if *to == "" {
+		*to = v
+	}
+	return *to == v
 }
 
 // textOf is the text of an attribute: strings as they are, lists and maps as JSON.

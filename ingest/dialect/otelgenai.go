@@ -118,7 +118,7 @@ const otelName = "otel-genai"
 // general are the keys that mean the same on every span. They are read on every span, last.
 var general = speaker{
 	name: "general",
-	also: []binding{
+	also: append([]binding{
 		{"error.type", takeErrorType, 0},
 		{"exception.type", takeErrorType, 0},
 		{"exception.message", textTo(func(s *genai.Span) *string { return &s.Error.Message }), 0},
@@ -134,7 +134,7 @@ var general = speaker{
 		{"langfuse.trace.tags", takeTags, 0},
 		{"langfuse.prompt.name", textTo(func(s *genai.Span) *string { return &s.Prompt.Name }), 0},
 		{"langfuse.prompt.version", takePromptVersion, 0},
-	},
+	}, genericKeys...),
 }
 
 // repo marks keys that only the unreleased semantic-conventions-genai has.

@@ -100,7 +100,7 @@ func (r *reading) traceKey(d *speaker, k key) {
 	switch {
 	case ok:
 		r.trace.note(int(h.seq), Source{Key: name, Dialect: d.name, Outcome: Repeated, Fields: would})
-	case len(would) > 0:
+	case len(would) > 0 && !r.trace.noted(int(h.seq)): // one line an attribute
 		r.trace.note(int(h.seq), Source{Key: name, Dialect: d.name, Outcome: Conflict, Fields: would})
 	}
 }

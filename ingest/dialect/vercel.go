@@ -179,8 +179,13 @@ func takePrompt(r *reading, k key, v wire.Value) bool {
 	if !fresh || r.withheld(k, s) {
 		return fresh || again
 	}
-	good := true
+	good, found := true, false
 	read := func(messages string) {
+		if found { // of a member that comes again and again the first counts
+			good = false
+			return
+		}
+		found = true
 		var code genai.WarningCode
 		d.Input, code = genai.ParseMessages(d.Input, messages, genai.RoleUser)
 		good = good && code == ""
