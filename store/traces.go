@@ -369,7 +369,7 @@ func (s *Store) RecentTraces(ctx context.Context, project string, after Arrival,
 	}
 	page.Traces = make([]TraceSummary, 0, len(ids))
 	for i, id := range ids {
-		if t, ok := found[id]; ok && !(w.spotless && t.Errors > 0) {
+		if t, ok := found[id]; ok && (!w.spotless || t.Errors == 0) {
 			t.InsertedAt = stored[i]
 			page.Traces = append(page.Traces, t)
 		}
