@@ -50,8 +50,6 @@ func (b *batch) reset() {
 	*b = batch{w: b.w, days: b.days, rows: rows, dead: b.dead[:0], span: b.span, price: b.price}
 }
 
-func (b *batch) empty() bool { return b.records == 0 }
-
 // add turns one record into rows, or into a dead letter.
 func (w *Writer) add(b *batch, e spanlog.Entry) {
 	b.records++
