@@ -38,6 +38,7 @@ func commands() []command {
 		{"dead-letters", "list what could not be read, and read it again", runDeadLetters},
 		{"reread", "read stored spans again with the dialects and prices of this version", runReread},
 		{"reprice", "compute the cost of stored calls again with today's prices", runReprice},
+		{"dialect", "show how spans in files are understood, and which attribute each field was read from", runDialect},
 		{"bench", "measure ingest beside its limits in one run", runBench},
 		{"version", "print the version", runVersion},
 	}
