@@ -42,10 +42,8 @@ const (
 
 // takeADKCallID: a call whose id the model did not give has a marker.
 func takeADKCallID(r *reading, k key, v wire.Value) bool {
-	return string(v.Str()) == "<not specified>" || takeCallID(r, k, v)
+	return string(v.Str()) == "<not specified>" || toolCallID(r, k, v)
 }
-
-var takeCallID = toolText(func(t *genai.ToolExecution) *string { return &t.CallID })
 
 func takeADKArguments(r *reading, k key, v wire.Value) bool {
 	if string(v.Str()) == "{}" && r.heldText(resultADK) == "{}" { // neither was captured

@@ -12,8 +12,8 @@ var codex = speaker{
 	name:   "codex",
 	scopes: []string{"codex_cli_rs ", "codex_exec ", "codex-app-server "},
 	own: []binding{
-		{key: "codex.turn.reasoning_effort", take: textTo(func(s *genai.Span) *string { return &s.Request.ReasoningLevel })},
-		{key: "codex.request.reasoning_effort", take: textTo(func(s *genai.Span) *string { return &s.Request.ReasoningLevel })},
+		{key: "codex.turn.reasoning_effort", take: reasoningLevel},
+		{key: "codex.request.reasoning_effort", take: reasoningLevel},
 		{key: "codex.turn.token_usage.input_tokens", take: inputTokens},
 		{key: "codex.turn.token_usage.cached_input_tokens", take: cacheReadTokens},
 		{key: "codex.turn.token_usage.cache_write_input_tokens", take: cacheWriteTokens},

@@ -145,6 +145,30 @@ func textTo(field func(*genai.Span) *string) taker {
 	}
 }
 
+// The fields that several dialects, or several keys of one, fill.
+var (
+	requestModel   = textTo(func(s *genai.Span) *string { return &s.RequestModel })
+	responseModel  = textTo(func(s *genai.Span) *string { return &s.ResponseModel })
+	reasoningLevel = textTo(func(s *genai.Span) *string { return &s.Request.ReasoningLevel })
+	agentID        = textTo(func(s *genai.Span) *string { return &s.Agent.ID })
+	agentName      = textTo(func(s *genai.Span) *string { return &s.Agent.Name })
+	workflowName   = textTo(func(s *genai.Span) *string { return &s.Workflow })
+	promptName     = textTo(func(s *genai.Span) *string { return &s.Prompt.Name })
+	promptVersion  = textTo(func(s *genai.Span) *string { return &s.Prompt.Version })
+	query          = textTo(func(s *genai.Span) *string { return &s.Retrieval.Query })
+	errorMessage   = textTo(func(s *genai.Span) *string { return &s.Error.Message })
+
+	toolName        = toolText(func(t *genai.ToolExecution) *string { return &t.Name })
+	toolCallID      = toolText(func(t *genai.ToolExecution) *string { return &t.CallID })
+	toolDescription = toolText(func(t *genai.ToolExecution) *string { return &t.Description })
+
+	inputTokens      = tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.Input })
+	outputTokens     = tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.Output })
+	cacheReadTokens  = tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.CacheRead })
+	cacheWriteTokens = tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.CacheWrite })
+	reasoningTokens  = tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.Reasoning })
+)
+
 // params is the memory of one span's request parameters: one piece instead of one a parameter.
 type params struct {
 	maxTokens, seed, choices                     int64

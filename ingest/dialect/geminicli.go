@@ -23,7 +23,5 @@ var geminiCLI = speaker{
 
 // takePromptName leaves Gemini CLI's <session>########<n>, which names no managed prompt.
 func takePromptName(r *reading, k key, v wire.Value) bool {
-	return !strings.Contains(text(v.Str()), "########") && takeManagedPrompt(r, k, v)
+	return !strings.Contains(text(v.Str()), "########") && promptName(r, k, v)
 }
-
-var takeManagedPrompt = textTo(func(s *genai.Span) *string { return &s.Prompt.Name })

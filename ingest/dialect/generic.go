@@ -1,9 +1,6 @@
 package dialect
 
-import (
-	"github.com/tiltmeter/tiltmeter/genai"
-	"github.com/tiltmeter/tiltmeter/ingest/wire"
-)
+import "github.com/tiltmeter/tiltmeter/ingest/wire"
 
 // genericKeys are those that people, and instrumentations without conventions, use for what a span took and gave.
 // They mean too little to be read on every span: they count where the operation is known, after all dialects.
@@ -20,9 +17,9 @@ var genericKeys = []binding{
 	{key: "model", take: ofCall(requestModel)},
 	{key: "input_tokens", take: ofCall(inputTokens)},
 	{key: "output_tokens", take: ofCall(outputTokens)},
-	{key: "tool.name", take: toolText(func(t *genai.ToolExecution) *string { return &t.Name })},
-	{key: "agent.name", take: ofOperation(textTo(func(s *genai.Span) *string { return &s.Agent.Name }))},
-	{key: "gen_ai.agent", take: ofOperation(textTo(func(s *genai.Span) *string { return &s.Agent.Name }))},
+	{key: "tool.name", take: toolName},
+	{key: "agent.name", take: ofOperation(agentName)},
+	{key: "gen_ai.agent", take: ofOperation(agentName)},
 }
 
 // ofOperation reads a key only on a span whose operation is known.

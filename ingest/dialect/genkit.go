@@ -37,27 +37,22 @@ func takeGenkitName(r *reading, k key, v wire.Value) bool {
 	d := r.dst
 	switch d.Operation {
 	case genai.OpChat, genai.OpEmbeddings, genai.OpRerank:
-		plugin, model, ok := strings.Cut(text(v.Str()), "/")
-		if !ok {
-			return requestModel(r, k, v)
-		}
-		if d.RequestModel == "" {
-			d.RequestModel = model
-		}
-		if d.Provider == "" {
-			if d.Provider = genkitPlugins[plugin]; d.Provider == "" {
-				d.Provider, _ = provider(plugin)
-			}
-		}
-		return d.RequestModel == model
-	case genai.OpExecuteTool:
-		return takeEntityTool(r, k, v)
-	case genai.OpInvokeAgent:
-		return takeEntityAgent(r, k, v)
-	case genai.OpInvokeWorkflow:
-		return takeEntityWorkflow(r, k, v)
+	default:
+		return takeEntityName(r, k, v)
 	}
-	return false
+	plugin, model, ok := strings.Cut(text(v.Str()), "/")
+	if !ok {
+		return requestModel(r, k, v)
+	}
+	if d.RequestModel == "" {
+		d.RequestModel = model
+	}
+	if d.Provider == "" {
+		if d.Provider = genkitPlugins[plugin]; d.Provider == "" {
+			d.Provider, _ = provider(plugin)
+		}
+	}
+	return d.RequestModel == model
 }
 
 // Every value is JSON.

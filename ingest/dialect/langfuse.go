@@ -24,7 +24,7 @@ var langfuse = speaker{
 		{key: "langfuse.observation.usage_details", take: takeUsageDetails},
 		{key: "langfuse.observation.cost_details", take: takeCostDetails},
 		{key: "langfuse.observation.completion_start_time", take: takeCompletionStart},
-		{key: "langfuse.observation.prompt.name", take: textTo(func(s *genai.Span) *string { return &s.Prompt.Name })},
+		{key: "langfuse.observation.prompt.name", take: promptName},
 		{key: "langfuse.observation.prompt.version", take: takePromptVersion},
 		{key: "langfuse.observation.status_message", take: takeStatusMessage},
 		{key: "langfuse.observation.level", take: takeLevel},

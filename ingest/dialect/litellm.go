@@ -1,7 +1,5 @@
 package dialect
 
-import "github.com/tiltmeter/tiltmeter/genai"
-
 // liteLLM reads the callback of LiteLLM, the library and the gateway. Its messages are OpenLLMetry's lists, its
 // counts OpenTelemetry's. What Python has as None it sends as "".
 var liteLLM = speaker{
@@ -19,6 +17,6 @@ var liteLLM = speaker{
 		{key: "metadata.user_id", take: textTo(user)},
 		{key: "metadata.user_api_key_end_user_id", take: textTo(user)},
 		{key: "metadata.user_api_key_user_id", take: textTo(user)},
-		{key: "metadata.prompt_name", take: textTo(func(s *genai.Span) *string { return &s.Prompt.Name })},
+		{key: "metadata.prompt_name", take: promptName},
 	},
 }

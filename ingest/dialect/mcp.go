@@ -16,7 +16,7 @@ var mcp = speaker{
 		{key: "mcp.session.id", take: leave}, // of the connection, not of a conversation
 		{key: "mcp.protocol.version", take: leave},
 		{key: "mcp.resource.uri", take: leave},
-		{key: "mcp.tool.name", take: toolText(func(t *genai.ToolExecution) *string { return &t.Name })},
+		{key: "mcp.tool.name", take: toolName},
 		{key: "mcp.request.argument", take: takeToolArguments},
 	},
 	settle: func(d *genai.Span, _ *reading) {

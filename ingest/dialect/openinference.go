@@ -39,20 +39,20 @@ var openInference = speaker{
 		{key: "llm.token_count.completion_details.audio", take: takeReported},
 		{key: "llm.cost.total", take: takeCost},
 
-		{key: "llm.prompt_template.version", take: textTo(func(s *genai.Span) *string { return &s.Prompt.Version })},
+		{key: "llm.prompt_template.version", take: promptVersion},
 		{key: "llm.prompt_template.variables", take: takeTemplateVariables},
-		{key: "reranker.query", take: textTo(func(s *genai.Span) *string { return &s.Retrieval.Query })},
+		{key: "reranker.query", take: query},
 		{key: "reranker.top_k", take: countTo(topK)},
 	},
 	also: []binding{
 		{key: "input.value", take: takeInputValue},
 		{key: "output.value", take: takeOutputValue},
-		{key: "tool.name", take: toolText(func(t *genai.ToolExecution) *string { return &t.Name })},
-		{key: "tool.description", take: toolText(func(t *genai.ToolExecution) *string { return &t.Description })},
-		{key: "tool_call.id", take: toolText(func(t *genai.ToolExecution) *string { return &t.CallID })},
-		{key: "tool.id", take: toolText(func(t *genai.ToolExecution) *string { return &t.CallID })},
+		{key: "tool.name", take: toolName},
+		{key: "tool.description", take: toolDescription},
+		{key: "tool_call.id", take: toolCallID},
+		{key: "tool.id", take: toolCallID},
 		{key: "tool.parameters", take: takeToolParameters},
-		{key: "agent.name", take: textTo(func(s *genai.Span) *string { return &s.Agent.Name })},
+		{key: "agent.name", take: agentName},
 		{key: "metadata", take: takeOpenInferenceMetadata},
 	},
 	lists: []list{
@@ -80,16 +80,6 @@ var openInference = speaker{
 	},
 	settle: settleOpenInference,
 }
-
-var (
-	requestModel     = textTo(func(s *genai.Span) *string { return &s.RequestModel })
-	responseModel    = textTo(func(s *genai.Span) *string { return &s.ResponseModel })
-	inputTokens      = tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.Input })
-	outputTokens     = tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.Output })
-	cacheReadTokens  = tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.CacheRead })
-	cacheWriteTokens = tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.CacheWrite })
-	reasoningTokens  = tokensTo(func(u *genai.Usage) *genai.Tokens { return &u.Reasoning })
-)
 
 // openInferenceKinds are the operations of the span kinds.
 var openInferenceKinds = map[string]genai.Operation{
@@ -250,14 +240,12 @@ func takeInputValue(r *reading, k key, v wire.Value) bool {
 	case genai.OpExecuteTool:
 		return takeToolArguments(r, k, v)
 	case genai.OpRetrieval, genai.OpRerank:
-		return takeQuery(r, k, v)
+		return query(r, k, v)
 	case genai.OpEmbeddings:
 		return false
 	}
 	return takeSent(r, k, v)
 }
-
-var takeQuery = textTo(func(s *genai.Span) *string { return &s.Retrieval.Query })
 
 func takeOutputValue(r *reading, k key, v wire.Value) bool {
 	d := r.dst

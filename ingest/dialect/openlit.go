@@ -29,7 +29,7 @@ var openLIT = speaker{
 		{key: "gen_ai.tool.input", take: takeToolArguments},
 		{key: "gen_ai.tool.output", take: takeToolResult},
 		{key: "gen_ai.response.tool_calls", take: takeAnswerCalls},
-		{key: "gen_ai.retrieval.query", take: takeQuery},
+		{key: "gen_ai.retrieval.query", take: query},
 		{key: "gen_ai.retrieval.documents", take: takeDocuments},
 	},
 	event: readTranscript,

@@ -21,7 +21,7 @@ var openLLMetry = speaker{
 		{key: "traceloop.entity.name", take: takeEntityName},
 		{key: "traceloop.entity.input", take: takeEntityInput},
 		{key: "traceloop.entity.output", take: takeEntityOutput},
-		{key: "traceloop.workflow.name", take: textTo(func(s *genai.Span) *string { return &s.Workflow })},
+		{key: "traceloop.workflow.name", take: workflowName},
 
 		{key: "traceloop.association.properties.session_id", take: textTo(conversation)},
 		{key: "traceloop.association.properties.sessionId", take: textTo(conversation)},
@@ -30,9 +30,9 @@ var openLLMetry = speaker{
 		{key: "traceloop.association.properties.user_id", take: textTo(user)},
 		{key: "traceloop.association.properties.userId", take: textTo(user)},
 		{key: "traceloop.association.properties.ls_provider", take: takeProvider},
-		{key: "traceloop.prompt.key", take: textTo(func(s *genai.Span) *string { return &s.Prompt.Name })},
-		{key: "traceloop.prompt.version", take: textTo(func(s *genai.Span) *string { return &s.Prompt.Version })},
-		{key: "traceloop.prompt.version_name", take: textTo(func(s *genai.Span) *string { return &s.Prompt.Version })},
+		{key: "traceloop.prompt.key", take: promptName},
+		{key: "traceloop.prompt.version", take: promptVersion},
+		{key: "traceloop.prompt.version_name", take: promptVersion},
 	},
 	also: []binding{
 		{key: "llm.user", take: textTo(user)},
@@ -108,20 +108,14 @@ func takeEntityName(r *reading, k key, v wire.Value) bool {
 	d := r.dst
 	switch d.Operation {
 	case genai.OpExecuteTool:
-		return takeEntityTool(r, k, v)
+		return toolName(r, k, v)
 	case genai.OpInvokeAgent:
-		return takeEntityAgent(r, k, v)
+		return agentName(r, k, v)
 	case genai.OpInvokeWorkflow:
-		return takeEntityWorkflow(r, k, v)
+		return workflowName(r, k, v)
 	}
 	return false
 }
-
-var (
-	takeEntityTool     = textTo(func(s *genai.Span) *string { return &s.Tool.Name })
-	takeEntityAgent    = textTo(func(s *genai.Span) *string { return &s.Agent.Name })
-	takeEntityWorkflow = textTo(func(s *genai.Span) *string { return &s.Workflow })
-)
 
 func takeEntityInput(r *reading, k key, v wire.Value) bool {
 	if r.dst.Operation == genai.OpExecuteTool {

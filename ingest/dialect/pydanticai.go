@@ -30,7 +30,7 @@ var pydanticAI = speaker{
 		{key: "events", take: takeEvents},
 		{key: "final_result", take: takeFinalResult},
 		{key: "model_name", take: requestModel},
-		{key: "agent_name", take: textTo(func(s *genai.Span) *string { return &s.Agent.Name })},
+		{key: "agent_name", take: agentName},
 		{key: "logfire.tags", take: takeTags},
 	},
 	version: func(r *reading) string {

@@ -24,7 +24,7 @@ var vercel = speaker{
 		{key: "ai.model.id", take: requestModel},
 		{key: "ai.response.model", take: responseModel},
 		{key: "ai.response.id", take: takeResponseID},
-		{key: "ai.telemetry.functionId", take: textTo(func(s *genai.Span) *string { return &s.Workflow })},
+		{key: "ai.telemetry.functionId", take: workflowName},
 
 		{key: "ai.settings.maxOutputTokens", take: takeMaxTokens},
 		{key: "ai.settings.maxTokens", take: takeMaxTokens},
@@ -67,8 +67,8 @@ var vercel = speaker{
 		{key: "ai.response.msToFirstChunk", take: takeMilliseconds},
 		{key: "ai.stream.msToFirstChunk", take: takeMilliseconds},
 
-		{key: "ai.toolCall.name", take: toolText(func(t *genai.ToolExecution) *string { return &t.Name })},
-		{key: "ai.toolCall.id", take: toolText(func(t *genai.ToolExecution) *string { return &t.CallID })},
+		{key: "ai.toolCall.name", take: toolName},
+		{key: "ai.toolCall.id", take: toolCallID},
 		{key: "ai.toolCall.args", take: takeToolArguments},
 		{key: "ai.toolCall.result", take: takeToolResult},
 
