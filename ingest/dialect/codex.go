@@ -83,7 +83,7 @@ func readPromptRecord(prompt, answer string) func(*reading, *wire.LogRecord) boo
 		for it := l.Attributes(); it.Next(); {
 			name := string(it.Key())
 			if s, ok := r.textOf(it.Key(), it.Value()); name == text && ok && s != "" && len(*to) == 0 {
-				*to = append(*to, genai.Message{Role: role, Parts: []genai.Part{{Type: genai.PartText, Content: s}}})
+				*to = append(*to, textMessage(role, s))
 			} else if name != "event.name" {
 				d.Attributes = append(d.Attributes, genai.Attribute{Key: name, Value: r.value(it.Key(), it.Value())})
 			}

@@ -25,8 +25,7 @@ const brokeOff = "the JSON broke off; what follows is kept as text"
 // value is the one that did.
 func (r *reading) content(c int, empty bool, k key, v wire.Value) (s string, fresh, again bool) {
 	if !empty {
-		f := r.filled[c]
-		return "", false, f.Kind() == v.Kind() && string(f.Raw()) == string(v.Raw())
+		return "", false, r.filledBy(c, v)
 	}
 	s, ok := r.jsonOf(keys[k].name, v)
 	if ok {
@@ -35,6 +34,12 @@ func (r *reading) content(c int, empty bool, k key, v wire.Value) (s string, fre
 		r.warn(genai.WarnWrongType, keys[k].name, "want JSON, got "+v.Kind().String())
 	}
 	return s, ok, v.Kind() == wire.KindEmpty
+}
+
+// filledBy says whether the value is the one that filled a content.
+func (r *reading) filledBy(c int, v wire.Value) bool {
+	f := r.filled[c]
+	return f.Kind() == v.Kind() && string(f.Raw()) == string(v.Raw())
 }
 
 func (r *reading) doubt(code genai.WarningCode, field string) {
@@ -86,6 +91,11 @@ func (r *reading) takeMessages(c int, to *[]genai.Message, own *bool, role genai
 	r.doubt(code, keys[k].name)
 	*own = true
 	return true
+}
+
+// textMessage is a message of one text.
+func textMessage(role genai.Role, s string) genai.Message {
+	return genai.Message{Role: role, Parts: []genai.Part{{Type: genai.PartText, Content: s}}}
 }
 
 // takeRef warns that content lies elsewhere; the attribute keeps the place.
@@ -150,12 +160,7 @@ func takeDocuments(r *reading, k key, v wire.Value) bool {
 	if !fresh || r.withheld(k, s) {
 		return fresh || again
 	}
-	whole := genai.JSON(s).Elements(func(e genai.JSON) {
-		if len(d.Documents) < maxDocuments {
-			d.Documents = append(d.Documents, document(e))
-		}
-	})
-	if !whole {
+	if !appendDocuments(d, genai.JSON(s)) {
 		r.warn(genai.WarnMalformedJSON, keys[k].name, "the documents are no whole JSON list")
 		return false
 	}
@@ -163,6 +168,15 @@ func takeDocuments(r *reading, k key, v wire.Value) bool {
 		r.warn(genai.WarnTruncated, keys[k].name, "documents beyond "+strconv.Itoa(maxDocuments)+" are in the raw span only")
 	}
 	return true
+}
+
+// appendDocuments reads a list of documents, up to the limit. false: it is none, or breaks off.
+func appendDocuments(d *genai.Retrieval, list genai.JSON) bool {
+	return list.Elements(func(e genai.JSON) {
+		if len(d.Documents) < maxDocuments {
+			d.Documents = append(d.Documents, document(e))
+		}
+	})
 }
 
 // document reads one document. The conventions allow fields of the sender's own; with those, and
@@ -234,10 +248,16 @@ func takeToolJSON(r *reading, k key, v wire.Value, to *genai.JSON) bool {
 		b, _ := v.AppendText(nil, 0)
 		s = text(b)
 	}
+	return fillJSON(to, s)
+}
+
+// fillJSON fills the arguments or the result of a tool, and says whether they are what the text has.
+func fillJSON(to *genai.JSON, s string) bool {
+	j := genai.JSON(s).Unwrap()
 	if *to == "" {
-		*to = genai.JSON(s).Unwrap()
+		*to = j
 	}
-	return *to == genai.JSON(s).Unwrap()
+	return *to == j
 }
 
 // settleOTel is what follows from several fields.

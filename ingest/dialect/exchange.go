@@ -46,7 +46,7 @@ func sent(open func(string) string) taker {
 			return r.sentTexts(genai.JSON(s))
 		}
 		if len(d.Input) > 0 {
-			return r.filled[contentInput].Kind() == v.Kind() && string(r.filled[contentInput].Raw()) == string(v.Raw())
+			return r.filledBy(contentInput, v)
 		}
 		r.filled[contentInput], r.ownInput = v, true
 		if r.messageList(s, &d.Input, genai.RoleUser, k) {
@@ -77,7 +77,7 @@ func received(open func(string) string) taker {
 			return false
 		}
 		if len(d.Output) > 0 {
-			return r.filled[contentOutput].Kind() == v.Kind() && string(r.filled[contentOutput].Raw()) == string(v.Raw())
+			return r.filledBy(contentOutput, v)
 		}
 		r.filled[contentOutput], r.ownOutput = v, true
 		if r.messageList(s, &d.Output, genai.RoleAssistant, k) {
@@ -103,18 +103,6 @@ func (r *reading) opened(k key, v wire.Value, open func(string) string) (string,
 		return "", false
 	}
 	return open(s), true
-}
-
-// fillJSON fills the arguments or the result of a tool.
-func fillJSON(to *genai.JSON, s string) bool {
-	if *to == "" {
-		*to = genai.JSON(s).Unwrap()
-	}
-	return *to == genai.JSON(s).Unwrap()
-}
-
-func textMessage(role genai.Role, s string) genai.Message {
-	return genai.Message{Role: role, Parts: []genai.Part{{Type: genai.PartText, Content: s}}}
 }
 
 // messageList reads a list of messages, or one. false: it is neither.
@@ -401,10 +389,5 @@ func (r *reading) receivedDocuments(list genai.JSON) bool {
 			break
 		}
 	}
-	whole := list.Elements(func(e genai.JSON) {
-		if len(d.Documents) < maxDocuments {
-			d.Documents = append(d.Documents, document(e))
-		}
-	})
-	return whole && len(d.Documents) < maxDocuments
+	return appendDocuments(d, list) && len(d.Documents) < maxDocuments
 }

@@ -244,11 +244,7 @@ func (p *flatPart) set(l leaf, v string) bool {
 	case leafFunction:
 		to = &p.Name
 	case leafArguments:
-		if p.Arguments == "" {
-			p.Arguments = genai.JSON(v).Unwrap()
-			return true
-		}
-		return p.Arguments == genai.JSON(v).Unwrap()
+		return fillJSON(&p.Arguments, v)
 	default:
 		return false
 	}

@@ -73,7 +73,7 @@ func takeHaystackInput(r *reading, k key, v wire.Value) bool {
 	genai.JSON(s).Members(func(name string, v genai.JSON) {
 		switch {
 		case name == "prompt" && len(d.Input) == 0 && v.Begins() == '"':
-			d.Input = append(d.Input, genai.Message{Role: genai.RoleUser, Parts: []genai.Part{{Type: genai.PartText, Content: v.Text()}}})
+			d.Input = append(d.Input, textMessage(genai.RoleUser, v.Text()))
 			r.ownInput, found = true, true
 		case name == "query" && d.Retrieval.Query == "" && v.Begins() == '"':
 			d.Retrieval.Query, found = v.Text(), true
@@ -113,11 +113,7 @@ func takeHaystackOutput(r *reading, k key, v wire.Value) bool {
 		case name == "meta":
 			r.haystackMeta(v)
 		case name == "documents" && isQuery(d.Operation) && len(d.Retrieval.Documents) == 0:
-			v.Elements(func(e genai.JSON) {
-				if len(d.Retrieval.Documents) < maxDocuments {
-					d.Retrieval.Documents = append(d.Retrieval.Documents, document(e))
-				}
-			})
+			appendDocuments(&d.Retrieval, v)
 			found = true
 		case name == "embedding" && d.Operation == genai.OpEmbeddings && v.Begins() == '[':
 			x, _ := r.jsonVector(keys[k].name, v)

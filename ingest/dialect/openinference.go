@@ -271,7 +271,7 @@ func (r *reading) takeValue(k key, v wire.Value, to *[]genai.Message, own *bool,
 	if r.withheld(k, s) {
 		return false
 	}
-	*to = append(*to, genai.Message{Role: role, Parts: []genai.Part{{Type: genai.PartText, Content: s}}})
+	*to = append(*to, textMessage(role, s))
 	*own = true
 	return true
 }

@@ -76,7 +76,7 @@ func transcript(s string) (out []genai.Message) {
 		}
 		switch {
 		case ok:
-			out = append(out, genai.Message{Role: role, Parts: []genai.Part{{Type: genai.PartText, Content: said}}})
+			out = append(out, textMessage(role, said))
 		case out == nil:
 			return nil
 		default:

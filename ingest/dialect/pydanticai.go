@@ -68,7 +68,7 @@ func takeFinalResult(r *reading, k key, v wire.Value) bool {
 	if !ok || len(d.Output) > 0 {
 		return false
 	}
-	d.Output = append(d.Output, genai.Message{Role: genai.RoleAssistant, Parts: []genai.Part{{Type: genai.PartText, Content: s}}})
+	d.Output = append(d.Output, textMessage(genai.RoleAssistant, s))
 	r.ownOutput = true
 	return true
 }

@@ -84,6 +84,6 @@ func readSpringRecord(r *reading, l *wire.LogRecord) bool {
 	if inner, ok := strings.CutPrefix(s, `["`); ok {
 		s = strings.TrimSuffix(inner, `"]`)
 	}
-	*to = append(*to, genai.Message{Role: role, Parts: []genai.Part{{Type: genai.PartText, Content: s}}})
+	*to = append(*to, textMessage(role, s))
 	return true
 }

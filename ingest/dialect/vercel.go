@@ -196,7 +196,7 @@ func takePrompt(r *reading, k key, v wire.Value) bool {
 		case name == "system" && len(d.System) == 0:
 			d.System, _ = genai.ParseParts(d.System, string(v))
 		case name == "prompt" && v[0] == '"':
-			d.Input = append(d.Input, genai.Message{Role: genai.RoleUser, Parts: []genai.Part{{Type: genai.PartText, Content: v.Text()}}})
+			d.Input = append(d.Input, textMessage(genai.RoleUser, v.Text()))
 		case name == "prompt" || name == "messages":
 			read(string(v))
 		default:
