@@ -236,26 +236,30 @@ func traceOf(ctx context.Context, project, traceID string) (string, genai.TraceI
 	return project, id, nil
 }
 
-func (s *traceService) GetTrace(ctx context.Context, r *pb.GetTraceRequest) (*pb.Trace, error) {
-	project, id, err := traceOf(ctx, r.GetProject(), r.GetTraceId())
+func (s *traceService) trace(ctx context.Context, project, traceID string) (*store.TraceDetail, error) {
+	project, id, err := traceOf(ctx, project, traceID)
 	if err != nil {
 		return nil, err
 	}
 	t, err := s.store.Trace(ctx, project, id)
 	if err != nil {
 		return nil, missing(err, "trace", id.String(), project)
+	}
+	return t, nil
+}
+
+func (s *traceService) GetTrace(ctx context.Context, r *pb.GetTraceRequest) (*pb.Trace, error) {
+	t, err := s.trace(ctx, r.GetProject(), r.GetTraceId())
+	if err != nil {
+		return nil, err
 	}
 	return &pb.Trace{Summary: summaryProto(&t.Summary), Spans: each(t.Spans, outlineProto), Truncated: t.Truncated}, nil
 }
 
 func (s *traceService) GetTraceTree(ctx context.Context, r *pb.GetTraceTreeRequest) (*pb.TraceTree, error) {
-	project, id, err := traceOf(ctx, r.GetProject(), r.GetTraceId())
+	t, err := s.trace(ctx, r.GetProject(), r.GetTraceId())
 	if err != nil {
 		return nil, err
-	}
-	t, err := s.store.Trace(ctx, project, id)
-	if err != nil {
-		return nil, missing(err, "trace", id.String(), project)
 	}
 	return &pb.TraceTree{Summary: summaryProto(&t.Summary), Spans: each(t.Spans, nodeProto), Truncated: t.Truncated}, nil
 }
