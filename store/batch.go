@@ -204,7 +204,7 @@ func (b *Batch) AddPriced(s *genai.Span, p *Price) {
 	c.resource.hash(e.shared(&e.lastResource, s.Service.Raw))
 	c.scope.hash(e.shared(&e.lastScope, s.Scope.Raw))
 	c.detail.bytes(e.buf)
-	c.costParts.bytes(e.encodeParts(p.Parts))
+	c.cost.parts.bytes(e.encodeParts(p.Parts))
 	for i := range e.refs {
 		c.refs.elem.bytes(e.refs[i][:])
 	}

@@ -44,6 +44,33 @@ type CostPart struct {
 	Amount string // exact decimal
 }
 
+// costColumns are what rows say of the cost that counts.
+type costColumns struct {
+	amount                    costCol
+	currency, source, unknown lowCol
+	parts                     stringCol
+}
+
+func (c *costColumns) columns() []namedColumn {
+	return []namedColumn{
+		{"cost", &c.amount},
+		{"cost_currency", &c.currency},
+		{"cost_source", &c.source},
+		{"cost_unknown", &c.unknown},
+		{"cost_parts", &c.parts},
+	}
+}
+
+// add stores the cost that counts. The parts come apart: encodeParts writes where a row's detail is written.
+func (c *costColumns) add(p *Price, own *reported) {
+	counting := p.counting(own)
+	c.amount.u64(counting.lo)
+	c.amount.u64(counting.hi)
+	c.currency.str(counting.currency)
+	c.source.str(counting.source)
+	c.unknown.str(p.Unknown)
+}
+
 // price stores what the span cost, and beside it what its sender says it did.
 func (c *spanColumns) price(s *genai.Span, p *Price) {
 	var own reported
@@ -51,12 +78,7 @@ func (c *spanColumns) price(s *genai.Span, p *Price) {
 	c.reported.u64(own.lo)
 	c.reported.u64(own.hi)
 	c.reportedCurrency.str(own.currency)
-	c.costUnknown.str(p.Unknown)
-	counting := p.counting(&own)
-	c.cost.u64(counting.lo)
-	c.cost.u64(counting.hi)
-	c.currency.str(counting.currency)
-	c.costSource.str(counting.source)
+	c.cost.add(p, &own)
 }
 
 // money is an amount as columns hold it. No currency: there is none.

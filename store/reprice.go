@@ -51,30 +51,21 @@ LEFT ANY JOIN (SELECT * FROM ` + shadowPrices + ` WHERE start = toDateTime('%[3]
     ON old.project = new.project AND old.input = new.input`
 )
 
-// repriced are the columns that change.
-var repriced = []string{"cost", "cost_currency", "cost_source", "cost_unknown", "cost_parts"}
-
 type priceColumns struct {
 	table
-	project, currency, source, unknown lowCol
-	start                              timeCol
-	input                              hashCol
-	cost                               costCol
-	parts                              stringCol
+	project lowCol
+	start   timeCol
+	input   hashCol
+	cost    costColumns
 }
 
 func (c *priceColumns) init() {
 	c.name = shadowPrices
-	c.columns = []namedColumn{
+	c.columns = append([]namedColumn{
 		{"project", &c.project},
 		{"start", &c.start},
 		{"input", &c.input},
-		{"cost", &c.cost},
-		{"cost_currency", &c.currency},
-		{"cost_source", &c.source},
-		{"cost_unknown", &c.unknown},
-		{"cost_parts", &c.parts},
-	}
+	}, c.cost.columns()...)
 }
 
 func (s *Store) repriceInto(ctx context.Context, day string, by Rereader) error {
@@ -102,11 +93,14 @@ func (s *Store) repriceInto(ctx context.Context, day string, by Rereader) error 
 	if err := flush(); err != nil {
 		return err
 	}
-	var names, values []string
+	var changing, names, values []string
+	for _, col := range c.cost.columns() {
+		changing = append(changing, col.name)
+	}
 	for _, col := range newRereadBatch(s, "").spans.columns {
 		names = append(names, "`"+col.name+"`")
 		value := "old.`" + col.name + "`"
-		if slices.Contains(repriced, col.name) {
+		if slices.Contains(changing, col.name) {
 			value = fmt.Sprintf("if(old.priced, new.`%[1]s`, old.`%[1]s`)", col.name)
 		}
 		values = append(values, value)
@@ -138,16 +132,11 @@ func (s *Store) repricePlace(ctx context.Context, p rereadPlace, c *priceColumns
 		by.Price(&price, &call)
 		var own reported
 		own.read(call.Cost)
-		counting := price.counting(&own)
 		c.project.str(p.project)
 		c.start.i64(p.at.UnixNano())
 		c.input.bytes([]byte(input))
-		c.cost.u64(counting.lo)
-		c.cost.u64(counting.hi)
-		c.currency.str(counting.currency)
-		c.source.str(counting.source)
-		c.unknown.str(price.Unknown)
-		c.parts.bytes(e.encodeParts(price.Parts))
+		c.cost.add(&price, &own)
+		c.cost.parts.bytes(e.encodeParts(price.Parts))
 		c.rows++
 		return nil
 	})

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"slices"
+
 	"github.com/tiltmeter/tiltmeter/genai"
 	"github.com/tiltmeter/tiltmeter/store/content"
 )
@@ -172,31 +174,32 @@ func (c *logColumns) init() {
 
 type spanColumns struct {
 	table
-	project, name, service, namespace, version, instance, environment, language         lowCol
-	scopeName, scopeVersion, dialect, dialectVersion                                    lowCol
-	operation, provider, framework, requestModel, responseModel                         lowCol
-	agent, workflow, promptName, promptVersion, tool, errorType                         lowCol
-	usageRule, currency, costSource, costUnknown, reportedCurrency                      lowCol
-	traceID, resource, scope, fingerprint                                               hashCol
-	spanID, parent                                                                      idCol
-	kind, status, outcome, rollup                                                       u8Col
-	printModel, printSystem, printTools, printParams                                    u64Col
-	start                                                                               timeCol
-	duration, ttft                                                                      int64Col
-	input, output, cacheRead, cacheWrite, reasoning                                     int64Col
-	cost, reported                                                                      costCol
-	responseID, conversation, user, inputPreview, outputPreview, detail, raw, costParts stringCol
-	finish, tags, warnings                                                              namesCol
-	attributes                                                                          mapCol
-	inputMessages, outputMessages                                                       u32Col
-	refs                                                                                hashesCol
+	project, name, service, namespace, version, instance, environment, language lowCol
+	scopeName, scopeVersion, dialect, dialectVersion                            lowCol
+	operation, provider, framework, requestModel, responseModel                 lowCol
+	agent, workflow, promptName, promptVersion, tool, errorType                 lowCol
+	usageRule, reportedCurrency                                                 lowCol
+	traceID, resource, scope, fingerprint                                       hashCol
+	spanID, parent                                                              idCol
+	kind, status, outcome, rollup                                               u8Col
+	printModel, printSystem, printTools, printParams                            u64Col
+	start                                                                       timeCol
+	duration, ttft                                                              int64Col
+	input, output, cacheRead, cacheWrite, reasoning                             int64Col
+	reported                                                                    costCol
+	cost                                                                        costColumns
+	responseID, conversation, user, inputPreview, outputPreview, detail, raw    stringCol
+	finish, tags, warnings                                                      namesCol
+	attributes                                                                  mapCol
+	inputMessages, outputMessages                                               u32Col
+	refs                                                                        hashesCol
 
 	insertedAt millisCol // of rows that are made anew; else the engine's clock counts
 }
 
 func (c *spanColumns) init() {
 	c.table.name = "spans"
-	c.columns = []namedColumn{
+	c.columns = slices.Concat([]namedColumn{
 		{"project", &c.project},
 		{"trace_id", &c.traceID},
 		{"span_id", &c.spanID},
@@ -231,11 +234,7 @@ func (c *spanColumns) init() {
 		{"reasoning_tokens", &c.reasoning},
 		{"usage_rollup", &c.rollup},
 		{"usage_rule", &c.usageRule},
-		{"cost", &c.cost},
-		{"cost_currency", &c.currency},
-		{"cost_source", &c.costSource},
-		{"cost_unknown", &c.costUnknown},
-		{"cost_parts", &c.costParts},
+	}, c.cost.columns(), []namedColumn{
 		{"reported_cost", &c.reported},
 		{"reported_currency", &c.reportedCurrency},
 		{"fingerprint", &c.fingerprint},
@@ -264,7 +263,7 @@ func (c *spanColumns) init() {
 		{"resource", &c.resource},
 		{"scope", &c.scope},
 		{"raw", &c.raw},
-	}
+	})
 }
 
 func (c *spanColumns) core(s *genai.Span, start, duration int64) {
