@@ -5,6 +5,7 @@ package store
 // Nobody else may write meanwhile; who calls this makes sure of it.
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -69,6 +70,11 @@ type RereadDay struct {
 type RereadChange struct {
 	Column, Dialect, Service string
 	Spans                    int64
+}
+
+// Compare orders changes: those of most spans first.
+func (c RereadChange) Compare(o RereadChange) int {
+	return cmp.Or(cmp.Compare(o.Spans, c.Spans), strings.Compare(c.Column, o.Column), strings.Compare(c.Dialect, o.Dialect), strings.Compare(c.Service, o.Service))
 }
 
 // Attach makes the store ready for use without changing schema or retention: both must be what they are, and
@@ -331,17 +337,8 @@ func (s *Store) compare(ctx context.Context, day string, out *RereadDay) error {
 		c.Spans = n
 		out.Changes = append(out.Changes, c)
 	}
-	slices.SortFunc(out.Changes, func(a, b RereadChange) int {
-		return cmpChange(&a, &b)
-	})
+	slices.SortFunc(out.Changes, RereadChange.Compare)
 	return nil
-}
-
-func cmpChange(a, b *RereadChange) int {
-	if a.Spans != b.Spans {
-		return int(min(max(b.Spans-a.Spans, -1), 1))
-	}
-	return strings.Compare(a.Column+"\x00"+a.Dialect+"\x00"+a.Service, b.Column+"\x00"+b.Dialect+"\x00"+b.Service)
 }
 
 // newRereadBatch makes a batch whose spans go into a table beside the real one, and keep when they were stored.

@@ -22,7 +22,6 @@ import (
 	"github.com/tiltmeter/tiltmeter/api/auth"
 	"github.com/tiltmeter/tiltmeter/ingest/dialect"
 	"github.com/tiltmeter/tiltmeter/ingest/otlp"
-	"github.com/tiltmeter/tiltmeter/ingest/pricing"
 	"github.com/tiltmeter/tiltmeter/ingest/spanlog"
 	"github.com/tiltmeter/tiltmeter/ingest/wire"
 	"github.com/tiltmeter/tiltmeter/ingest/writer"
@@ -333,11 +332,10 @@ func (a *app) startWriter(context.Context) (err error) {
 	if !a.s.has("write") {
 		return nil
 	}
-	book, err := a.s.prices.book(a.log)
+	prices, err := a.s.prices.pricer(a.log, a.reg)
 	if err != nil {
 		return err
 	}
-	prices := pricing.New(book, pricing.Options{Prefer: costPreferences[a.s.prices.prefer], Registerer: a.reg})
 	norm := dialect.New(dialect.Options{Limits: a.dialectLimits(), Registerer: a.reg})
 	a.writer, err = writer.New(a.spans, a.store, norm, writer.Options{
 		Rows: a.s.batchRows, Bytes: int(a.s.batchBytes), FlushEvery: a.s.flushEvery, Prices: prices, Logger: a.log, Registerer: a.reg,

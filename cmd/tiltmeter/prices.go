@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/pflag"
 
 	"github.com/tiltmeter/tiltmeter/ingest/pricing"
@@ -32,6 +33,15 @@ func (p *priceSettings) validate() error {
 		return fmt.Errorf("--cost-prefer: %q is not book or reported", p.prefer)
 	}
 	return nil
+}
+
+// pricer makes what prices calls as these settings say. A nil reg exports no metrics.
+func (p *priceSettings) pricer(log *slog.Logger, reg prometheus.Registerer) (*pricing.Pricer, error) {
+	book, err := p.book(log)
+	if err != nil {
+		return nil, err
+	}
+	return pricing.New(book, pricing.Options{Prefer: costPreferences[p.prefer], Registerer: reg}), nil
 }
 
 // book reads the price files over the book of the binary. What of a file cannot be used is logged and left out;

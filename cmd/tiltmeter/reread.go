@@ -11,14 +11,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tiltmeter/tiltmeter/ingest/dialect"
-	"github.com/tiltmeter/tiltmeter/ingest/pricing"
 	"github.com/tiltmeter/tiltmeter/ingest/writer"
 	"github.com/tiltmeter/tiltmeter/store"
 )
@@ -105,11 +103,10 @@ func (r *rereadRun) run(ctx context.Context) (err error) {
 		return err
 	}
 	a.onStop(func(context.Context) error { return st.Close() })
-	book, err := r.s.prices.book(r.log)
+	prices, err := r.s.prices.pricer(r.log, nil)
 	if err != nil {
 		return err
 	}
-	prices := pricing.New(book, pricing.Options{Prefer: costPreferences[r.s.prices.prefer]})
 	norm := dialect.New(dialect.Options{Limits: a.dialectLimits()})
 	// An insert that was under way when the server ended would be repeated by the next one, under a token that the
 	// days made anew do not know.
@@ -195,9 +192,7 @@ func (r *rereadRun) print(total *store.RereadDay) error {
 		c.Spans = n
 		list = append(list, c)
 	}
-	slices.SortFunc(list, func(a, b store.RereadChange) int {
-		return cmp.Or(cmp.Compare(b.Spans, a.Spans), strings.Compare(a.Column, b.Column), strings.Compare(a.Dialect, b.Dialect), strings.Compare(a.Service, b.Service))
-	})
+	slices.SortFunc(list, store.RereadChange.Compare)
 	w := tabwriter.NewWriter(r.out, 0, 0, 3, ' ', 0)
 	fmt.Fprintf(w, "%d of %d spans\n", total.Changed, total.Spans)
 	if len(list) > 0 {
