@@ -161,7 +161,7 @@ func (p *printer) system(s *Span) uint64 {
 	empty := len(p.buf)
 	p.words.begin(p.values)
 	p.parts(s.System)
-	for i := 0; len(s.System) == 0 && i < len(s.Input) && s.Input[i].Role == RoleSystem; i++ {
+	for i := range s.SystemMessages() {
 		p.parts(s.Input[i].Parts)
 	}
 	clear(p.values) // they may hold a whole request

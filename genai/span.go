@@ -86,6 +86,17 @@ func (s *Span) Countable() bool {
 	return s.Usage.Known() && s.Operation.IsInference() && !s.Usage.Rollup
 }
 
+// SystemMessages is how many messages of Input are instructions: those that begin it, of a span without System.
+func (s *Span) SystemMessages() (n int) {
+	if len(s.System) > 0 {
+		return 0
+	}
+	for n < len(s.Input) && s.Input[n].Role == RoleSystem {
+		n++
+	}
+	return n
+}
+
 // Duration is the time from start to end; 0 when the end lies before the start.
 func (s *Span) Duration() time.Duration { return max(0, s.End.Sub(s.Start)) }
 

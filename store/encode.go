@@ -295,7 +295,7 @@ func (e *encoder) detail(s *genai.Span) {
 	e.json(fSystem, kindPart, len(s.System), func(i int) any { return &s.System[i] })
 	e.system = append(e.system[:0], e.members...)
 	e.messages(fInput, s.Input)
-	e.system = append(e.system, e.members[:systemMessages(s)]...)
+	e.system = append(e.system, e.members[:s.SystemMessages()]...)
 	e.messages(fOutput, s.Output)
 	e.json(fTools, kindTool, len(s.Tools), func(i int) any { return &s.Tools[i] })
 	e.tools = append(e.tools[:0], e.members...)
@@ -343,11 +343,7 @@ func (e *encoder) request(r *genai.Request) {
 		}
 	}
 	if r.Stream != nil {
-		n := int64(0)
-		if *r.Stream {
-			n = 1
-		}
-		e.put(9, n)
+		e.put(9, int64(boolean(*r.Stream)))
 	}
 	for _, s := range r.StopSequences {
 		e.buf = protowire.AppendString(protowire.AppendTag(e.buf, 10, protowire.BytesType), s)

@@ -68,17 +68,6 @@ func systemPrint(s *genai.Span) uint64 {
 	return part.Fingerprint().System
 }
 
-// systemMessages is how many messages of the input are instructions: those that begin it, where the span has no others.
-func systemMessages(s *genai.Span) (n int) {
-	if len(s.System) > 0 {
-		return 0
-	}
-	for n < len(s.Input) && s.Input[n].Role == genai.RoleSystem {
-		n++
-	}
-	return n
-}
-
 // fillsIn reports whether the instructions hold a value that the sender named, so that they alone do not
 // give the fingerprint.
 func fillsIn(s *genai.Span) bool {
@@ -90,7 +79,7 @@ func fillsIn(s *genai.Span) bool {
 		}
 		return false
 	}
-	n := systemMessages(s)
+	n := s.SystemMessages()
 	found := func(value string) bool {
 		value = strings.TrimFunc(value, func(c rune) bool { return c <= ' ' })
 		if value == "" {
