@@ -9,7 +9,6 @@ import (
 
 	"github.com/tiltmeter/tiltmeter/genai"
 	"github.com/tiltmeter/tiltmeter/ingest/dialect"
-	"github.com/tiltmeter/tiltmeter/ingest/wire"
 )
 
 func TestCodingAgents(t *testing.T) {
@@ -132,13 +131,8 @@ func TestPromptRecords(t *testing.T) {
 				t.Fatal(err)
 			}
 			l.Attributes().PutStr("event.name", tc.event)
-			b, err := (&plog.ProtoMarshaler{}).MarshalLogs(ld)
-			if err != nil {
-				t.Fatal(err)
-			}
 			var s genai.Span
-			r := wire.ReadLogs(b)
-			r.Next()
+			r := firstRecord(t, ld)
 			ok := dialect.New(dialect.Options{}).Log(&s, r.Resource(), r.Scope(), r.Record())
 			if got := append(flatMessages(ourMessages(s.Input)), flatMessages(ourMessages(s.Output))...); ok != (tc.want != nil) || !cmp.Equal(tc.want, got) {
 				t.Errorf("got %v %q, want %q", ok, got, tc.want)

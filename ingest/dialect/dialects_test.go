@@ -12,7 +12,6 @@ import (
 
 	"github.com/tiltmeter/tiltmeter/genai"
 	"github.com/tiltmeter/tiltmeter/ingest/dialect"
-	"github.com/tiltmeter/tiltmeter/ingest/wire"
 )
 
 // spanOf reads one span of a scope, and gives the account of where its fields came from.
@@ -50,14 +49,7 @@ func namedSpanOf(t *testing.T, o dialect.Options, scope, version, name string, a
 			t.Fatal(err)
 		}
 	}
-	b, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := wire.ReadTraces(b)
-	if !r.Next() {
-		t.Fatal("the span was refused")
-	}
+	r := firstSpan(t, td)
 	var got, explained genai.Span
 	n := dialect.New(o)
 	n.Span(&got, r.Resource(), r.Scope(), r.Span())
@@ -631,14 +623,7 @@ func spanWithEvent(t *testing.T, scope, event string, attrs map[string]any) gena
 	if err := e.Attributes().FromRaw(attrs); err != nil {
 		t.Fatal(err)
 	}
-	b, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := wire.ReadTraces(b)
-	if !r.Next() {
-		t.Fatal("the span was refused")
-	}
+	r := firstSpan(t, td)
 	var got genai.Span
 	dialect.New(dialect.Options{}).Span(&got, r.Resource(), r.Scope(), r.Span())
 	return got

@@ -14,6 +14,40 @@ import (
 	"github.com/tiltmeter/tiltmeter/ingest/wire"
 )
 
+// A failer is a test, or one draw of a property.
+type failer interface {
+	Helper()
+	Fatal(args ...any)
+}
+
+// firstSpan encodes a request and moves to its first span.
+func firstSpan(t failer, td ptrace.Traces) *wire.Traces {
+	t.Helper()
+	b, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := wire.ReadTraces(b)
+	if !r.Next() {
+		t.Fatal("the span was refused")
+	}
+	return &r
+}
+
+// firstRecord encodes a request and moves to its first log record.
+func firstRecord(t failer, ld plog.Logs) *wire.Logs {
+	t.Helper()
+	b, err := (&plog.ProtoMarshaler{}).MarshalLogs(ld)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := wire.ReadLogs(b)
+	if !r.Next() {
+		t.Fatal("the record was refused")
+	}
+	return &r
+}
+
 // normalize reads one span that has the attributes and what build adds to it.
 func normalize(t *testing.T, attrs map[string]any, build func(ptrace.Span)) genai.Span {
 	t.Helper()
@@ -29,15 +63,8 @@ func normalize(t *testing.T, attrs map[string]any, build func(ptrace.Span)) gena
 	if build != nil {
 		build(s)
 	}
-	b, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var got genai.Span
-	r := wire.ReadTraces(b)
-	if !r.Next() {
-		t.Fatal("the span was refused")
-	}
+	r := firstSpan(t, td)
 	dialect.New(dialect.Options{}).Span(&got, r.Resource(), r.Scope(), r.Span())
 	return got
 }
@@ -227,14 +254,7 @@ func TestLogBodies(t *testing.T) {
 		l := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()
 		l.SetEventName(name)
 		_ = l.Body().SetEmptyMap().FromRaw(body)
-		b, err := (&plog.ProtoMarshaler{}).MarshalLogs(ld)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := wire.ReadLogs(b)
-		if !r.Next() {
-			t.Fatal("the record was refused")
-		}
+		r := firstRecord(t, ld)
 		ok = dialect.New(dialect.Options{}).Log(&s, r.Resource(), r.Scope(), r.Record())
 		return s, ok
 	}

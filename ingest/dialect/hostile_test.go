@@ -67,14 +67,7 @@ func hostileSpan(t *testing.T, scope, name string, sets ...map[string]any) []byt
 		if err := s.Attributes().FromRaw(attrs); err != nil {
 			t.Fatal(err)
 		}
-		b, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := wire.ReadTraces(b)
-		if !r.Next() {
-			t.Fatal("the span was refused")
-		}
+		r := firstSpan(t, td)
 		span = append(span, r.Span().Raw...)
 	}
 	field := func(number byte, body ...byte) []byte {

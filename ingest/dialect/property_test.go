@@ -72,14 +72,7 @@ func TestNothingIsLost(t *testing.T) {
 		if err := span.Attributes().FromRaw(attrs); err != nil {
 			t.Fatal(err)
 		}
-		b, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := wire.ReadTraces(b)
-		if !r.Next() {
-			t.Fatal("the span was refused")
-		}
+		r := firstSpan(t, td)
 		var s genai.Span
 		n.Span(&used, r.Resource(), r.Scope(), r.Span())
 		held := map[string]bool{}

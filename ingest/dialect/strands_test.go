@@ -9,7 +9,6 @@ import (
 
 	"github.com/tiltmeter/tiltmeter/genai"
 	"github.com/tiltmeter/tiltmeter/ingest/dialect"
-	"github.com/tiltmeter/tiltmeter/ingest/wire"
 )
 
 // fieldCase is one trap: what a span of a scope has, and what must come out of it.
@@ -48,14 +47,7 @@ func recordOf(t *testing.T, scope, name string, attrs attributes, body any) (s g
 	if err := l.Body().FromRaw(body); err != nil {
 		t.Fatal(err)
 	}
-	b, err := (&plog.ProtoMarshaler{}).MarshalLogs(ld)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := wire.ReadLogs(b)
-	if !r.Next() {
-		t.Fatal("the record was refused")
-	}
+	r := firstRecord(t, ld)
 	ok = dialect.New(dialect.Options{}).Log(&s, r.Resource(), r.Scope(), r.Record())
 	return s, ok
 }
