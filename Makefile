@@ -66,7 +66,7 @@ $(PAGE): $(WEB) $(WEB_SRC)
 .PHONY: test
 test: build chromium $(SDK) ## every test: Go, the page's units, the page in a real Chromium
 	$(GO) vet ./...
-	$(GO) test -timeout 20m ./...
+	$(GO) test -parallel 3 -timeout 20m ./... # the longest tests mostly wait
 	$(NPM) --prefix web run --silent lint
 	$(NPM) --prefix web run --silent test
 	TILTMETER_E2E_CHROMIUM='$(CHROMIUM)' $(NPM) --prefix web run --silent e2e

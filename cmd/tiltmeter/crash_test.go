@@ -111,6 +111,7 @@ func duplicates(t *testing.T, s *server) (n int64) {
 }
 
 func TestEverySpanOnceThroughKills(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := newServer(t, "--data-dir", dir, "--flush-every", "200ms")
 	s.start()

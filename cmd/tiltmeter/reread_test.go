@@ -18,6 +18,7 @@ import (
 // TestRereadThroughKills kills rereadings and repricings at random moments, and servers that start behind them, and holds
 // that every span is there once, with its summary, and that the last run finished what the killed ones had begun.
 func TestRereadThroughKills(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := newServer(t, "--data-dir", dir)
 	s.start()
