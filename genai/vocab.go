@@ -6,7 +6,7 @@ import "strings"
 var WarningCodes = []WarningCode{
 	WarnContentMissing, WarnTruncated, WarnMalformedJSON, WarnWrongType, WarnTokensDisagree, WarnEndBeforeStart,
 	WarnSenderDropped, WarnUnknownOperation, WarnExternalContent, WarnIndexOutOfRange, WarnTimeImplausible,
-	WarnCountImplausible,
+	WarnCountImplausible, WarnRuleFailed,
 }
 
 // ParseRole gives the canonical role of the spellings that senders use, and any other role as sent.

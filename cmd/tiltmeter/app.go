@@ -208,9 +208,13 @@ func (a *app) limits() wire.Limits {
 	}
 }
 
-func (a *app) dialectLimits() dialect.Limits {
+// normalizer reads spans as the settings say. A nil reg exports no metrics.
+func (a *app) normalizer(reg prometheus.Registerer) *dialect.Normalizer {
 	l := a.limits()
-	return dialect.Limits{AttributeValueBytes: l.AttributeValueBytes, Attributes: l.AttributesPerSpan, Depth: l.Depth}
+	return dialect.New(dialect.Options{
+		Limits: dialect.Limits{AttributeValueBytes: l.AttributeValueBytes, Attributes: l.AttributesPerSpan, Depth: l.Depth},
+		Rules:  a.s.rules, Registerer: reg,
+	})
 }
 
 func (a *app) startReceivers(ctx context.Context) error {
@@ -336,8 +340,7 @@ func (a *app) startWriter(context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	norm := dialect.New(dialect.Options{Limits: a.dialectLimits(), Registerer: a.reg})
-	a.writer, err = writer.New(a.spans, a.store, norm, writer.Options{
+	a.writer, err = writer.New(a.spans, a.store, a.normalizer(a.reg), writer.Options{
 		Rows: a.s.batchRows, Bytes: int(a.s.batchBytes), FlushEvery: a.s.flushEvery, Prices: prices, Logger: a.log, Registerer: a.reg,
 	})
 	if err != nil {

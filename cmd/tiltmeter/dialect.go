@@ -20,8 +20,8 @@ import (
 	"github.com/tiltmeter/tiltmeter/ingest/wire"
 )
 
-const dialectUsage = `dialect test FILE... [--json]
-       tiltmeter dialect list
+const dialectUsage = `dialect test FILE... [--json] [--config FILE]
+       tiltmeter dialect list [--config FILE]
 
 test reads OTLP requests from files (JSON or protobuf, traces and logs together, in any order; - is standard
 input) and prints each span as Tiltmeter understands it: the fields, which attribute each was read from, which
@@ -29,27 +29,34 @@ attributes repeat or contradict a field, and which nobody reads. It needs no ser
 cannot be read, whole or in part.
 
 list prints the dialects in the order in which they are asked, and by what a span shows one.
+
+Your own rules (dialects: in tiltmeter.yaml, docs/dialect-rules.md) come before all dialects.
 `
 
 func runDialect(_ context.Context, args []string, out io.Writer) error {
 	fs := newFlags("dialect", dialectUsage, out)
 	asJSON := fs.Bool("json", false, "print one JSON object a span")
+	config := fs.String("config", "", "settings file with your rules (default tiltmeter.yaml, if there is one)")
 	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	rules, err := readRules(*config)
+	if err != nil {
 		return err
 	}
 	switch {
 	case fs.NArg() == 1 && fs.Arg(0) == "list" && !*asJSON:
-		return listDialects(out)
+		return listDialects(rules, out)
 	case fs.NArg() > 1 && fs.Arg(0) == "test":
-		return testDialects(fs.Args()[1:], *asJSON, os.Stdin, out, os.Stderr)
+		return testDialects(rules, fs.Args()[1:], *asJSON, os.Stdin, out, os.Stderr)
 	}
 	return misused(fs)
 }
 
-func listDialects(out io.Writer) error {
+func listDialects(rules *dialect.Rules, out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "DIALECT\tEVIDENCE")
-	for _, d := range dialect.List() {
+	for _, d := range append(rules.List(), dialect.List()...) {
 		for i, e := range d.Evidence() {
 			name := d.Name
 			if i > 0 {
@@ -69,8 +76,8 @@ type explained struct {
 }
 
 // testDialects reads files and prints their spans.
-func testDialects(files []string, asJSON bool, in io.Reader, out, complaints io.Writer) error {
-	norm := dialect.New(dialect.Options{})
+func testDialects(rules *dialect.Rules, files []string, asJSON bool, in io.Reader, out, complaints io.Writer) error {
+	norm := dialect.New(dialect.Options{Rules: rules})
 	var spans []*explained
 	var fragments []genai.Span
 	plain, failed := 0, false
@@ -267,10 +274,12 @@ func (p *printer) sources(list []dialect.Source) {
 			key = src.Event + " / " + key
 		case src.Event != "":
 			key = src.Event
+		case key == "" && src.Rule != "":
+			key = "the rule itself"
 		case key == "":
 			key = "from several"
 		}
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", src.Outcome, key, strings.Join(src.Fields, ", "), src.Dialect)
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", src.Outcome, key, strings.Join(src.Fields, ", "), strings.TrimSpace(src.Dialect+" "+src.Rule))
 	}
 	_ = w.Flush() // a strings.Builder does not fail
 	for line := range strings.Lines(table.String()) {
@@ -383,6 +392,7 @@ type (
 		Event   string          `json:"event,omitempty"`
 		Key     string          `json:"key,omitempty"`
 		Dialect string          `json:"dialect,omitempty"`
+		Rule    string          `json:"rule,omitempty"`
 		Outcome dialect.Outcome `json:"outcome"`
 		Fields  []string        `json:"fields,omitempty"`
 	}

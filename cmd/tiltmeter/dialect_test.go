@@ -32,7 +32,7 @@ func TestDialectTest(t *testing.T) {
 				t.Fatalf("find the capture: %v", err)
 			}
 			var out, complaints bytes.Buffer
-			if err := testDialects(files, c.json, nil, &out, &complaints); err != nil || complaints.Len() > 0 {
+			if err := testDialects(nil, files, c.json, nil, &out, &complaints); err != nil || complaints.Len() > 0 {
 				t.Fatalf("%v: %s", err, &complaints)
 			}
 			golden := filepath.Join("testdata", "dialect", name+".golden")
@@ -75,7 +75,7 @@ func TestDialectTestReadsWhatItCan(t *testing.T) {
 	}
 	plain := strings.ReplaceAll(strings.Replace(good, "gen_ai.operation.name", "http.route", 1), "0708", "0709")
 	var out, complaints bytes.Buffer
-	if err := testDialects(files, false, strings.NewReader(plain), &out, &complaints); err != exitError(1) { //nolint:errorlint // itself
+	if err := testDialects(nil, files, false, strings.NewReader(plain), &out, &complaints); err != exitError(1) { //nolint:errorlint // itself
 		t.Errorf("got %v, want exit status 1", err)
 	}
 	for _, want := range []string{"user: hello there", "log records   1", "ignored  my.key", "no dialect reads it; its 2 attributes", "1 log records are no part"} {
@@ -107,10 +107,10 @@ func TestDialectTestJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	var fromProto, fromJSON bytes.Buffer
-	if err := testDialects([]string{file}, true, nil, &fromProto, &fromProto); err != nil {
+	if err := testDialects(nil, []string{file}, true, nil, &fromProto, &fromProto); err != nil {
 		t.Fatal(err)
 	}
-	if err := testDialects([]string{"-"}, true, bytes.NewReader(asJSON), &fromJSON, &fromJSON); err != nil {
+	if err := testDialects(nil, []string{"-"}, true, bytes.NewReader(asJSON), &fromJSON, &fromJSON); err != nil {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(fromProto.String(), fromJSON.String()); d != "" {
@@ -130,7 +130,7 @@ func TestDialectTestJSON(t *testing.T) {
 func TestDialectList(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	if err := listDialects(&out); err != nil {
+	if err := listDialects(nil, &out); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"langfuse", "scope @arizeai/openinference-", "gen_ai.prompt.N.*", "span claude_code."} {

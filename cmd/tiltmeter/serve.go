@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/tiltmeter/tiltmeter/api/auth"
+	"github.com/tiltmeter/tiltmeter/ingest/dialect"
 	"github.com/tiltmeter/tiltmeter/store"
 )
 
@@ -67,6 +68,8 @@ type serveSettings struct {
 	pprofAddr      string
 	demo           bool
 	shutdownWithin time.Duration
+
+	rules *dialect.Rules // from the settings file alone
 }
 
 func (s *serveSettings) flags(fs *pflag.FlagSet) {
@@ -207,6 +210,16 @@ func (s *serveSettings) logger(w io.Writer) (*slog.Logger, error) {
 	return nil, fmt.Errorf("--log-format: %q is not text or json", s.logFormat)
 }
 
+// read fills the settings from where they can stand, once the command line was parsed. Everything that is wrong is one error.
+func (s *serveSettings) read(fs *pflag.FlagSet) error {
+	if err := resolve(fs, os.LookupEnv); err != nil {
+		return err
+	}
+	var err error
+	s.rules, err = readRules(s.config)
+	return errors.Join(err, s.validate())
+}
+
 func runServe(ctx context.Context, args []string, out io.Writer) error {
 	var s serveSettings
 	fs := newFlags("serve", "serve [FLAGS]\n\nEvery flag is also a TILTMETER_* variable and a key of the settings file.", out)
@@ -217,10 +230,8 @@ func runServe(ctx context.Context, args []string, out io.Writer) error {
 	if fs.NArg() > 0 {
 		return fmt.Errorf("serve takes no arguments, got %q", fs.Args())
 	}
-	if err := resolve(fs, os.LookupEnv); err != nil {
-		return err
-	}
-	if err := s.validate(); err != nil {
+	err := s.read(fs)
+	if err != nil {
 		return err
 	}
 	log, err := s.logger(os.Stderr)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/tiltmeter/tiltmeter/ingest/dialect"
 )
 
 // resolve fills the flags that were not given on the command line: from TILTMETER_* variables,
@@ -27,19 +30,47 @@ func resolve(fs *pflag.FlagSet, lookup func(string) (string, bool)) error {
 			}
 		}
 	})
-	path, required := "tiltmeter.yaml", false
-	if f := fs.Lookup("config"); f != nil && f.Value.String() != "" {
-		path, required = f.Value.String(), true
+	config := ""
+	if f := fs.Lookup("config"); f != nil {
+		config = f.Value.String()
 	}
-	text, err := os.ReadFile(path)
-	switch {
-	case errors.Is(err, os.ErrNotExist) && !required:
-	case err != nil:
-		errs = append(errs, fmt.Errorf("read configuration: %w", err))
-	default:
+	path, text, err := settingsFile(config)
+	if err != nil {
+		errs = append(errs, err)
+	} else {
 		errs = append(errs, fromYAML(fs, path, text)...)
 	}
 	return errors.Join(errs...)
+}
+
+// settingsFile is the file that --config names, or tiltmeter.yaml in the working directory, which need not be there.
+func settingsFile(config string) (path string, text []byte, err error) {
+	path = cmp.Or(config, "tiltmeter.yaml")
+	text, err = os.ReadFile(path)
+	if err != nil && (config != "" || !errors.Is(err, os.ErrNotExist)) {
+		return path, nil, fmt.Errorf("read configuration: %w", err)
+	}
+	return path, text, nil
+}
+
+// dialectsSection is the part of a settings file that holds the user's rules; it has no flag and no variable.
+const dialectsSection = "dialects"
+
+// readRules reads the user's rules from the settings file; nil: it has none.
+func readRules(config string) (*dialect.Rules, error) {
+	path, text, err := settingsFile(config)
+	if err != nil {
+		return nil, err
+	}
+	var doc map[string]yaml.Node
+	if err := yaml.Unmarshal(text, &doc); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	section, ok := doc[dialectsSection]
+	if !ok {
+		return nil, nil //nolint:nilnil // as ParseRules
+	}
+	return dialect.ParseRules(path, &section)
 }
 
 // resolveClient fills the flags of a command that talks to a server from the server's own settings, so
@@ -85,6 +116,7 @@ func fromYAML(fs *pflag.FlagSet, path string, text []byte) (errs []error) {
 	if err := yaml.Unmarshal(text, &doc); err != nil {
 		return []error{fmt.Errorf("%s: %w", path, err)}
 	}
+	delete(doc, dialectsSection) // readRules reads it
 	for key, node := range doc {
 		at := fmt.Sprintf("%s:%d: %s", path, node.Line, key)
 		f := fs.Lookup(key)

@@ -95,6 +95,8 @@ func (l Limits) withDefaults() Limits {
 // Options is what New needs; the zero value is good.
 type Options struct {
 	Limits Limits
+	// Rules are read before every dialect; nil: there are none.
+	Rules *Rules
 	// Registerer takes the metrics; nil: they are not exported.
 	Registerer prometheus.Registerer
 }
@@ -102,7 +104,10 @@ type Options struct {
 // Normalizer turns wire spans and log records into canonical spans. It is safe for concurrent use.
 type Normalizer struct {
 	limits   Limits
+	rules    *Rules
 	spans    [len(dialects) + 1]prometheus.Counter // the last counts spans of no dialect
+	ruled    []prometheus.Counter                  // by rule
+	ruleFell prometheus.Counter
 	logs     prometheus.Counter
 	warnings map[genai.WarningCode]prometheus.Counter
 	readings sync.Pool
@@ -110,7 +115,7 @@ type Normalizer struct {
 
 // New builds a Normalizer.
 func New(o Options) *Normalizer {
-	n := &Normalizer{limits: o.Limits.withDefaults(), warnings: map[genai.WarningCode]prometheus.Counter{}}
+	n := &Normalizer{limits: o.Limits.withDefaults(), rules: o.Rules, warnings: map[genai.WarningCode]prometheus.Counter{}}
 	n.readings.New = func() any { return &reading{limits: n.limits} }
 	spans := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tiltmeter_dialect_spans_total",
@@ -124,6 +129,7 @@ func New(o Options) *Normalizer {
 		Name: "tiltmeter_dialect_log_fragments_total",
 		Help: "Log records that were read as part of a GenAI span.",
 	})
+	ruled := n.countRules(o.Rules)
 	for i, d := range dialects {
 		n.spans[i] = spans.WithLabelValues(d.name)
 	}
@@ -132,7 +138,7 @@ func New(o Options) *Normalizer {
 		n.warnings[c] = warnings.WithLabelValues(string(c))
 	}
 	if o.Registerer != nil {
-		o.Registerer.MustRegister(spans, warnings, n.logs)
+		o.Registerer.MustRegister(spans, warnings, n.logs, ruled, n.ruleFell)
 	}
 	return n
 }
@@ -145,6 +151,9 @@ func (n *Normalizer) Span(dst *genai.Span, res *wire.Resource, scope *wire.Scope
 	first := n.read(r, s)
 	n.spans[first].Inc()
 	n.count(dst.Warnings)
+	if n.rules != nil {
+		n.countRuling(&r.ruling)
+	}
 	r.end()
 	n.readings.Put(r)
 }
@@ -153,14 +162,20 @@ func (n *Normalizer) Span(dst *genai.Span, res *wire.Resource, scope *wire.Scope
 func (n *Normalizer) read(r *reading, s *wire.Span) int {
 	dst := r.dst
 	r.readSpan(s)
+	if n.rules != nil {
+		n.rules.apply(r)
+	}
 	first := r.listen()
 	r.fill()
 	r.finish(&dst.Attributes)
+	if n.rules != nil {
+		r.settleRules()
+	}
 	if s.EventCount > 0 {
 		r.readEvents(s.Events())
 	}
 	switch {
-	case len(r.speakers) == 0:
+	case len(r.speakers) == 0 && dst.Dialect == "":
 	case r.trace != nil:
 		r.traceSettle()
 	default:

@@ -30,6 +30,30 @@ func List() []Description {
 	return out
 }
 
+// List describes the rules like dialects, in the order in which they are read. Keys are attributes that a span must have
+// with the value behind =, a pattern.
+func (rs *Rules) List() []Description {
+	if rs == nil {
+		return nil
+	}
+	out := make([]Description, len(rs.rules))
+	for i := range rs.rules {
+		one := &rs.rules[i]
+		d := Description{Name: rulesName + " " + one.name}
+		if len(one.scope) > 0 {
+			d.Scopes = []string{one.scope.String() + " "}
+		}
+		if len(one.span) > 0 {
+			d.Spans = []string{one.span.String() + " "}
+		}
+		for _, c := range one.conditions {
+			d.Keys = append(d.Keys, c.key+"="+c.value.String())
+		}
+		out[i] = d
+	}
+	return out
+}
+
 // Evidence is all of it as text, a line each.
 func (d Description) Evidence() []string {
 	var out []string

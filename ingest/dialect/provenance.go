@@ -27,7 +27,8 @@ const (
 type Source struct {
 	Event   string // the span event that has the attribute, "" for one of the span
 	Key     string // the attribute; "" for a whole event, and for what was derived
-	Dialect string // the dialect that read it, "" when none did
+	Dialect string // the dialect that read it, "" when none did; "rules": a user's rule
+	Rule    string // the rule that read it
 	Outcome Outcome
 	Fields  []string // of genai.Span, as Go spells them: "RequestModel", "Usage.Input"
 }

@@ -37,6 +37,7 @@ type reading struct {
 	members           []member   // memory of wholeRequest
 	left              []leftOver // memory of finish
 	trace             *tracer    // nil: nobody wants to know where fields came from
+	ruling            ruling     // what users' rules need
 
 	params     *params // memory of the request's parameters
 	total      genai.Tokens

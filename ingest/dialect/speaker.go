@@ -113,6 +113,7 @@ func init() {
 		dialects[i].register()
 	}
 	general.register()
+	initRuleFields()
 }
 
 // register numbers the keys of a dialect.

@@ -30,6 +30,12 @@ type Value struct {
 	kind Kind
 }
 
+// StringValue is a value that was not sent: the text b, whose memory it shares.
+func StringValue(b []byte) Value { return Value{kind: KindString, b: b} }
+
+// DoubleValue is a value that was not sent: a number.
+func DoubleValue(f float64) Value { return Value{kind: KindDouble, num: math.Float64bits(f)} }
+
 // Kind returns the kind of the value.
 func (v Value) Kind() Kind { return v.kind }
 
