@@ -190,11 +190,13 @@ func (p *parser) settle(r *partReader, start int) {
 	}
 	if !ok {
 		p.plain = p.plain || r.kind == ""
-		raw := JSON(p.s[start:p.pos])
-		if p.err {
-			raw = JSON(appendString(nil, string(raw)))
+		raw := p.s[start:p.pos]
+		switch {
+		case !p.err:
+			p.slab = append(p.slab, Part{Type: PartType(r.kind), Raw: JSON(raw)})
+		case raw != "": // what broke off is no JSON any more
+			p.slab = append(p.slab, Part{Type: PartText, Content: raw})
 		}
-		p.slab = append(p.slab, Part{Type: PartType(r.kind), Raw: raw})
 		return
 	}
 	r.Raw = p.leftOver()

@@ -11,7 +11,7 @@ func ParseTools(dst []ToolDefinition, text string) ([]ToolDefinition, WarningCod
 	c := scanner{s: text}
 	first := len(dst)
 	add := func(t ToolDefinition) {
-		if t.Name != "" || t.Parameters != "" {
+		if t.Name != "" || t.Description != "" || t.Parameters != "" {
 			dst = append(dst, t)
 		}
 	}

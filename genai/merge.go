@@ -32,9 +32,12 @@ func (s *Span) Merge(fragments []Span) {
 
 // CompleteFinishReasons adds the reasons that only the output messages carry, in their order.
 func (s *Span) CompleteFinishReasons() {
+	had, n := len(s.FinishReasons), 0
 	for i := range s.Output {
-		if f := s.Output[i].FinishReason; f != "" && len(s.FinishReasons) <= i {
-			s.FinishReasons = append(s.FinishReasons, f)
+		if f := s.Output[i].FinishReason; f != "" {
+			if n++; n > had {
+				s.FinishReasons = append(s.FinishReasons, f)
+			}
 		}
 	}
 }

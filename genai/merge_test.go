@@ -61,3 +61,14 @@ func TestMerge(t *testing.T) {
 		})
 	}
 }
+
+// TestFinishReasonsOnce: a choice without a reason does not make the reason of another come twice.
+func TestFinishReasonsOnce(t *testing.T) {
+	t.Parallel()
+	s := Span{Output: []Message{{Role: RoleAssistant}, {Role: RoleAssistant, FinishReason: FinishStop}}}
+	s.CompleteFinishReasons()
+	s.Merge([]Span{{Start: at(1), User: "u"}})
+	if d := cmp.Diff([]FinishReason{FinishStop}, s.FinishReasons); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}

@@ -185,13 +185,14 @@ func document(raw genai.JSON) (doc genai.Document) {
 	if in := raw.At("kwargs"); in != "" { // LangChain's constructor of a document
 		raw = in
 	}
-	extra := false
+	extra, scored := false, false
 	if !raw.Members(func(name string, v genai.JSON) {
 		switch name {
 		case "id", "document_id":
 			doc.ID = v.Text()
 		case "score":
 			doc.Score, doc.HasScore = score(v)
+			scored = true
 		case "content", "text", "page_content", "pageContent":
 			doc.Content = v.Text()
 		case "metadata":
@@ -208,7 +209,7 @@ func document(raw genai.JSON) (doc genai.Document) {
 	if doc.ID == "" { // LangChain's stores put both into the metadata
 		doc.ID = doc.Metadata.At("id").Text()
 	}
-	if !doc.HasScore {
+	if !scored { // a score of null says that there is none
 		doc.Score, doc.HasScore = score(doc.Metadata.At("score"))
 	}
 	if extra && doc.Metadata == "" {
@@ -254,6 +255,9 @@ func takeToolJSON(r *reading, k key, v wire.Value, to *genai.JSON) bool {
 // fillJSON fills the arguments or the result of a tool, and says whether they are what the text has.
 func fillJSON(to *genai.JSON, s string) bool {
 	j := genai.JSON(s).Unwrap()
+	if j == "null" {
+		return *to == ""
+	}
 	if *to == "" {
 		*to = j
 	}

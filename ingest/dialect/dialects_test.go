@@ -419,14 +419,14 @@ func TestDialectFields(t *testing.T) {
 		},
 		"MLflow, a call": {
 			in: attributes{
-				"mlflow.spanType": `"CHAT_MODEL"`, "mlflow.llm.model": `"m"`, "mlflow.chat.tokenUsage": `{"input_tokens":5,"output_tokens":2,"total_tokens":7}`,
+				"mlflow.spanType": `"CHAT_MODEL"`, "mlflow.llm.model": `"m"`, "mlflow.llm.provider": `"bedrock"`, "mlflow.chat.tokenUsage": `{"input_tokens":5,"output_tokens":2,"total_tokens":7}`,
 				"mlflow.spanInputs":  `{"model":"m","messages":[{"role":"user","content":"hi"}]}`,
 				"mlflow.spanOutputs": `{"choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"ho"}}]}`,
 				"mlflow.chat.tools":  `[{"type":"function","function":{"name":"f"}}]`, "mlflow.llm.cost": `{"input_cost":0.1,"output_cost":0.2,"total_cost":0.3}`,
 			},
 			get: func(s *genai.Span) any {
-				return []any{s.Dialect, s.Operation, s.RequestModel, s.Input[0].Parts[0].Content, s.Output[0].Parts[0].Content, s.FinishReasons[0], s.Tools[0].Name, s.Usage.Total(), s.Cost.Amount}
-			}, want: []any{"mlflow", genai.OpChat, "m", "hi", "ho", genai.FinishStop, "f", int64(7), "0.3"},
+				return []any{s.Dialect, s.Operation, s.RequestModel, s.Provider, s.Input[0].Parts[0].Content, s.Output[0].Parts[0].Content, s.FinishReasons[0], s.Tools[0].Name, s.Usage.Total(), s.Cost.Amount}
+			}, want: []any{"mlflow", genai.OpChat, "m", "aws.bedrock", "hi", "ho", genai.FinishStop, "f", int64(7), "0.3"},
 		},
 		"MLflow, a text in quotes": {
 			in: attributes{"mlflow.spanType": "UNKNOWN", "mlflow.spanInputs": `"x"`, "mlflow.spanOutputs": `"hello!"`},

@@ -171,6 +171,9 @@ func (r *reading) flatMessage(es []element, role genai.Role, where grammar, bloc
 		}
 		switch s.leaf {
 		case leafRole:
+			if v == "" {
+				continue
+			}
 			m.Role = genai.ParseRole(v)
 		case leafName:
 			e.taken = first(&m.Name, v)

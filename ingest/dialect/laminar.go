@@ -12,8 +12,8 @@ var laminar = speaker{
 	scopes: []string{"lmnr "},
 	leads:  []binding{{key: "lmnr.span.type", take: takeLaminarType}},
 	own: []binding{
-		{key: "lmnr.association.properties.session_id", take: quotedTo(conversation)},
-		{key: "lmnr.association.properties.user_id", take: quotedTo(user)},
+		{key: "lmnr.association.properties.session_id", take: quoted(textTo(conversation))},
+		{key: "lmnr.association.properties.user_id", take: quoted(textTo(user))},
 		{key: "lmnr.association.properties.tags", take: takeTags},
 		{key: "lmnr.span.prompt_hash", take: takePromptVersion},
 	},

@@ -13,8 +13,8 @@ var mlflow = speaker{
 	name:  "mlflow",
 	leads: []binding{{key: "mlflow.spanType", take: kindTo(mlflowTypes)}},
 	own: []binding{
-		{key: "mlflow.llm.model", take: quotedTo(func(s *genai.Span) *string { return &s.RequestModel })},
-		{key: "mlflow.llm.provider", take: quotedTo(func(s *genai.Span) *string { return &s.Provider })},
+		{key: "mlflow.llm.model", take: quoted(requestModel)},
+		{key: "mlflow.llm.provider", take: quoted(takeProvider)},
 		{key: "mlflow.chat.tokenUsage", take: takeTokenUsage},
 		{key: "mlflow.llm.cost", take: takeMLflowCost},
 		{key: "mlflow.chat.tools", take: takeTools},
@@ -38,15 +38,11 @@ func nameTool(d *genai.Span, _ *reading) {
 	}
 }
 
-// quotedTo is textTo for a text that may be a JSON string.
-func quotedTo(field func(*genai.Span) *string) taker {
+// quoted takes a text that may be a JSON string.
+func quoted(take taker) taker {
 	return func(r *reading, k key, v wire.Value) bool {
 		s, ok := r.str(k, v)
-		to := field(r.dst)
-		if s = fromJSON(s); *to == "" {
-			*to = s
-		}
-		return ok && *to == s
+		return ok && take(r, k, wire.StringValue(bytesOf(fromJSON(s))))
 	}
 }
 

@@ -179,7 +179,6 @@ func takeFlatFunctions(r *reading, es []element) {
 	}
 	groups(es, func(es []element) {
 		t := genai.ToolDefinition{Type: "function"}
-		found := false
 		for i := range es {
 			e := &es[i]
 			s, ok := r.textOf(e.name, e.v)
@@ -193,13 +192,12 @@ func takeFlatFunctions(r *reading, es []element) {
 			case "description":
 				t.Description = s
 			case "parameters", "arguments":
-				t.Parameters = genai.JSON(s).Unwrap()
+				e.taken = fillJSON(&t.Parameters, s)
 			default:
 				e.taken = false
 			}
-			found = found || e.taken
 		}
-		if found && len(d.Tools) < genai.MaxTools {
+		if said := t.Name != "" || t.Description != "" || t.Parameters != ""; said && len(d.Tools) < genai.MaxTools {
 			d.Tools = append(d.Tools, t)
 		}
 	})
