@@ -361,6 +361,37 @@ func TestDialectFields(t *testing.T) {
 				return []any{s.RequestModel, s.System[0].Content, s.Input[0].Parts[0].Content, s.Tools[0].Name, *s.Request.MaxTokens, s.Output[0].Parts[0].Content, s.FinishReasons[0], s.Usage.Input.N, s.Usage.CacheRead.N, s.Cost.Amount}
 			}, want: []any{"m", "be brief", "hi", "f", int64(5), "ho", genai.FinishStop, int64(10), int64(4), "0.5"},
 		},
+		"LangSmith, a call that failed": {
+			in:  attributes{"langsmith.span.kind": "llm", "gen_ai.prompt": `{"args":[{"model":"m","messages":[{"role":"user","content":"hi"}]}]}`},
+			get: func(s *genai.Span) any { return []any{s.RequestModel, s.Input[0].Parts[0].Content, len(s.Attributes)} }, want: []any{"m", "hi", 0},
+		},
+		"LangSmith 0.3, counts in parts of their own": {
+			in: attributes{
+				"langsmith.span.kind": "llm", "langsmith.metadata.usage_metadata": "[object Object]", "gen_ai.usage.input_tokens": int64(18), "gen_ai.usage.output_tokens": int64(6),
+				"gen_ai.usage.input_token_details": `{"cache_read":4}`, "gen_ai.usage.output_token_details": map[string]any{"reasoning": int64(2)},
+			},
+			get: func(s *genai.Span) any {
+				return []any{s.Usage.Input.N, s.Usage.CacheRead, s.Usage.Output.N, s.Usage.Reasoning, len(s.Attributes)}
+			}, want: []any{int64(18), genai.Count(4), int64(6), genai.Count(2), 1},
+		},
+		"OpenInference, Anthropic in JavaScript 0.1": {
+			in: attributes{
+				"openinference.span.kind": "LLM", "llm.provider": "anthropic", "llm.token_count.prompt": int64(11), "llm.token_count.completion": int64(7),
+				"llm.input_messages.0.message.role": "user", "llm.input_messages.0.message.content": "hi",
+				"input.value":  `{"model":"m","system":"be kind","messages":[{"role":"user","content":"hi"}]}`,
+				"output.value": `{"type":"message","role":"assistant","content":[{"type":"text","text":"ho"}],"usage":{"input_tokens":11,"cache_read_input_tokens":5,"cache_creation_input_tokens":2,"output_tokens":7}}`,
+			},
+			get: func(s *genai.Span) any {
+				return []any{len(s.Input), s.Usage.Input.N, s.Usage.CacheRead.N, s.Usage.CacheWrite.N, s.Usage.Rule}
+			}, want: []any{1, int64(18), int64(5), int64(2), genai.CacheByDialect},
+		},
+		"OpenInference, Anthropic with counts that include the cache": {
+			in: attributes{
+				"openinference.span.kind": "LLM", "llm.provider": "anthropic", "llm.token_count.prompt": int64(18), "llm.token_count.completion": int64(7),
+				"output.value": `{"type":"message","role":"assistant","content":[],"usage":{"input_tokens":11,"cache_read_input_tokens":5,"cache_creation_input_tokens":2,"output_tokens":7}}`,
+			},
+			get: func(s *genai.Span) any { return []any{s.Usage.Input.N, s.Usage.Output.N} }, want: []any{int64(18), int64(7)},
+		},
 		"OpenLIT, a chat that asked for a tool": {
 			in: attributes{"gen_ai.operation.name": "chat", "gen_ai.request.is_stream": false, "gen_ai.tool.args": "{}", "gen_ai.request.max_tokens": int64(-1), "gen_ai.session.id": "s"},
 			get: func(s *genai.Span) any {

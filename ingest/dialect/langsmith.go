@@ -31,8 +31,10 @@ var langSmith = speaker{
 		{key: "langsmith.request.streaming", take: takeStream},
 	},
 	also: []binding{
-		{key: "gen_ai.prompt", take: takeSent},
+		{key: "gen_ai.prompt", take: sent(fromArguments)},
 		{key: "gen_ai.completion", take: takeReceived},
+		{key: "gen_ai.usage.input_token_details", take: takeTokenDetails},
+		{key: "gen_ai.usage.output_token_details", take: takeTokenDetails},
 	},
 	settle: nameTool,
 }
@@ -56,6 +58,55 @@ func takeUsageMetadata(r *reading, k key, v wire.Value) bool {
 		r.cost(f)
 	}
 	return false // the details have more
+}
+
+// fromArguments is the only argument of {"args": […]}: the inputs of a call that failed are those of the function that
+// was wrapped.
+func fromArguments(s string) string {
+	var args genai.JSON
+	n := 0
+	genai.JSON(s).Members(func(name string, v genai.JSON) {
+		if n++; name == "args" {
+			args = v
+		}
+	})
+	first, of := args.First(), 0
+	if n != 1 || first.Begins() != '{' {
+		return s
+	}
+	if args.Elements(func(genai.JSON) { of++ }); of > 1 {
+		return s
+	}
+	return string(first)
+}
+
+// takeTokenDetails reads the parts of a count, {cache_read, cache_creation} or {reasoning}: of versions that send
+// no usage_metadata that can be read, seen in 0.3.
+func takeTokenDetails(r *reading, k key, v wire.Value) bool {
+	s, ok := r.jsonOf(keys[k].name, v)
+	u, all := &r.dst.Usage, ok
+	genai.JSON(s).Members(func(name string, v genai.JSON) {
+		to := (*genai.Tokens)(nil)
+		switch name {
+		case "cache_read":
+			to = &u.CacheRead
+		case "cache_creation":
+			to = &u.CacheWrite
+		case "reasoning":
+			to = &u.Reasoning
+		}
+		n := genai.Tokens{}
+		if countOf(&n, v); to == nil || !n.Known {
+			all = false
+			return
+		}
+		r.report(keys[k].name+"."+name, n.N)
+		if !to.Known {
+			*to = n
+		}
+		all = all && *to == n
+	})
+	return all
 }
 
 // takeJoinedTags reads tags that a comma joins.

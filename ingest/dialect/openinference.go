@@ -255,7 +255,29 @@ func takeOutputValue(r *reading, k key, v wire.Value) bool {
 	case genai.OpRetrieval, genai.OpRerank, genai.OpEmbeddings:
 		return false
 	}
+	if u := &d.Usage; d.Provider == "anthropic" && u.Input.Known && !u.CacheRead.Known && !u.CacheWrite.Known {
+		r.anthropicCache(k, v)
+	}
 	return takeReceived(r, k, v)
+}
+
+// anthropicCache reads from the answer what a cache served, where the counts are Anthropic's own, which leave it out:
+// the instrumentation in JavaScript up to 0.1.
+func (r *reading) anthropicCache(k key, v wire.Value) {
+	s, ok := r.jsonOf(keys[k].name, v)
+	usage := genai.JSON(s).At("usage")
+	if !ok || usage == "" {
+		return
+	}
+	var input, read, write genai.Tokens
+	countOf(&input, usage.At("input_tokens"))
+	countOf(&read, usage.At("cache_read_input_tokens"))
+	countOf(&write, usage.At("cache_creation_input_tokens"))
+	if u := &r.dst.Usage; input == u.Input && read.N+write.N > 0 {
+		u.CacheRead, u.CacheWrite, r.cachedOutside = read, write, true
+		r.report(keys[k].name+".usage.cache_read_input_tokens", read.N)
+		r.report(keys[k].name+".usage.cache_creation_input_tokens", write.N)
+	}
 }
 
 // takeValue makes a value that is no list of messages the text of one: a chain's input, a workflow's
