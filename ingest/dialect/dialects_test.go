@@ -392,6 +392,23 @@ func TestDialectFields(t *testing.T) {
 			},
 			get: func(s *genai.Span) any { return []any{s.Usage.Input.N, s.Usage.Output.N} }, want: []any{int64(18), int64(7)},
 		},
+		"OpenLIT 1.7, a chat": {
+			in: attributes{
+				"gen_ai.operation.name": "chat", "gen_ai.endpoint": "openai.resources.chat.completions", "gen_ai.content.prompt": "system: Be kind.\nuser: Hi\nthere",
+				"gen_ai.completion": "ho", "gen_ai.response.finish_reason": "tool_calls",
+			},
+			get: func(s *genai.Span) any {
+				return []any{s.Input[0].Role, s.Input[1].Parts[0].Content, s.Output[0].Parts[0].Content, s.FinishReasons, len(s.Attributes)}
+			}, want: []any{genai.RoleSystem, "Hi\nthere", "ho", []genai.FinishReason{genai.FinishToolCall}, 1},
+		},
+		"OpenLIT 1.7, embeddings": {
+			in:  attributes{"gen_ai.operation.name": "embedding", "gen_ai.endpoint": "openai.resources.embeddings", "gen_ai.usage.input_tokens": int64(4)},
+			get: func(s *genai.Span) any { return []any{s.Operation, s.Usage.Rollup, len(s.Warnings)} }, want: []any{genai.OpEmbeddings, false, 0},
+		},
+		"OpenInference's bridge from the AI SDK": {
+			in:  attributes{"openinference.span.kind": "AGENT", "ai.operationId": "ai.generateText", "ai.prompt": `{"prompt":"hi"}`, "input.value": `{"prompt":"hi"}`},
+			get: func(s *genai.Span) any { return []any{s.Operation, s.Input[0].Parts[0].Content} }, want: []any{genai.OpInvokeAgent, "hi"},
+		},
 		"OpenLIT, a chat that asked for a tool": {
 			in: attributes{"gen_ai.operation.name": "chat", "gen_ai.request.is_stream": false, "gen_ai.tool.args": "{}", "gen_ai.request.max_tokens": int64(-1), "gen_ai.session.id": "s"},
 			get: func(s *genai.Span) any {

@@ -244,6 +244,9 @@ func takeInputValue(r *reading, k key, v wire.Value) bool {
 	case genai.OpEmbeddings:
 		return false
 	}
+	if r.holds("ai.prompt") { // the bridge from the AI SDK repeats it
+		return false
+	}
 	return takeSent(r, k, v)
 }
 

@@ -7,7 +7,7 @@ import (
 	"github.com/tiltmeter/tiltmeter/ingest/wire"
 )
 
-// openLIT reads OpenLIT, seen in JavaScript 1.15. It follows OpenTelemetry's conventions, which otelGenAI
+// openLIT reads OpenLIT, seen in JavaScript 1.7 and 1.15. It follows OpenTelemetry's conventions, which otelGenAI
 // reads, and adds to them. Its input count includes what a cache served; its time to the first token is
 // in seconds. The tool that a chat asked for is in the keys of an execution, and no execution.
 var openLIT = speaker{
@@ -20,7 +20,9 @@ var openLIT = speaker{
 		{key: "gen_ai.endpoint", take: stays},
 	},
 	also: []binding{
-		{key: "gen_ai.operation.name", take: takeOperation}, // the keys of tools depend on it
+		{key: "gen_ai.operation.name", take: takeOpenLITOperation}, // the keys of tools depend on it
+		{key: "gen_ai.content.prompt", take: takeTranscript},
+		{key: "gen_ai.response.finish_reason", take: takeFinishReasons},
 		{key: "gen_ai.request.max_tokens", take: takeSentMaxTokens},
 		{key: "gen_ai.session.id", take: textTo(conversation)},
 		{key: "gen_ai.user.id", take: textTo(user)},
@@ -32,7 +34,28 @@ var openLIT = speaker{
 		{key: "gen_ai.retrieval.query", take: query},
 		{key: "gen_ai.retrieval.documents", take: takeDocuments},
 	},
+	// A call that failed has nothing but its name in JavaScript 1.7.
+	begin: operationByName(spanName{"openai.resources.chat.completions ", genai.OpChat}, spanName{"openai.resources.embeddings ", genai.OpEmbeddings}),
 	event: readTranscript,
+}
+
+// takeOpenLITOperation knows the name that embeddings had in JavaScript 1.7.
+func takeOpenLITOperation(r *reading, k key, v wire.Value) bool {
+	if string(v.Str()) == "embedding" {
+		return r.operation(genai.OpEmbeddings)
+	}
+	return takeOperation(r, k, v)
+}
+
+// takeTranscript reads the input as JavaScript 1.7 has it: see transcript.
+func takeTranscript(r *reading, k key, v wire.Value) bool {
+	s, ok := r.str(k, v)
+	ms := transcript(r.cut(keys[k].name, bytesOf(s)))
+	if !ok || ms == nil || len(r.dst.Input) > 0 {
+		return false
+	}
+	r.dst.Input = append(r.dst.Input, ms...)
+	return true
 }
 
 // stays takes nothing: the key is evidence alone.
