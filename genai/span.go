@@ -164,7 +164,7 @@ const (
 	WarnIndexOutOfRange  WarningCode = "index_out_of_range" // a flattened index beyond the limit
 	WarnTimeImplausible  WarningCode = "time_implausible"   // the start is zero, long past or in the future
 	WarnCountImplausible WarningCode = "count_implausible"  // a token count that cannot be: negative, no number, too large
-	WarnRuleFailed       WarningCode = "rule_failed"        // one of the user's own rules could not be followed
+	WarnRuleFailed       WarningCode = "rule_failed"        // a value that a rule of the settings found does not fit its field
 )
 
 // Warning says what is doubtful about a span, and where.

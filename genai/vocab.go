@@ -9,6 +9,12 @@ var WarningCodes = []WarningCode{
 	WarnCountImplausible, WarnRuleFailed,
 }
 
+// Operations lists every operation that has a name here.
+var Operations = []Operation{
+	OpChat, OpTextCompletion, OpGenerateContent, OpEmbeddings, OpRetrieval, OpRerank, OpExecuteTool, OpInvokeAgent, OpCreateAgent,
+	OpInvokeWorkflow, OpPlan, OpChain, OpTask, OpPrompt, OpGuardrail, OpEvaluator,
+}
+
 // ParseRole gives the canonical role of the spellings that senders use, and any other role as sent.
 func ParseRole(s string) Role {
 	switch s {

@@ -105,18 +105,24 @@ type Options struct {
 type Normalizer struct {
 	limits   Limits
 	rules    *Rules
-	spans    [len(dialects) + 1]prometheus.Counter // the last counts spans of no dialect
-	ruled    []prometheus.Counter                  // by rule
-	ruleFell prometheus.Counter
+	spans    [len(dialects) + 2]prometheus.Counter // the last two count spans of no dialect, and of rules alone
 	logs     prometheus.Counter
 	warnings map[genai.WarningCode]prometheus.Counter
 	readings sync.Pool
+
+	ruleSpans, ruleFailures []prometheus.Counter // by rule
 }
+
+// The places behind those of the dialects: of spans that no dialect reads, and that rules alone read.
+const (
+	ofNone = len(dialects) + iota
+	ofRules
+)
 
 // New builds a Normalizer.
 func New(o Options) *Normalizer {
 	n := &Normalizer{limits: o.Limits.withDefaults(), rules: o.Rules, warnings: map[genai.WarningCode]prometheus.Counter{}}
-	n.readings.New = func() any { return &reading{limits: n.limits} }
+	n.readings.New = func() any { return &reading{limits: n.limits, rules: n.rules} }
 	spans := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tiltmeter_dialect_spans_total",
 		Help: "Spans normalised, by the dialect that spoke first.",
@@ -129,16 +135,16 @@ func New(o Options) *Normalizer {
 		Name: "tiltmeter_dialect_log_fragments_total",
 		Help: "Log records that were read as part of a GenAI span.",
 	})
-	ruled := n.countRules(o.Rules)
+	ruleSpans, ruleFailures := n.countRules()
 	for i, d := range dialects {
 		n.spans[i] = spans.WithLabelValues(d.name)
 	}
-	n.spans[len(dialects)] = spans.WithLabelValues("none")
+	n.spans[ofNone], n.spans[ofRules] = spans.WithLabelValues("none"), spans.WithLabelValues(rulesName)
 	for _, c := range genai.WarningCodes {
 		n.warnings[c] = warnings.WithLabelValues(string(c))
 	}
 	if o.Registerer != nil {
-		o.Registerer.MustRegister(spans, warnings, n.logs, ruled, n.ruleFell)
+		o.Registerer.MustRegister(spans, warnings, n.logs, ruleSpans, ruleFailures)
 	}
 	return n
 }
@@ -158,24 +164,25 @@ func (n *Normalizer) Span(dst *genai.Span, res *wire.Resource, scope *wire.Scope
 	n.readings.Put(r)
 }
 
-// read reads a span and returns the place of the dialect that spoke first.
+// read reads a span and returns the place of the dialect that spoke first, or ofRules or ofNone.
 func (n *Normalizer) read(r *reading, s *wire.Span) int {
 	dst := r.dst
 	r.readSpan(s)
-	if n.rules != nil {
-		n.rules.apply(r)
-	}
 	first := r.listen()
+	if by := r.ruling.first; first == ofNone && n.rules != nil && by != nil {
+		first = ofRules
+		dst.Dialect, dst.DialectVersion = rulesName, by.name
+	}
 	r.fill()
 	r.finish(&dst.Attributes)
 	if n.rules != nil {
-		r.settleRules()
+		r.forgetRuled()
 	}
 	if s.EventCount > 0 {
 		r.readEvents(s.Events())
 	}
 	switch {
-	case len(r.speakers) == 0 && dst.Dialect == "":
+	case first == ofNone:
 	case r.trace != nil:
 		r.traceSettle()
 	default:

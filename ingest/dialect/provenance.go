@@ -37,7 +37,7 @@ type Source struct {
 // order sent, then what was derived. It finds out by comparing the span before and after each step,
 // so it costs some hundred times what Span costs; Span pays nothing for it. It counts in no metric.
 func (n *Normalizer) Explain(dst *genai.Span, res *wire.Resource, scope *wire.Scope, s *wire.Span) []Source {
-	r := &reading{limits: n.limits, trace: &tracer{}}
+	r := &reading{limits: n.limits, rules: n.rules, trace: &tracer{}}
 	r.begin(dst, res, scope)
 	n.read(r, s)
 	t := r.trace

@@ -37,7 +37,8 @@ type reading struct {
 	members           []member   // memory of wholeRequest
 	left              []leftOver // memory of finish
 	trace             *tracer    // nil: nobody wants to know where fields came from
-	ruling            ruling     // what users' rules need
+	rules             *Rules     // of the settings; nil: there are none
+	ruling            ruling
 
 	params     *params // memory of the request's parameters
 	total      genai.Tokens
@@ -193,7 +194,13 @@ func (r *reading) readSpan(s *wire.Span) {
 		r.warn(genai.WarnSenderDropped, "dropped", "the sender's SDK dropped attributes, events or links")
 	}
 	r.evidence |= evidenceOf(spanPrefixes, d.Name)
+	if r.rules != nil {
+		r.rules.seek(r)
+	}
 	r.load(s.Attributes(), &d.Attributes)
+	if r.rules != nil {
+		r.rules.apply(r)
+	}
 	if s.EventCount > 0 {
 		if r.genEvents = hasGenEvents(s.Events()); r.genEvents {
 			r.evidence |= otelEvidence
@@ -208,12 +215,16 @@ func (r *reading) readSpan(s *wire.Span) {
 // others, which go to rest.
 func (r *reading) load(it wire.KeyValues, rest *[]genai.Attribute) {
 	n := 0
+	seeking := r.ruling.seeking
 	for it.Next() {
 		if n++; n > r.limits.Attributes {
 			r.warn(genai.WarnTruncated, "attributes", "there are more attributes than the limit; the rest is in the raw span only")
 			break
 		}
 		name := it.Key()
+		if seeking != nil && seeking.filter.passes(name) {
+			seeking.hold(&r.ruling, name, it.Value(), n)
+		}
 		if k := lookup(name); k != noKey && !r.present.has(k) {
 			r.present.add(k)
 			r.held[k] = heldAttribute{it.Value(), int32(n), int32(len(*rest))} //nolint:gosec // below the limit of attributes
@@ -239,10 +250,9 @@ func (r *reading) load(it wire.KeyValues, rest *[]genai.Attribute) {
 	}
 }
 
-// listen finds the dialects that the span speaks and returns the place of the first, len(dialects)
-// when there is none.
+// listen finds the dialects that the span speaks and returns the place of the first, ofNone when there is none.
 func (r *reading) listen() int {
-	first := len(dialects)
+	first := ofNone
 	for m := r.evidence; m != 0; m &= m - 1 {
 		d := dialects[bits.TrailingZeros64(m)]
 		if len(r.speakers) == 0 {

@@ -15,8 +15,9 @@ import (
 // dialect, so that what a rule fills stays; they can fill what an attribute can, never an id or a time.
 // ParseRules makes them. They are safe for concurrent use.
 type Rules struct {
-	rules []rule
-	slots map[string]int // where the value of an attribute is while a span is read, by its key
+	rules  []rule
+	slots  map[string]int // where the value of an attribute is while a span is read, by its key
+	filter keyFilter      // of the keys in slots
 }
 
 // rulesName is the dialect of spans that rules alone read.
@@ -25,9 +26,10 @@ const rulesName = "rules"
 // rule is one rule. Everything that it needs was worked out when it was parsed.
 type rule struct {
 	name        string
+	place       int // among all rules
 	scope, span pattern
 	conditions  []condition
-	sets        []setting // in the order of ruleFields, for the operation decides on what follows
+	sets        []setting
 }
 
 // condition is an attribute that a span must have for a rule to hold.
@@ -44,6 +46,7 @@ type setting struct {
 	constant wire.Value // a value that is the same on every span
 	path     []string   // into JSON, before anything else
 	scale    float64    // 0: not scaled
+	misfit   string     // the warning of a value that cannot be read
 }
 
 // whole reports whether an attribute ends in the field with all that it says.
@@ -91,14 +94,28 @@ func (p pattern) match(s string) bool {
 	return true
 }
 
+// keyFilter tells most keys that no rule names by their length and last byte: sixty-four bits for each of 64 lengths. A key
+// that it lets through is looked up.
+type keyFilter [64]uint64
+
+func (f *keyFilter) add(key string) { f[len(key)%64] |= 1 << (key[len(key)-1] % 64) }
+
+func (f *keyFilter) passes(key []byte) bool {
+	n := len(key)
+	return n > 0 && f[n%64]>>(key[n-1]%64)&1 != 0
+}
+
 // ruling is the part of a reading that rules need. Spans without rules leave it empty.
 type ruling struct {
-	held  []ruled  // by slot
-	taken [][]byte // keys of attributes that ended in a field with all they say
-	text  []byte   // memory for values that are no strings
-	first *rule    // the first rule that filled something
-	hits  []int    // the rules that held, by their place
-	fell  bool     // a rule panicked
+	seeking *Rules   // while the span's attributes are read, if a rule may want one
+	held    []ruled  // by slot
+	any     bool     // of held there are some
+	taken   [][]byte // keys of attributes that ended in a field with all they say
+	text    []byte   // memory for values that are no strings
+	filled  []key    // the conventions' keys of the fields that have a value of a rule
+	first   *rule    // the first rule that filled something
+	matched []int    // the rules that held, by their place
+	failed  []int    // a rule's place for each value that it could not read
 }
 
 // ruled is an attribute that a rule may read.
@@ -108,111 +125,131 @@ type ruled struct {
 	seq int // which attribute of the span it is; 0: the span has none
 }
 
-// apply reads a span by the rules that hold.
+// seek finds the rules whose scope and name are those of the span. When there are any, load holds the attributes that
+// rules name while it reads all: a span that has none of them pays a look at their lengths.
+func (rs *Rules) seek(r *reading) {
+	u := &r.ruling
+	u.taken, u.filled, u.matched, u.failed, u.first = u.taken[:0], u.filled[:0], u.matched[:0], u.failed[:0], nil
+	for i := range rs.rules {
+		if one := &rs.rules[i]; one.scope.match(r.dst.Scope.Name) && one.span.match(r.dst.Name) {
+			u.matched = append(u.matched, i)
+		}
+	}
+	if len(u.matched) > 0 {
+		u.seeking = rs
+		if len(u.held) == 0 {
+			u.held = make([]ruled, len(rs.slots))
+		}
+	}
+}
+
+// hold holds an attribute if a rule names it. Of a key that comes twice the first counts, as for dialects.
+func (rs *Rules) hold(u *ruling, name []byte, v wire.Value, seq int) {
+	if slot, ok := rs.slots[string(name)]; ok && u.held[slot].seq == 0 {
+		u.held[slot] = ruled{key: name, v: v, seq: seq}
+		u.any = true
+	}
+}
+
+// apply reads a span by the rules whose attributes it has, too.
 func (rs *Rules) apply(r *reading) {
 	u := &r.ruling
-	u.taken, u.hits, u.first, u.fell = u.taken[:0], u.hits[:0], nil, false
-	loaded := false
-	for i := range rs.rules {
+	candidates := u.matched
+	u.seeking, u.matched = nil, u.matched[:0]
+	for _, i := range candidates {
 		one := &rs.rules[i]
-		if !one.scope.match(r.dst.Scope.Name) || !one.span.match(r.dst.Name) {
+		if len(one.conditions) > 0 && (!u.any || !u.holds(one)) {
 			continue
 		}
-		if !loaded {
-			rs.load(r)
-			loaded = true
-		}
-		if u.holds(r, one) {
-			u.hits = append(u.hits, i)
-			r.applyRule(one)
+		u.matched = append(u.matched, i)
+		for j := range one.sets {
+			r.applySetting(one, &one.sets[j])
 		}
 	}
-	clear(u.held)
-}
-
-// load holds the attributes that rules name. Of a key that comes twice the first counts, as for dialects.
-func (rs *Rules) load(r *reading) {
-	u := &r.ruling
-	u.held = slices.Grow(u.held[:0], len(rs.slots))[:len(rs.slots)]
-	clear(u.held)
-	n := 0
-	for it := r.span.Attributes(); it.Next(); {
-		if n++; n > r.limits.Attributes {
-			return
-		}
-		name := it.Key()
-		if slot, ok := rs.slots[string(name)]; ok && u.held[slot].seq == 0 {
-			u.held[slot] = ruled{key: name, v: it.Value(), seq: n}
-		}
+	if u.any {
+		clear(u.held)
+		u.any = false
 	}
 }
 
-func (u *ruling) holds(r *reading, one *rule) bool {
+func (u *ruling) holds(one *rule) bool {
 	for i := range one.conditions {
 		c := &one.conditions[i]
 		h := &u.held[c.slot]
-		if h.seq == 0 || len(c.value) > 0 && !c.value.match(u.show(r, h.v)) {
+		if h.seq == 0 || len(c.value) > 0 && !c.value.match(u.show(h.v)) {
 			return false
 		}
 	}
 	return true
 }
 
-// show is a value as text, good until the next call.
-func (u *ruling) show(r *reading, v wire.Value) string {
-	if v.Kind() == wire.KindString {
+// show is a string, number or boolean as text, good until the next call; "" for anything else, which no pattern is for.
+func (u *ruling) show(v wire.Value) string {
+	switch v.Kind() {
+	case wire.KindString:
 		return view(v.Str())
+	case wire.KindBool, wire.KindInt, wire.KindDouble:
+		u.text, _ = v.AppendText(u.text[:0], 0)
+		return view(u.text)
 	}
-	u.text, _ = v.AppendText(u.text[:0], r.limits.Depth)
-	return view(u.text)
+	return ""
 }
 
 // view shares the memory of b, whatever its encoding is: to compare, not to keep.
 func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-// applyRule fills what a rule that holds says. Whatever goes wrong costs the rule, never the span.
-func (r *reading) applyRule(one *rule) {
-	defer func() {
-		if recover() != nil {
-			r.ruling.fell = true
-			r.warn(genai.WarnRuleFailed, one.name, "reading the span by this rule failed; what it had filled stays")
-		}
-	}()
-	for i := range one.sets {
-		r.applySetting(one, &one.sets[i])
-	}
-}
-
+// applySetting fills a field. A value that does not fit leaves the field and a warning.
 func (r *reading) applySetting(one *rule, s *setting) {
+	u := &r.ruling
 	var h ruled
-	v := s.constant
+	v, fits := s.constant, true
 	if len(s.from) > 0 {
-		at := slices.IndexFunc(s.from, func(slot int) bool { return r.ruling.held[slot].seq > 0 })
+		at := slices.IndexFunc(s.from, func(slot int) bool { return u.held[slot].seq > 0 })
 		if at < 0 {
 			return
 		}
-		h = r.ruling.held[s.from[at]]
-		var ok bool
-		if v, ok = s.value(r, h.v); !ok {
+		h = u.held[s.from[at]]
+		if v, fits = s.value(r, h); fits && nothing(v) {
 			return
 		}
 	}
-	fill := r.fillField
-	if r.trace != nil {
-		fill = func(s *setting, _ []byte, v wire.Value) bool { return r.traceRule(one, s, h, v) }
+	empty, warned := !slices.Contains(u.filled, s.field.key), len(r.dst.Warnings)
+	switch {
+	case fits && r.trace != nil:
+		fits = r.traceRule(one, s, h, v, empty)
+	case fits:
+		fits = r.fillField(s, h.key, v)
 	}
-	if !fill(s, h.key, v) {
-		return
-	}
-	if r.ruling.first == nil {
-		r.ruling.first = one
-	}
-	if len(h.key) > 0 && s.whole() && lookup(h.key) == noKey {
-		r.ruling.taken = append(r.ruling.taken, h.key)
+	switch {
+	case fits:
+		u.filled = append(u.filled, s.field.key)
+		if u.first == nil {
+			u.first = one
+		}
+		if h.seq > 0 && s.whole() && lookup(h.key) == noKey {
+			u.take(h.key)
+		}
+	case empty: // no earlier rule's value stood in the way
+		u.failed = append(u.failed, one.place)
+		if len(r.dst.Warnings) == warned {
+			r.warn(genai.WarnRuleFailed, text(h.key), s.misfit)
+		}
 	}
 }
 
-// take1 fills a field. Warnings and counts name the attribute that was read.
+// nothing says whether a value says nothing.
+func nothing(v wire.Value) bool {
+	return v.Kind() == wire.KindEmpty || v.Kind() == wire.KindString && len(v.Str()) == 0
+}
+
+// take notes that an attribute ended in a field, once.
+func (u *ruling) take(key []byte) {
+	if !slices.ContainsFunc(u.taken, func(k []byte) bool { return string(k) == string(key) }) {
+		u.taken = append(u.taken, key)
+	}
+}
+
+// fillField offers a value to a field. Warnings and counts name the attribute that was read.
 func (r *reading) fillField(s *setting, source []byte, v wire.Value) bool {
 	warned, reported := len(r.dst.Warnings), len(r.dst.Usage.Reported)
 	ok := s.field.take(r, s.field.key, v)
@@ -227,62 +264,71 @@ func (r *reading) fillField(s *setting, source []byte, v wire.Value) bool {
 	return ok
 }
 
-// value is what of an attribute's value goes into the field; false: nothing does.
-func (s *setting) value(r *reading, v wire.Value) (wire.Value, bool) {
-	if s.whole() {
+// value is what of an attribute's value goes into the field, nothing when it is not there. false: it cannot be read.
+func (s *setting) value(r *reading, h ruled) (v wire.Value, fits bool) {
+	v = h.v
+	if nothing(v) {
 		return v, true
 	}
 	if len(s.path) > 0 {
-		j := genai.JSON(r.ruling.show(r, v)).Unwrap()
-		if v.Kind() != wire.KindString {
-			j = genai.JSON(strings.Clone(string(j))) // show's memory is used again
-		}
-		if j = at(j, s.path); j == "" || j == "null" {
+		doc, ok := r.jsonOf(text(h.key), v)
+		if !ok {
 			return v, false
 		}
-		v = wire.StringValue(bytesOf(j.Text()))
+		found, ok := at(genai.JSON(doc), s.path)
+		if !ok || found == "" {
+			return wire.Value{}, ok
+		}
+		v = wire.StringValue(bytesOf(found.Text()))
 	}
-	if s.scale != 0 {
+	if s.scale != 0 && !nothing(v) {
 		f, ok := numberOf(v)
 		return wire.DoubleValue(f * s.scale), ok
+	}
+	if s.field.kind == kindText { // a rule says that it is text
+		switch v.Kind() {
+		case wire.KindBool, wire.KindInt, wire.KindDouble:
+			b, _ := v.AppendText(nil, 0)
+			v = wire.StringValue(b)
+		}
 	}
 	return v, true
 }
 
-// at is the JSON under a path of member names and indices, "" when there is none.
-func at(j genai.JSON, path []string) genai.JSON {
+// at is the JSON under a path of member names and indices, "" when there is none or null. false: what is there is no JSON,
+// or something that has no members.
+func at(j genai.JSON, path []string) (genai.JSON, bool) {
 	for _, step := range path {
-		j = j.Unwrap()
-		if j == "" {
-			return ""
-		}
-		if j[0] != '[' {
-			j = j.At(step)
-			continue
-		}
-		want, n := leadingIndex(append([]byte(step), '.'))
-		if n == 0 {
-			return ""
-		}
 		var found genai.JSON
-		i := int64(0)
-		j.Elements(func(e genai.JSON) {
-			if i == want {
-				found = e
-			}
-			i++
-		})
+		var whole bool
+		switch j = j.Unwrap(); j.Begins() {
+		case '{':
+			whole = j.Members(func(name string, v genai.JSON) {
+				if found == "" && name == step {
+					found = v
+				}
+			})
+		case '[':
+			want, n := leadingIndex([]byte(step + "."))
+			i := int64(0)
+			whole = j.Elements(func(e genai.JSON) {
+				if n > 0 && i == want {
+					found = e
+				}
+				i++
+			})
+		}
+		if found == "" || found == "null" {
+			return "", whole || found != ""
+		}
 		j = found
 	}
-	return j
+	return j, true
 }
 
-// settleRules names a span that rules alone read, and forgets the attributes that ended in fields.
-func (r *reading) settleRules() {
+// forgetRuled takes the attributes that ended in fields from the others.
+func (r *reading) forgetRuled() {
 	u := &r.ruling
-	if u.first != nil && len(r.speakers) == 0 {
-		r.dst.Dialect, r.dst.DialectVersion = rulesName, u.first.name
-	}
 	for _, key := range u.taken {
 		i := slices.IndexFunc(r.dst.Attributes, func(a genai.Attribute) bool { return a.Key == view(key) })
 		if i >= 0 {
@@ -292,8 +338,8 @@ func (r *reading) settleRules() {
 	clear(u.taken)
 }
 
-// traceRule fills a field and notes what that did.
-func (r *reading) traceRule(one *rule, s *setting, h ruled, v wire.Value) bool {
+// traceRule fills a field and notes what that did. empty: no rule had filled it.
+func (r *reading) traceRule(one *rule, s *setting, h ruled, v wire.Value, empty bool) bool {
 	var ok bool
 	note := Source{Key: string(h.key), Dialect: rulesName, Rule: one.name}
 	note.Fields = r.changes(func() { ok = r.fillField(s, h.key, v) })
@@ -302,13 +348,15 @@ func (r *reading) traceRule(one *rule, s *setting, h ruled, v wire.Value) bool {
 		note.Outcome = Derived
 	case len(note.Fields) > 0:
 		note.Outcome = Filled
+	case !ok && empty:
+		return false // it stays as if no rule had asked for it, with a warning
 	default:
 		note.Fields = r.would(func(p *reading) { s.field.take(p, s.field.key, v) })
 		if note.Outcome = Conflict; ok {
 			note.Outcome = Repeated
 		}
 	}
-	if note.Outcome == Filled || note.Outcome == Repeated {
+	if h.seq > 0 {
 		r.trace.forget(h.seq)
 	}
 	r.trace.note(h.seq, note)
@@ -321,28 +369,30 @@ func (t *tracer) forget(seq int) {
 }
 
 // countRules makes the counters of the rules.
-func (n *Normalizer) countRules(rs *Rules) *prometheus.CounterVec {
-	vec := prometheus.NewCounterVec(prometheus.CounterOpts{
+func (n *Normalizer) countRules() (spans, failures *prometheus.CounterVec) {
+	spans = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tiltmeter_dialect_rule_spans_total",
 		Help: "Spans that matched a rule of the settings, by the rule's name.",
 	}, []string{"rule"})
-	n.ruleFell = prometheus.NewCounter(prometheus.CounterOpts{
+	failures = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tiltmeter_dialect_rule_failures_total",
-		Help: "Spans that a rule of the settings failed on; they were kept.",
-	})
-	if rs != nil {
-		for i := range rs.rules {
-			n.ruled = append(n.ruled, vec.WithLabelValues(rs.rules[i].name))
+		Help: "Values that a rule of the settings found and could not read into its field, by the rule's name.",
+	}, []string{"rule"})
+	if n.rules != nil {
+		for i := range n.rules.rules {
+			name := n.rules.rules[i].name
+			n.ruleSpans = append(n.ruleSpans, spans.WithLabelValues(name))
+			n.ruleFailures = append(n.ruleFailures, failures.WithLabelValues(name))
 		}
 	}
-	return vec
+	return spans, failures
 }
 
 func (n *Normalizer) countRuling(u *ruling) {
-	for _, i := range u.hits {
-		n.ruled[i].Inc()
+	for _, i := range u.matched {
+		n.ruleSpans[i].Inc()
 	}
-	if u.fell {
-		n.ruleFell.Inc()
+	for _, i := range u.failed {
+		n.ruleFailures[i].Inc()
 	}
 }

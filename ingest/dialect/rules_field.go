@@ -82,6 +82,7 @@ func initRuleFields() {
 		usage("usage.cache_read_tokens", "gen_ai.usage.cache_read.input_tokens", func(u *genai.Usage) *genai.Tokens { return &u.CacheRead }),
 		usage("usage.cache_write_tokens", "gen_ai.usage.cache_write.input_tokens", func(u *genai.Usage) *genai.Tokens { return &u.CacheWrite }),
 		usage("usage.reasoning_tokens", "gen_ai.usage.reasoning.output_tokens", func(u *genai.Usage) *genai.Tokens { return &u.Reasoning }),
+		as("usage.total_tokens", "gen_ai.usage.total_tokens", kindCount, "input and output; tells whether the input leaves out what a cache served", takeTotal),
 		as("cost.amount", "gen_ai.usage.cost", kindNumber, "US dollars", takeCost),
 		as("time_to_first_token", "gen_ai.response.time_to_first_chunk", kindNumber, "seconds", takeTimeToFirst),
 		text("conversation_id", "gen_ai.conversation.id", conversation),
@@ -104,6 +105,7 @@ func initRuleFields() {
 		text("retrieval.query", "gen_ai.retrieval.query.text", func(s *genai.Span) *string { return &s.Retrieval.Query }),
 		as("retrieval.top_k", "gen_ai.retrieval.top_k", kindCount, "", takeRetrievalTopK),
 		as("retrieval.documents", "gen_ai.retrieval.documents", kindJSON, "", takeDocuments),
+		as("embedding.items", "ai.values", kindList, "what was embedded", takeEmbeddedTexts),
 		as("embedding.dimensions", "gen_ai.embeddings.dimension.count", kindCount, "", countTo(func(s *genai.Span) *int64 { return &s.Embedding.Dimensions })),
 		as("error.type", "error.type", kindText, "the span then counts as failed", takeSpanErrorType),
 		text("error.message", "exception.message", func(s *genai.Span) *string { return &s.Error.Message }),
@@ -119,8 +121,11 @@ func initRuleFields() {
 
 // requestRuleFields are the parameters of a request.
 func requestRuleFields() []ruleField {
+	named := func(name, key string, kind fieldKind, take taker) ruleField {
+		return ruleField{name: "request." + name, kind: kind, key: lookup(bytesOf(key)), take: take}
+	}
 	as := func(name string, kind fieldKind, take taker) ruleField {
-		return ruleField{name: "request." + name, kind: kind, key: lookup(bytesOf("gen_ai.request." + name)), take: take}
+		return named(name, "gen_ai.request."+name, kind, take)
 	}
 	number := func(name string, to func(*genai.Request, *params) (**float64, *float64)) ruleField {
 		return as(name, kindNumber, numberTo(to))
@@ -137,8 +142,30 @@ func requestRuleFields() []ruleField {
 		number("presence_penalty", func(q *genai.Request, p *params) (**float64, *float64) { return &q.PresencePenalty, &p.presence }),
 		whole("seed", func(q *genai.Request, p *params) (**int64, *int64) { return &q.Seed, &p.seed }),
 		as("stream", kindFlag, takeStream),
-		as("stop_sequences", kindList, takeStopSequences),
+		as("stop_sequences", kindList, takeStops),
+		named("choice_count", "gen_ai.request.choice.count", kindCount, wholeTo(func(q *genai.Request, p *params) (**int64, *int64) { return &q.ChoiceCount, &p.choices })),
+		named("output_type", "gen_ai.output.type", kindText, textTo(func(s *genai.Span) *string { return &s.Request.OutputType })),
+		named("reasoning_level", "gen_ai.request.reasoning.level", kindText, reasoningLevel),
+		named("server_address", "server.address", kindText, textTo(func(s *genai.Span) *string { return &s.Request.ServerAddress })),
 	}
+}
+
+// takeStops reads a list, or JSON of one.
+func takeStops(r *reading, k key, v wire.Value) bool {
+	q := &r.dst.Request
+	if s := genai.JSON(text(v.Str())); len(q.StopSequences) == 0 && s.Begins() == '[' {
+		if s.Elements(func(e genai.JSON) { q.StopSequences = append(q.StopSequences, e.Text()) }) {
+			return true
+		}
+		q.StopSequences = q.StopSequences[:0]
+	}
+	return takeStopSequences(r, k, v)
+}
+
+// takeEmbeddedTexts reads a text or a list of texts.
+func takeEmbeddedTexts(r *reading, k key, v wire.Value) bool {
+	s, ok := r.textOf(bytesOf(keys[k].name), v)
+	return ok && s != "" && r.sentTexts(genai.JSON(s))
 }
 
 // plainText is a value as text, cut at the limit.

@@ -1,7 +1,6 @@
 package dialect
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -24,17 +23,18 @@ const (
 	MaxRuleTextBytes  = 1024 // of a name, pattern, key or value
 )
 
-// ParseRules reads the section of a settings file that holds the user's rules, a list:
+// ParseRules reads the section of a settings file that holds the user's rules, which is a list:
 //
-//   - name: acme-gateway                 # required, once
-//     match:                             # at least one of the three
-//     scope: acme.gateway*             # * stands for any run of characters
-//     span: "llm *"
-//     attributes: {acme.kind: llm, acme.model: "*"}
-//     set:                               # field: attribute, or a mapping
-//     request_model: acme.model
-//     operation: {value: chat}
-//     usage.input_tokens: {from: acme.usage, json: tokens.prompt}
+//	dialects:
+//	  - name: acme-gateway            # required, once
+//	    match:                        # at least one of the three
+//	      scope: acme.gateway*        # * stands for any run of characters
+//	      span: "llm *"
+//	      attributes: {acme.kind: llm, acme.model: "*"}
+//	    set:                          # field: attribute, or a mapping
+//	      request_model: acme.model
+//	      operation: {value: chat}
+//	      usage.input_tokens: {from: acme.usage, json: tokens.prompt}
 //
 // The error names every mistake as "file:line: path: what is wrong". docs/dialect-rules.md has all of it.
 func ParseRules(file string, section *yaml.Node) (*Rules, error) {
@@ -45,6 +45,9 @@ func ParseRules(file string, section *yaml.Node) (*Rules, error) {
 	}
 	if len(p.rules.rules) == 0 {
 		return nil, nil //nolint:nilnil // no rules are no error, and cost nothing as nil
+	}
+	for key := range p.rules.slots {
+		p.rules.filter.add(key)
 	}
 	return p.rules, nil
 }
@@ -136,6 +139,11 @@ func (p *rulesParser) list(section *yaml.Node) {
 	}
 	for i, n := range section.Content {
 		one := p.rule(n, fmt.Sprintf("dialects[%d]", i))
+		one.place = i
+		for j := range one.sets {
+			s := &one.sets[j]
+			s.misfit = fmt.Sprintf("rule %s: the value does not fit %s (%s)", one.name, s.field.name, fieldKindNames[s.field.kind])
+		}
 		if one.name != "" && slices.ContainsFunc(p.rules.rules, func(r rule) bool { return r.name == one.name }) {
 			p.bad(n, fmt.Sprintf("dialects[%d].name", i), "%q is the name of another rule", one.name)
 		}
@@ -263,12 +271,6 @@ func (p *rulesParser) sets(n *yaml.Node, path string, one *rule) {
 			one.sets = append(one.sets, s)
 		}
 	}
-	slices.SortStableFunc(one.sets, func(a, b setting) int { return cmp.Compare(a.field.place(), b.field.place()) })
-}
-
-// place is where in ruleFields a field is.
-func (f *ruleField) place() int {
-	return slices.IndexFunc(ruleFields, func(o ruleField) bool { return o.name == f.name })
 }
 
 // unknownField knows the convention's own names for a field, too.
@@ -312,7 +314,7 @@ func (p *rulesParser) sources(n *yaml.Node, path string, s *setting) {
 		case !ok:
 		case strings.Contains(key, "*"):
 			p.bad(e, path, "a field comes from one attribute: %q is a pattern", key)
-		case s.field.name == "operation" && genai.Operation(key).IsInference():
+		case s.field.name == "operation" && knownOperation(genai.Operation(key)):
 			p.bad(e, path, "this names the attribute %q; for the operation itself write {value: %s}", key, key)
 		default:
 			s.from = append(s.from, p.slot(key))
@@ -337,8 +339,11 @@ func (p *rulesParser) steps(n *yaml.Node, path string, s *setting) {
 			if str, ok := p.text(m.value, at); ok {
 				s.path = strings.Split(str, ".")
 			}
-			if len(s.path) > MaxRulePath {
+			switch {
+			case len(s.path) > MaxRulePath:
 				p.bad(m.value, at, "has %d steps, at most %d are allowed", len(s.path), MaxRulePath)
+			case slices.Contains(s.path, ""):
+				p.bad(m.value, at, "there is nothing between two dots, or before or behind one")
 			}
 		case "scale":
 			p.scale(m.value, at, s)
@@ -380,28 +385,35 @@ func (p *rulesParser) scale(n *yaml.Node, path string, s *setting) {
 	s.scale = f
 }
 
-// constant checks that a value is one that the field can hold.
+// constant checks that a value is one that the field takes.
 func (p *rulesParser) constant(n *yaml.Node, path string, s *setting) {
 	str, ok := p.text(n, path)
 	if !ok {
 		return
 	}
-	f, err := strconv.ParseFloat(str, 64)
-	switch s.field.kind {
-	case kindCount:
-		if err != nil || f < 0 || f != math.Trunc(f) || f > maxExact {
-			p.bad(n, path, "%q is no count, which %s holds", str, s.field.name)
-		}
-	case kindNumber:
-		if err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
-			p.bad(n, path, "%q is no number, which %s holds", str, s.field.name)
-		}
-	case kindFlag:
-		if str != "true" && str != "false" {
-			p.bad(n, path, "%q is neither true nor false", str)
-		}
-	}
 	s.constant = wire.StringValue([]byte(str))
+	if s.field.takes(s.constant) {
+		return
+	}
+	if s.field.name == "operation" {
+		p.unknown(n, path, str, "operation", operationNames())
+		return
+	}
+	p.bad(n, path, "%q does not fit %s (%s)", str, s.field.name, fieldKindNames[s.field.kind])
+}
+
+// takes says whether a field takes a value without a doubt.
+func (f *ruleField) takes(v wire.Value) bool {
+	r := reading{limits: Limits{}.withDefaults(), dst: new(genai.Span)}
+	return f.take(&r, f.key, v) && len(r.dst.Warnings) == 0
+}
+
+func operationNames() []string {
+	names := make([]string, len(genai.Operations))
+	for i, o := range genai.Operations {
+		names[i] = string(o)
+	}
+	return names
 }
 
 // nearest is the name that a misspelt one may mean, "" when none is near.

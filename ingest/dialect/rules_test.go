@@ -70,6 +70,14 @@ func TestRuleFills(t *testing.T) {
 		"a list":       {"finish_reasons: m", attributes{"m": []any{"stop"}}, func(s *genai.Span) any { return s.FinishReasons }, []genai.FinishReason{"stop"}, nil},
 		"tool":         {"tool.arguments: m", attributes{"m": `{"a":1}`}, func(s *genai.Span) any { return s.Tool.Arguments }, genai.JSON(`{"a":1}`), nil},
 		"cost":         {"cost.amount: m", attributes{"m": 0.25}, func(s *genai.Span) any { return s.Cost.Amount }, "0.25", nil},
+		"number, text": {"user_id: m", attributes{"m": int64(42)}, func(s *genai.Span) any { return fmt.Sprint(s.User, s.Warnings) }, "42[]", nil},
+		"nothing":      {"user_id: m", attributes{"m": ""}, func(s *genai.Span) any { return fmt.Sprint(s.User, s.Dialect, s.Warnings) }, "[]", []string{"m"}},
+		"blanks":       {"user_id: {from: m, json: 1.a}", attributes{"m": " [0, {\"a\": 7}]\n"}, func(s *genai.Span) any { return s.User }, "7", []string{"m"}},
+		"a JSON list":  {"request.stop_sequences: {from: m, json: stop}", attributes{"m": `{"stop":["x","y"]}`}, func(s *genai.Span) any { return s.Request.StopSequences }, []string{"x", "y"}, []string{"m"}},
+		"JSON tags":    {"tags: {from: m, json: t}", attributes{"m": `{"t":["x","y"]}`}, func(s *genai.Span) any { return s.Tags }, []string{"x", "y"}, []string{"m"}},
+		"total":        {"usage.input_tokens: i, usage.output_tokens: o, usage.cache_read_tokens: c, usage.total_tokens: t", attributes{"i": int64(10), "o": int64(5), "c": int64(3), "t": int64(18)}, func(s *genai.Span) any { return s.Usage.Input.N }, int64(13), nil},
+		"embedded":     {"operation: {value: embeddings}, embedding.items: m", attributes{"m": []any{"a", "b"}}, func(s *genai.Span) any { return s.Embedding.Items }, []genai.EmbeddingItem{{Text: "a"}, {Text: "b"}}, nil},
+		"embedded one": {"embedding.items: m", attributes{"m": "a"}, func(s *genai.Span) any { return s.Embedding.Items }, []genai.EmbeddingItem{{Text: "a"}}, nil},
 		"a flag":       {"request.stream: {value: true}", attributes{}, func(s *genai.Span) any { return s.Request.Stream != nil && *s.Request.Stream }, true, nil},
 		"before":       {"request_model: m", attributes{"m": "x", "gen_ai.request.model": "y"}, func(s *genai.Span) any { return s.RequestModel }, "x", []string{"gen_ai.request.model"}},
 		"beside":       {"user_id: m", attributes{"m": "x", "gen_ai.request.model": "y"}, func(s *genai.Span) any { return s.Dialect + s.RequestModel + s.User }, "otel-genaiyx", nil},
@@ -147,20 +155,126 @@ func TestRuleMatches(t *testing.T) {
 		}
 	}
 	namedSpanOf(t, dialect.Options{Rules: rules, Registerer: reg}, "acme.x", "", "call", all)
-	metrics, err := reg.Gather()
+	got := counters(t, reg)
+	for name, want := range map[string]float64{
+		`tiltmeter_dialect_rule_spans_total first`: 1, `tiltmeter_dialect_rule_spans_total second`: 1, `tiltmeter_dialect_spans_total rules`: 1,
+		`tiltmeter_dialect_spans_total none`: 0, `tiltmeter_dialect_rule_failures_total first`: 0,
+	} {
+		if n, ok := got[name]; !ok || n != want {
+			t.Errorf("%s is %v, want %v; Explain counts nothing", name, n, want)
+		}
+	}
+}
+
+// counters are the values of counters by name and label.
+func counters(t *testing.T, reg *prometheus.Registry) map[string]float64 {
+	t.Helper()
+	families, err := reg.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
-	counted := 0.0
-	for _, m := range metrics {
-		if m.GetName() == "tiltmeter_dialect_rule_spans_total" {
-			for _, one := range m.GetMetric() {
-				counted += one.GetCounter().GetValue()
+	got := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			name := f.GetName()
+			for _, l := range m.GetLabel() {
+				name += " " + l.GetValue()
 			}
+			got[name] = m.GetCounter().GetValue()
 		}
 	}
-	if counted != 2 {
-		t.Errorf("one span by two rules was counted %v times; Explain counts nothing", counted)
+	return got
+}
+
+// TestRuleCannotRead: a value that does not fit leaves its field empty, stays an attribute that nobody read, and is
+// warned about and counted once. What is not there is no failure.
+func TestRuleCannotRead(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		set   string
+		value any
+		want  genai.WarningCode
+	}{
+		"a half":              {"request.max_tokens: m", 1.5, genai.WarnRuleFailed},
+		"no number":           {"request.temperature: m", "hot", genai.WarnWrongType},
+		"no count":            {"usage.input_tokens: m", "1.5", genai.WarnCountImplausible},
+		"negative cost":       {"cost.amount: m", -1.0, genai.WarnRuleFailed},
+		"a year":              {"time_to_first_token: m", 1e9, genai.WarnRuleFailed},
+		"scaled text":         {"time_to_first_token: {from: m, scale: 0.001}", "soon", genai.WarnRuleFailed},
+		"no JSON":             {"workflow: {from: m, json: a}", "plain", genai.WarnRuleFailed},
+		"JSON that breaks":    {"workflow: {from: m, json: b}", `{"a": 1, "b`, genai.WarnRuleFailed},
+		"JSON of a number":    {"workflow: {from: m, json: a}", int64(7), genai.WarnRuleFailed},
+		"a member of a text":  {"workflow: {from: m, json: a.b}", `{"a": "x"}`, genai.WarnRuleFailed},
+		"a list as text":      {"user_id: m", []any{"x"}, genai.WarnWrongType},
+		"no tools":            {"tool_definitions: m", "lookup", genai.WarnMalformedJSON},
+		"no flag":             {"request.stream: m", "perhaps", genai.WarnWrongType},
+		"an absent member":    {"workflow: {from: m, json: a.b}", `{"a": {"c": 1}}`, ""},
+		"an absent element":   {"workflow: {from: m, json: a.7}", `{"a": [1]}`, ""},
+		"a member of null":    {"workflow: {from: m, json: a.b}", `{"a": null}`, ""},
+		"a name for an index": {"workflow: {from: m, json: a.b}", `{"a": [1]}`, ""},
+		"nothing":             {"usage.input_tokens: m", "", ""},
+		"no value":            {"usage.input_tokens: m", nil, ""},
+		"nothing, scaled":     {"time_to_first_token: {from: m, scale: 2}", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			reg := prometheus.NewRegistry()
+			s, sources := spanOf(t, dialect.Options{Rules: oneRule(t, c.set), Registerer: reg}, "acme", "", attributes{"m": c.value})
+			failures := 0.0
+			var warned []genai.Warning
+			if c.want != "" {
+				failures, warned = 1, []genai.Warning{{Code: c.want, Field: "m"}}
+			}
+			if d := cmp.Diff(warned, s.Warnings, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(genai.Warning{}, "Text")); d != "" {
+				t.Errorf("warnings (-want +got):\n%s", d)
+			}
+			if got := counters(t, reg)["tiltmeter_dialect_rule_failures_total r"]; got != failures {
+				t.Errorf("%v failures were counted, want %v", got, failures)
+			}
+			if want := []dialect.Source{{Key: "m", Outcome: dialect.Ignored}}; !cmp.Equal(sources, want) {
+				t.Errorf("sources %+v, want %+v", sources, want)
+			}
+			if len(s.Attributes) != 1 || s.Dialect != "" {
+				t.Errorf("dialect %q, attributes %+v", s.Dialect, s.Attributes)
+			}
+		})
+	}
+}
+
+// TestRulesInEachOthersWay: of two rules for a field the first wins, which is no failure of the second; an attribute has one
+// account a field, and one that was sent twice is forgotten once, however many fields it fills.
+func TestRulesInEachOthersWay(t *testing.T) {
+	t.Parallel()
+	rules, err := parseRules(`dialects:
+- {name: first, match: {scope: acme}, set: {request_model: m, workflow: m}}
+- {name: second, match: {scope: acme}, set: {request_model: n, provider: {value: langchain}, framework: n}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reg := prometheus.NewRegistry()
+	norm := dialect.New(dialect.Options{Rules: rules, Registerer: reg})
+	r := wire.ReadTraces(hostileSpan(t, "acme", "n", attributes{"m": "x"}, attributes{"m": "again"}, attributes{"n": "y"}))
+	r.Next()
+	var s, explained genai.Span
+	norm.Span(&s, r.Resource(), r.Scope(), r.Span())
+	want := []genai.Attribute{{Key: "m", Value: genai.String("again")}, {Key: "n", Value: genai.String("y")}}
+	if d := cmp.Diff(want, s.Attributes); d != "" {
+		t.Errorf("attributes (-want +got):\n%s", d)
+	}
+	if s.RequestModel != "x" || s.Workflow != "x" || s.Framework != "langchain" || len(s.Warnings) > 0 {
+		t.Errorf("%q %q %q %v", s.RequestModel, s.Workflow, s.Framework, s.Warnings)
+	}
+	if got := counters(t, reg)["tiltmeter_dialect_rule_failures_total second"]; got != 0 {
+		t.Errorf("a field that another rule had filled was counted as %v failures", got)
+	}
+	var lines []string
+	for _, src := range norm.Explain(&explained, r.Resource(), r.Scope(), r.Span()) {
+		lines = append(lines, fmt.Sprint(src.Outcome, " ", src.Key, src.Fields, " ", src.Rule))
+	}
+	if d := cmp.Diff([]string{
+		"derived [Framework] second", "filled m[RequestModel] first", "filled m[Workflow] first", "ignored m[] ", "conflict n[RequestModel] second", "conflict n[Framework] second",
+	}, lines); d != "" {
+		t.Errorf("accounts (-want +got):\n%s", d)
 	}
 }
 
@@ -187,7 +301,14 @@ func TestRuleMistakes(t *testing.T) {
 		"dialects: [{name: a, match: {scope: x}, set: {user_id: {form: k}}}]":                                             "t.yaml:1: dialects[0].set.user_id.form: no such step; did you mean \"from\"?\nt.yaml:1: dialects[0].set.user_id: has neither from, the attribute to read, nor value, a constant",
 		"dialects: [{name: a, match: {scope: x}, set: {user_id: {from: k, scale: 2}}}]":                                   `t.yaml:1: dialects[0].set.user_id: scale changes numbers, and user_id holds text`,
 		"dialects: [{name: a, match: {scope: x}, set: {cost.amount: {from: k, scale: much}}}]":                            `t.yaml:1: dialects[0].set.cost.amount.scale: "much" is no number to multiply by`,
-		"dialects: [{name: a, match: {scope: x}, set: {usage.input_tokens: {value: -1}}}]":                                `t.yaml:1: dialects[0].set.usage.input_tokens.value: "-1" is no count, which usage.input_tokens holds`,
+		"dialects: [{name: a, match: {scope: x}, set: {usage.input_tokens: {value: -1}}}]":                                `t.yaml:1: dialects[0].set.usage.input_tokens.value: "-1" does not fit usage.input_tokens (count)`,
+		"dialects: [{name: a, match: {scope: x}, set: {operation: {value: caht}}}]":                                       `t.yaml:1: dialects[0].set.operation.value.caht: no such operation; did you mean "chat"?`,
+		"dialects: [{name: a, match: {scope: x}, set: {operation: execute_tool}}]":                                        `t.yaml:1: dialects[0].set.operation: this names the attribute "execute_tool"; for the operation itself write {value: execute_tool}`,
+		"dialects: [{name: a, match: {scope: x}, set: {cost.amount: {value: -1}}}]":                                       `t.yaml:1: dialects[0].set.cost.amount.value: "-1" does not fit cost.amount (number)`,
+		"dialects: [{name: a, match: {scope: x}, set: {time_to_first_token: {value: .inf}}}]":                             `t.yaml:1: dialects[0].set.time_to_first_token.value: ".inf" does not fit time_to_first_token (number)`,
+		"dialects: [{name: a, match: {scope: x}, set: {tool_definitions: {value: lookup}}}]":                              `t.yaml:1: dialects[0].set.tool_definitions.value: "lookup" does not fit tool_definitions (JSON)`,
+		"dialects: [{name: a, match: {scope: x}, set: {request.stream: {value: yes}}}]":                                   `t.yaml:1: dialects[0].set.request.stream.value: "yes" does not fit request.stream (true or false)`,
+		"dialects: [{name: a, match: {scope: x}, set: {user_id: {from: k, json: a..b}}}]":                                 `t.yaml:1: dialects[0].set.user_id.json: there is nothing between two dots, or before or behind one`,
 		"dialects: [{name: a, match: {scope: x}, set: {operation: chat}}]":                                                `t.yaml:1: dialects[0].set.operation: this names the attribute "chat"; for the operation itself write {value: chat}`,
 		"dialects: [{name: a, match: {scope: x}, set: {user_id: k, user_id: l}}]":                                         `t.yaml:1: dialects[0].set.user_id: is there twice`,
 		"dialects: [{name: a, match: {scope: " + strings.Repeat("x", 1025) + "}, set: {user_id: k}}]":                     `t.yaml:1: dialects[0].match.scope: has 1025 bytes, at most 1024 are allowed`,
@@ -222,7 +343,7 @@ func TestRulesAreHarmless(t *testing.T) {
 		for range rapid.IntRange(1, 6).Draw(rt, "sets") {
 			f := rapid.SampledFrom(fields).Draw(rt, "field")
 			if f == "operation" {
-				set[f] = map[string]any{"value": rapid.SampledFrom([]string{"chat", "embeddings", "execute_tool", "odd"}).Draw(rt, "operation")}
+				set[f] = map[string]any{"value": rapid.SampledFrom([]string{"chat", "embeddings", "execute_tool", "retrieval"}).Draw(rt, "operation")}
 				continue
 			}
 			set[f] = rapid.OneOf(
@@ -337,30 +458,41 @@ func TestRuleFields(t *testing.T) {
 	}
 }
 
-// BenchmarkRules: what a span of another scope pays for rules, and one that a rule reads.
+// BenchmarkRules: what a span pays for rules of another scope, for rules that ask for attributes which it has not, and for one
+// that reads it.
 func BenchmarkRules(b *testing.B) {
-	text := "dialects:\n"
-	for i := range 8 {
-		text += fmt.Sprintf("- {name: r%d, match: {scope: acme%d}, set: {user_id: {value: u}}}\n", i, i)
+	eight := func(match string) string {
+		text := "dialects:\n"
+		for i := range 8 {
+			text += fmt.Sprintf("- {name: r%d, match: {"+match+"}, set: {user_id: acme.user, request_model: acme.model}}\n", i, i)
+		}
+		return text
 	}
-	raw, err := os.ReadFile("testdata/anthropic-sdk-native/anthropic_tools_content/001_traces.pb")
+	model, err := os.ReadFile("testdata/anthropic-sdk-native/anthropic_tools_content/001_traces.pb")
 	if err != nil {
 		b.Fatal(err)
 	}
-	for name, text := range map[string]string{"none": "dialects: []", "of-others": text, "own": "dialects: [{name: r, match: {scope: \"*\"}, set: {user_id: gen_ai.request.model}}]"} {
-		rules, err := parseRules(text)
+	for _, c := range []struct{ name, rules string }{
+		{"none", "dialects: []"},
+		{"other scopes", eight("scope: acme%d")},
+		{"other attributes", eight("attributes: {acme.kind%d: llm}")},
+		{"own", "dialects: [{name: r, match: {scope: '*'}, set: {user_id: gen_ai.request.model}}]"},
+	} {
+		rules, err := parseRules(c.rules)
 		if err != nil {
 			b.Fatal(err)
 		}
-		b.Run(name, func(b *testing.B) {
-			n := dialect.New(dialect.Options{Rules: rules})
-			var s genai.Span
-			r := wire.ReadTraces(raw)
-			r.Next()
-			b.ReportAllocs()
-			for b.Loop() {
-				n.Span(&s, r.Resource(), r.Scope(), r.Span())
-			}
-		})
+		n := dialect.New(dialect.Options{Rules: rules})
+		for name, raw := range map[string][]byte{"model call": model, "plain span": plainRequest(b)} {
+			b.Run(c.name+"/"+name, func(b *testing.B) {
+				var s genai.Span
+				r := wire.ReadTraces(raw)
+				r.Next()
+				b.ReportAllocs()
+				for b.Loop() {
+					n.Span(&s, r.Resource(), r.Scope(), r.Span())
+				}
+			})
+		}
 	}
 }
