@@ -20,10 +20,8 @@ import (
 
 	"github.com/tiltmeter/tiltmeter/api"
 	"github.com/tiltmeter/tiltmeter/api/auth"
-	"github.com/tiltmeter/tiltmeter/ingest/dialect"
 	"github.com/tiltmeter/tiltmeter/ingest/otlp"
 	"github.com/tiltmeter/tiltmeter/ingest/spanlog"
-	"github.com/tiltmeter/tiltmeter/ingest/wire"
 	"github.com/tiltmeter/tiltmeter/ingest/writer"
 	"github.com/tiltmeter/tiltmeter/store"
 	"github.com/tiltmeter/tiltmeter/store/engine"
@@ -201,22 +199,6 @@ func (a *app) startLog(ctx context.Context) (err error) {
 	return nil
 }
 
-func (a *app) limits() wire.Limits {
-	return wire.Limits{
-		RequestBytes: int(a.s.maxRequest), SpansPerRequest: a.s.maxSpans,
-		AttributesPerSpan: a.s.maxAttributes, AttributeValueBytes: int(a.s.maxAttribute), Depth: a.s.maxDepth,
-	}
-}
-
-// normalizer reads spans as the settings say. A nil reg exports no metrics.
-func (a *app) normalizer(reg prometheus.Registerer) *dialect.Normalizer {
-	l := a.limits()
-	return dialect.New(dialect.Options{
-		Limits: dialect.Limits{AttributeValueBytes: l.AttributeValueBytes, Attributes: l.AttributesPerSpan, Depth: l.Depth},
-		Rules:  a.s.rules, Registerer: reg,
-	})
-}
-
 func (a *app) startReceivers(ctx context.Context) error {
 	if !a.s.has("ingest") {
 		return nil
@@ -226,7 +208,7 @@ func (a *app) startReceivers(ctx context.Context) error {
 		return err
 	}
 	config := otlp.Config{
-		GRPCListener: a.ports[flagOTLPGRPC], HTTPListener: a.ports[flagOTLPHTTP], Limits: a.limits(),
+		GRPCListener: a.ports[flagOTLPGRPC], HTTPListener: a.ports[flagOTLPHTTP], Limits: a.s.limits(),
 		InFlightBytes: int64(a.s.maxInFlight), DrainBytes: int64(a.s.maxDrain), SpansPerSecond: a.s.projectRate, AllowedOrigins: a.s.allowedOrigins,
 	}
 	var err error
@@ -340,7 +322,7 @@ func (a *app) startWriter(context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	a.writer, err = writer.New(a.spans, a.store, a.normalizer(a.reg), writer.Options{
+	a.writer, err = writer.New(a.spans, a.store, a.s.normalizer(a.reg), writer.Options{
 		Rows: a.s.batchRows, Bytes: int(a.s.batchBytes), FlushEvery: a.s.flushEvery, Prices: prices, Logger: a.log, Registerer: a.reg,
 	})
 	if err != nil {

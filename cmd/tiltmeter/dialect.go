@@ -14,6 +14,8 @@ import (
 	"text/tabwriter"
 	"unicode/utf8"
 
+	"github.com/spf13/pflag"
+
 	"github.com/tiltmeter/tiltmeter/genai"
 	"github.com/tiltmeter/tiltmeter/ingest/dialect"
 	"github.com/tiltmeter/tiltmeter/ingest/otlp"
@@ -30,27 +32,39 @@ cannot be read, whole or in part.
 
 list prints the dialects in the order in which they are asked, and by what a span shows one.
 
-Your own rules (dialects: in tiltmeter.yaml, docs/dialect-rules.md) come before all dialects.
+Your own rules (dialects: in tiltmeter.yaml, docs/dialect-rules.md) come before all dialects. Settings are those of serve.
 `
 
 func runDialect(_ context.Context, args []string, out io.Writer) error {
 	fs := newFlags("dialect", dialectUsage, out)
 	asJSON := fs.Bool("json", false, "print one JSON object a span")
-	config := fs.String("config", "", "settings file with your rules (default tiltmeter.yaml, if there is one)")
+	config := fs.String("config", "", "settings file of the server (default tiltmeter.yaml, if there is one)")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
-	rules, err := readRules(*config)
+	s, err := settingsOfServe(*config)
 	if err != nil {
 		return err
 	}
 	switch {
 	case fs.NArg() == 1 && fs.Arg(0) == "list" && !*asJSON:
-		return listDialects(rules, out)
+		return listDialects(s.rules, out)
 	case fs.NArg() > 1 && fs.Arg(0) == "test":
-		return testDialects(rules, fs.Args()[1:], *asJSON, os.Stdin, out, os.Stderr)
+		return testDialects(s.normalizer(nil), fs.Args()[1:], *asJSON, os.Stdin, out, os.Stderr)
 	}
 	return misused(fs)
+}
+
+// settingsOfServe are what a server would have that is started here with this --config.
+func settingsOfServe(config string) (s serveSettings, err error) {
+	server := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	s.flags(server)
+	if config != "" {
+		if err := server.Set("config", config); err != nil {
+			return s, err
+		}
+	}
+	return s, s.read(server)
 }
 
 func listDialects(rules *dialect.Rules, out io.Writer) error {
@@ -76,8 +90,7 @@ type explained struct {
 }
 
 // testDialects reads files and prints their spans.
-func testDialects(rules *dialect.Rules, files []string, asJSON bool, in io.Reader, out, complaints io.Writer) error {
-	norm := dialect.New(dialect.Options{Rules: rules})
+func testDialects(norm *dialect.Normalizer, files []string, asJSON bool, in io.Reader, out, complaints io.Writer) error {
 	var spans []*explained
 	var fragments []genai.Span
 	plain, failed := 0, false

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/tiltmeter/tiltmeter/ingest/dialect"
 )
 
 // TestDialectTest reads captures of several clients as a user would, and compares what is printed.
@@ -32,7 +34,7 @@ func TestDialectTest(t *testing.T) {
 				t.Fatalf("find the capture: %v", err)
 			}
 			var out, complaints bytes.Buffer
-			if err := testDialects(nil, files, c.json, nil, &out, &complaints); err != nil || complaints.Len() > 0 {
+			if err := testDialects(dialect.New(dialect.Options{}), files, c.json, nil, &out, &complaints); err != nil || complaints.Len() > 0 {
 				t.Fatalf("%v: %s", err, &complaints)
 			}
 			golden := filepath.Join("testdata", "dialect", name+".golden")
@@ -75,7 +77,7 @@ func TestDialectTestReadsWhatItCan(t *testing.T) {
 	}
 	plain := strings.ReplaceAll(strings.Replace(good, "gen_ai.operation.name", "http.route", 1), "0708", "0709")
 	var out, complaints bytes.Buffer
-	if err := testDialects(nil, files, false, strings.NewReader(plain), &out, &complaints); err != exitError(1) { //nolint:errorlint // itself
+	if err := testDialects(dialect.New(dialect.Options{}), files, false, strings.NewReader(plain), &out, &complaints); err != exitError(1) { //nolint:errorlint // itself
 		t.Errorf("got %v, want exit status 1", err)
 	}
 	for _, want := range []string{"user: hello there", "log records   1", "ignored  my.key", "no dialect reads it; its 2 attributes", "1 log records are no part"} {
@@ -107,10 +109,10 @@ func TestDialectTestJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	var fromProto, fromJSON bytes.Buffer
-	if err := testDialects(nil, []string{file}, true, nil, &fromProto, &fromProto); err != nil {
+	if err := testDialects(dialect.New(dialect.Options{}), []string{file}, true, nil, &fromProto, &fromProto); err != nil {
 		t.Fatal(err)
 	}
-	if err := testDialects(nil, []string{"-"}, true, bytes.NewReader(asJSON), &fromJSON, &fromJSON); err != nil {
+	if err := testDialects(dialect.New(dialect.Options{}), []string{"-"}, true, bytes.NewReader(asJSON), &fromJSON, &fromJSON); err != nil {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(fromProto.String(), fromJSON.String()); d != "" {

@@ -101,7 +101,7 @@ func TestReferenceOfSettings(t *testing.T) {
 	var read serveSettings
 	again := newFlags("serve", "", io.Discard)
 	read.flags(again)
-	if errs := fromYAML(again, "tiltmeter.yaml", []byte(file.String())); len(errs) > 0 {
+	if _, errs := fromYAML(again, "tiltmeter.yaml", []byte(file.String())); len(errs) > 0 {
 		t.Error(errs)
 	}
 	fs.VisitAll(func(f *pflag.Flag) {

@@ -22,7 +22,7 @@ func TestSettingsOfNATS(t *testing.T) {
 	if err := fs.Parse([]string{"--config", file, "--nats-url", "nats://a:4222", "--nats-replicas", "3"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := resolve(fs, func(name string) (string, bool) { v, ok := env[name]; return v, ok }); err != nil {
+	if _, err := resolve(fs, func(name string) (string, bool) { v, ok := env[name]; return v, ok }); err != nil {
 		t.Fatal(err)
 	}
 	got := []any{s.natsURL, s.natsCreds, s.natsCA, s.natsCert, s.natsKey, s.natsReplicas}

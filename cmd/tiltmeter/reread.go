@@ -58,13 +58,10 @@ func rereadCommand(ctx context.Context, kind store.RereadKind, about string, arg
 	if fs.NArg() > 0 {
 		return fmt.Errorf("%s takes no arguments, got %q", kind, fs.Args())
 	}
-	if err := r.s.read(fs); err != nil {
-		return err
-	}
 	var errs [2]error
 	r.since, errs[0] = parseDay("since", *since)
 	r.until, errs[1] = parseDay("until", *until)
-	if err := errors.Join(errs[0], errs[1]); err != nil {
+	if err := errors.Join(errs[0], errs[1], r.s.read(fs)); err != nil {
 		return err
 	}
 	if r.s.clickhouseDSN != "" {
@@ -106,7 +103,7 @@ func (r *rereadRun) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	norm := a.normalizer(nil)
+	norm := r.s.normalizer(nil)
 	// An insert that was under way when the server ended would be repeated by the next one, under a token that the
 	// days made anew do not know.
 	w, err := writer.New(a.spans, st, norm, writer.Options{Prices: prices, Logger: r.log})

@@ -6,11 +6,15 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/tiltmeter/tiltmeter/ingest/dialect"
+	tiltmeterv1 "github.com/tiltmeter/tiltmeter/proto/gen/tiltmeter/v1"
 	"github.com/tiltmeter/tiltmeter/store"
 	"github.com/tiltmeter/tiltmeter/store/engine"
 )
@@ -41,12 +45,12 @@ func TestRulesOfUsers(t *testing.T) {
 	}
 	request, settings := file("request.json", block("json")), file("tiltmeter.yaml", block("yaml"))
 
-	rules, err := readRules(settings)
+	read, err := settingsOfServe(settings)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var out, complaints bytes.Buffer
-	if err := testDialects(rules, []string{request}, false, nil, &out, &complaints); err != nil || complaints.Len() > 0 {
+	if err := testDialects(read.normalizer(nil), []string{request}, false, nil, &out, &complaints); err != nil || complaints.Len() > 0 {
 		t.Fatalf("%v: %s", err, &complaints)
 	}
 	shown := strings.TrimSpace(out.String()) + "\n"
@@ -61,7 +65,7 @@ func TestRulesOfUsers(t *testing.T) {
 		}
 	}
 	var list bytes.Buffer
-	if err := listDialects(rules, &list); err != nil || !strings.Contains(list.String(), "rules acme-gateway  scope acme.gateway*\n") {
+	if err := listDialects(read.rules, &list); err != nil || !strings.Contains(list.String(), "rules acme-gateway  scope acme.gateway*\n") {
 		t.Errorf("%v: %s", err, &list)
 	}
 
@@ -119,5 +123,80 @@ func TestRulesOfUsers(t *testing.T) {
 	}()
 	if got := statement(t, e, store.DefaultDatabase, "SELECT provider, count() FROM spans GROUP BY provider"); got != "eu\t1\n" {
 		t.Errorf("after the rule changed the store has %q", got)
+	}
+}
+
+// settingsFile writes a settings file into a folder of its own.
+func settingsFile(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "t.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestMistakesAtOnce: settings and rules are refused together, each with its line.
+func TestMistakesAtOnce(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][]string{
+		"retension: 5d\nmax-spans: 0\ndialects:\n- {name: a, match: {scope: x}, set: {trace_id: k}}\n- {match: {scope: x}, set: {user_id: k}}": {
+			"t.yaml:1: retension: no such setting", "--max-spans: must be at least 1", "t.yaml:4: dialects[0].set.trace_id: rules never change", "t.yaml:5: dialects[1]: the rule has no name",
+		},
+		"dialect: []":    {`t.yaml:1: dialect: no such setting; did you mean "dialects"?`},
+		"dialects: [":    {"t.yaml: yaml: "},
+		"dialects: {}":   {"t.yaml:1: dialects: want a list of rules"},
+		"- dialects: []": {"t.yaml: yaml: "},
+	} {
+		_, err := settingsOfServe(settingsFile(t, text))
+		if err == nil {
+			t.Errorf("%s is taken", text)
+			continue
+		}
+		for _, w := range want {
+			if strings.Count(err.Error(), w) != 1 {
+				t.Errorf("%s\n%s\nsays not once %q", text, err, w)
+			}
+		}
+	}
+	if _, err := settingsOfServe(filepath.Join(t.TempDir(), "none.yaml")); err == nil || strings.Count(err.Error(), "none.yaml") != 1 {
+		t.Errorf("a file that is not there: %v", err)
+	}
+}
+
+// TestDialectTestReadsAsTheServer: the limits of the settings hold for `dialect test`, too.
+func TestDialectTestReadsAsTheServer(t *testing.T) {
+	t.Parallel()
+	s, err := settingsOfServe(settingsFile(t, "max-attribute: 3B\ndialects: [{name: a, match: {span: n}, set: {user_id: k}}]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	in := strings.NewReader(`{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0102030405060708090a0b0c0d0e0f10","spanId":"0102030405060708","name":"n",
+		"attributes":[{"key":"k","value":{"stringValue":"abcdef"}}]}]}]}]}`)
+	if err := testDialects(s.normalizer(nil), []string{"-"}, true, in, &out, &out); err != nil || !strings.Contains(out.String(), `"user":"abc"`) || !strings.Contains(out.String(), `"rule":"a"`) {
+		t.Errorf("%v: %s", err, &out)
+	}
+}
+
+// TestRuleFieldsAreTheAPIs: rules name fields as the API shows them.
+func TestRuleFieldsAreTheAPIs(t *testing.T) {
+	t.Parallel()
+	notShown := []string{"usage.total_tokens"} // a sum, of which the API has the parts
+	for _, f := range dialect.RuleFields() {
+		shown := true
+		at := (&tiltmeterv1.Span{}).ProtoReflect().Descriptor()
+		for step := range strings.SplitSeq(f.Name, ".") {
+			field := at.Fields().ByName(protoreflect.Name(step))
+			if shown = field != nil; !shown {
+				break
+			}
+			if at = field.Message(); at != nil && at.FullName() == "google.protobuf.Struct" {
+				break // request: its members have no descriptor
+			}
+		}
+		if shown == slices.Contains(notShown, f.Name) {
+			t.Errorf("the field %s is in the API: %v", f.Name, shown)
+		}
 	}
 }

@@ -12,10 +12,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/pflag"
 
 	"github.com/tiltmeter/tiltmeter/api/auth"
 	"github.com/tiltmeter/tiltmeter/ingest/dialect"
+	"github.com/tiltmeter/tiltmeter/ingest/wire"
 	"github.com/tiltmeter/tiltmeter/store"
 )
 
@@ -211,13 +213,24 @@ func (s *serveSettings) logger(w io.Writer) (*slog.Logger, error) {
 }
 
 // read fills the settings from where they can stand, once the command line was parsed. Everything that is wrong is one error.
-func (s *serveSettings) read(fs *pflag.FlagSet) error {
-	if err := resolve(fs, os.LookupEnv); err != nil {
-		return err
-	}
-	var err error
-	s.rules, err = readRules(s.config)
+func (s *serveSettings) read(fs *pflag.FlagSet) (err error) {
+	s.rules, err = resolve(fs, os.LookupEnv)
 	return errors.Join(err, s.validate())
+}
+
+func (s *serveSettings) limits() wire.Limits {
+	return wire.Limits{
+		RequestBytes: int(s.maxRequest), SpansPerRequest: s.maxSpans,
+		AttributesPerSpan: s.maxAttributes, AttributeValueBytes: int(s.maxAttribute), Depth: s.maxDepth,
+	}
+}
+
+// normalizer reads spans as the settings say. A nil reg exports no metrics.
+func (s *serveSettings) normalizer(reg prometheus.Registerer) *dialect.Normalizer {
+	return dialect.New(dialect.Options{
+		Limits: dialect.Limits{AttributeValueBytes: int(s.maxAttribute), Attributes: s.maxAttributes, Depth: s.maxDepth},
+		Rules:  s.rules, Registerer: reg,
+	})
 }
 
 func runServe(ctx context.Context, args []string, out io.Writer) error {
@@ -230,8 +243,7 @@ func runServe(ctx context.Context, args []string, out io.Writer) error {
 	if fs.NArg() > 0 {
 		return fmt.Errorf("serve takes no arguments, got %q", fs.Args())
 	}
-	err := s.read(fs)
-	if err != nil {
+	if err := s.read(fs); err != nil {
 		return err
 	}
 	log, err := s.logger(os.Stderr)

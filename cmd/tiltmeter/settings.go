@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -16,11 +15,14 @@ import (
 	"github.com/tiltmeter/tiltmeter/ingest/dialect"
 )
 
+// dialectsSection is the part of a settings file that holds the user's rules; it has no flag and no variable.
+const dialectsSection = "dialects"
+
 // resolve fills the flags that were not given on the command line: from TILTMETER_* variables,
 // then from the file named by --config (or tiltmeter.yaml in the working directory). A flag
 // `otlp-grpc-addr` is the variable TILTMETER_OTLP_GRPC_ADDR and the file's key `otlp-grpc-addr`.
-// Every wrong setting is reported, not only the first.
-func resolve(fs *pflag.FlagSet, lookup func(string) (string, bool)) error {
+// The rules are those of the file, nil when it has none. Every wrong setting is reported, not only the first.
+func resolve(fs *pflag.FlagSet, lookup func(string) (string, bool)) (rules *dialect.Rules, err error) {
 	var errs []error
 	fs.VisitAll(func(f *pflag.Flag) {
 		name := variable(f.Name)
@@ -30,47 +32,21 @@ func resolve(fs *pflag.FlagSet, lookup func(string) (string, bool)) error {
 			}
 		}
 	})
-	config := ""
-	if f := fs.Lookup("config"); f != nil {
-		config = f.Value.String()
+	path, required := "tiltmeter.yaml", false
+	if f := fs.Lookup("config"); f != nil && f.Value.String() != "" {
+		path, required = f.Value.String(), true
 	}
-	path, text, err := settingsFile(config)
-	if err != nil {
-		errs = append(errs, err)
-	} else {
-		errs = append(errs, fromYAML(fs, path, text)...)
+	text, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist) && !required:
+	case err != nil:
+		errs = append(errs, fmt.Errorf("read configuration: %w", err))
+	default:
+		var wrong []error
+		rules, wrong = fromYAML(fs, path, text)
+		errs = append(errs, wrong...)
 	}
-	return errors.Join(errs...)
-}
-
-// settingsFile is the file that --config names, or tiltmeter.yaml in the working directory, which need not be there.
-func settingsFile(config string) (path string, text []byte, err error) {
-	path = cmp.Or(config, "tiltmeter.yaml")
-	text, err = os.ReadFile(path)
-	if err != nil && (config != "" || !errors.Is(err, os.ErrNotExist)) {
-		return path, nil, fmt.Errorf("read configuration: %w", err)
-	}
-	return path, text, nil
-}
-
-// dialectsSection is the part of a settings file that holds the user's rules; it has no flag and no variable.
-const dialectsSection = "dialects"
-
-// readRules reads the user's rules from the settings file; nil: it has none.
-func readRules(config string) (*dialect.Rules, error) {
-	path, text, err := settingsFile(config)
-	if err != nil {
-		return nil, err
-	}
-	var doc map[string]yaml.Node
-	if err := yaml.Unmarshal(text, &doc); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	section, ok := doc[dialectsSection]
-	if !ok {
-		return nil, nil //nolint:nilnil // as ParseRules
-	}
-	return dialect.ParseRules(path, &section)
+	return rules, errors.Join(errs...)
 }
 
 // resolveClient fills the flags of a command that talks to a server from the server's own settings, so
@@ -93,7 +69,8 @@ func resolveClient(fs *pflag.FlagSet, lookup func(string) (string, bool), as map
 			errs = append(errs, server.Set(to.Name, f.Value.String()))
 		}
 	})
-	errs = append(errs, resolve(server, lookup))
+	_, err := resolve(server, lookup)
+	errs = append(errs, err)
 	fs.VisitAll(func(f *pflag.Flag) {
 		if f.Changed {
 			return
@@ -111,12 +88,13 @@ func variable(flag string) string {
 	return "TILTMETER_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-func fromYAML(fs *pflag.FlagSet, path string, text []byte) (errs []error) {
+func fromYAML(fs *pflag.FlagSet, path string, text []byte) (rules *dialect.Rules, errs []error) {
 	var doc map[string]yaml.Node
 	if err := yaml.Unmarshal(text, &doc); err != nil {
-		return []error{fmt.Errorf("%s: %w", path, err)}
+		return nil, []error{fmt.Errorf("%s: %w", path, err)}
 	}
-	delete(doc, dialectsSection) // readRules reads it
+	section, found := doc[dialectsSection]
+	delete(doc, dialectsSection)
 	for key, node := range doc {
 		at := fmt.Sprintf("%s:%d: %s", path, node.Line, key)
 		f := fs.Lookup(key)
@@ -136,7 +114,13 @@ func fromYAML(fs *pflag.FlagSet, path string, text []byte) (errs []error) {
 		}
 	}
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return errs
+	if found {
+		var err error
+		if rules, err = dialect.ParseRules(path, &section); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return rules, errs
 }
 
 // scalar is a node's text; a list of scalars becomes a comma-separated one.
@@ -162,11 +146,13 @@ func nearest(fs *pflag.FlagSet, key string) (hint string) {
 	plain := func(s string) string {
 		return strings.NewReplacer("_", "", "-", "", ".", "").Replace(strings.ToLower(s))
 	}
-	fs.VisitAll(func(f *pflag.Flag) {
-		if hint == "" && (plain(f.Name) == plain(key) || strings.HasPrefix(f.Name, key)) {
-			hint = fmt.Sprintf("; did you mean %q?", f.Name)
+	try := func(name string) {
+		if hint == "" && (plain(name) == plain(key) || strings.HasPrefix(name, key)) {
+			hint = fmt.Sprintf("; did you mean %q?", name)
 		}
-	})
+	}
+	fs.VisitAll(func(f *pflag.Flag) { try(f.Name) })
+	try(dialectsSection)
 	return hint
 }
 
