@@ -204,14 +204,18 @@ func (r *rereadRun) print(total *store.RereadDay) error {
 type rereadProgress struct {
 	Kind         store.RereadKind
 	Since, Until string
+	Rules        string // dialect.Rules.Digest, where spans are read
 	Done         []string
 }
 
 func (r *rereadRun) file() string { return filepath.Join(r.s.dataDir, "reread.json") }
 
-// progress is that of a run with the same days that was interrupted, or of a new one.
+// progress is that of a run with the same days and rules that was interrupted, or of a new one.
 func (r *rereadRun) progress() (p rereadProgress, err error) {
 	fresh := rereadProgress{Kind: r.kind, Since: r.since.Format(time.DateOnly), Until: r.until.Format(time.DateOnly)}
+	if r.kind == store.RereadAll {
+		fresh.Rules = r.s.rules.Digest()
+	}
 	if r.dry {
 		return fresh, nil
 	}
@@ -225,7 +229,7 @@ func (r *rereadRun) progress() (p rereadProgress, err error) {
 	if err != nil {
 		return p, fmt.Errorf("read what a run before has done (delete the file to begin anew): %w", err)
 	}
-	if p.Kind != fresh.Kind || p.Since != fresh.Since || p.Until != fresh.Until {
+	if p.Kind != fresh.Kind || p.Since != fresh.Since || p.Until != fresh.Until || p.Rules != fresh.Rules {
 		return fresh, nil
 	}
 	return p, nil

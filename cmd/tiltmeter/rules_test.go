@@ -200,3 +200,46 @@ func TestRuleFieldsAreTheAPIs(t *testing.T) {
 		}
 	}
 }
+
+// TestRereadAnewByOtherRules: a run that was interrupted is gone on with by the same rules alone; prices are computed without any.
+func TestRereadAnewByOtherRules(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	run := func(kind store.RereadKind, rules string) *rereadRun {
+		s, err := settingsOfServe(settingsFile(t, "data-dir: "+dir+"\ndialects: ["+rules+"]"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &rereadRun{s: s, kind: kind}
+	}
+	one, other := "{name: a, match: {span: n}, set: {user_id: k}}", "{name: a, match: {span: n}, set: {user_id: l}}"
+	for _, c := range []struct {
+		kind          store.RereadKind
+		before, after string
+		goesOn        bool
+	}{
+		{store.RereadAll, "", "", true},
+		{store.RereadAll, one, one, true},
+		{store.RereadAll, one, other, false},
+		{store.RereadAll, one, "", false},
+		{store.RereadAll, "", one, false},
+		{store.RereadPrices, one, other, true},
+	} {
+		before := run(c.kind, c.before)
+		if err := before.forget(); err != nil {
+			t.Fatal(err)
+		}
+		p, err := before.progress()
+		if err != nil || len(p.Done) > 0 {
+			t.Fatal(p, err)
+		}
+		p.Done = []string{"2026-05-06"}
+		if err := before.note(p); err != nil {
+			t.Fatal(err)
+		}
+		after, err := run(c.kind, c.after).progress()
+		if err != nil || (len(after.Done) == 1) != c.goesOn {
+			t.Errorf("%s by %q after %q: %+v, %v", c.kind, c.after, c.before, after, err)
+		}
+	}
+}

@@ -1,6 +1,9 @@
 package dialect
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"slices"
 	"strings"
 	"unsafe"
@@ -18,6 +21,27 @@ type Rules struct {
 	rules  []rule
 	slots  map[string]int // where the value of an attribute is while a span is read, by its key
 	filter keyFilter      // of the keys in slots
+}
+
+// Digest is the same for rules that read alike, and no others. That of no rules is "".
+func (rs *Rules) Digest() string {
+	if rs == nil {
+		return ""
+	}
+	h := sha256.New()
+	fmt.Fprintln(h, rs.slots)
+	for i := range rs.rules {
+		one := &rs.rules[i]
+		fmt.Fprintf(h, "%q %q %q\n", one.name, one.scope, one.span)
+		for _, c := range one.conditions {
+			fmt.Fprintf(h, "%q=%q\n", c.key, c.value)
+		}
+		for j := range one.sets {
+			s := &one.sets[j]
+			fmt.Fprintf(h, "%s %d %q %q %g\n", s.field.name, s.from, s.constant.Str(), s.path, s.scale)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // rulesName is the dialect of spans that rules alone read.

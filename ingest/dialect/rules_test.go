@@ -278,6 +278,47 @@ func TestRulesInEachOthersWay(t *testing.T) {
 	}
 }
 
+// TestRuleDigest: rules that read alike have one digest, however they are written; every change gives another.
+func TestRuleDigest(t *testing.T) {
+	t.Parallel()
+	digest := func(text string) string {
+		rules, err := parseRules(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rules.Digest()
+	}
+	if d := digest("dialects: []"); d != "" {
+		t.Errorf("no rules have the digest %q", d)
+	}
+	const text = "dialects: [{name: a, match: {scope: x, span: y, attributes: {k: v}}, set: {user_id: [l, m], cost.amount: {from: n, json: o.p, scale: 2}, provider: {value: q}}}]"
+	if a, b := digest(text), digest("# rules\nx: &q q\n"+strings.Replace(text, "value: q", `"value": *q`, 1)); a != b || a == "" {
+		t.Errorf("the same rules have the digests %q and %q", a, b)
+	}
+	seen := map[string]string{digest(text): text}
+	for _, c := range [][2]string{
+		{"name: a", "name: b"},
+		{"scope: x", "scope: x*"},
+		{"span: y", "span: x"},
+		{"{k: v}", "{k2: v}"},
+		{"{k: v}", "{k: w}"},
+		{"user_id", "workflow"},
+		{"[l, m]", "[m, l]"},
+		{"[l, m]", "[l]"},
+		{"from: n", "from: l"},
+		{"o.p", "o"},
+		{"scale: 2", "scale: 3"},
+		{"value: q", "value: r"},
+	} {
+		changed := strings.Replace(text, c[0], c[1], 1)
+		d := digest(changed)
+		if was := seen[d]; was != "" {
+			t.Errorf("one digest of\n%s\n%s", was, changed)
+		}
+		seen[d] = changed
+	}
+}
+
 // TestRuleMistakes: each is named with its line and path, all of a file at once.
 func TestRuleMistakes(t *testing.T) {
 	t.Parallel()
@@ -444,6 +485,11 @@ func TestRuleFields(t *testing.T) {
 	i, j := strings.Index(string(text), begin), strings.Index(string(text), end)
 	if i < 0 || j < i {
 		t.Fatal("docs/dialect-rules.md has no list of fields")
+	}
+	limits := fmt.Sprintf("%d rules; in a rule %d attributes to match and %d attributes a field may come from; %d steps into JSON; 1,024 bytes of a name",
+		dialect.MaxRules, dialect.MaxRuleConditions, dialect.MaxRuleSources, dialect.MaxRulePath)
+	if !strings.Contains(string(text), limits) || dialect.MaxRuleTextBytes != 1024 {
+		t.Errorf("docs/dialect-rules.md does not say %q", limits)
 	}
 	next := string(text[:i+len(begin)]) + table.String() + string(text[j:])
 	if next == string(text) {
