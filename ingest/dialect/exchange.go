@@ -369,9 +369,13 @@ func (r *reading) sentTexts(texts genai.JSON) bool {
 	if in := texts.At("input"); in != "" {
 		texts, all = in, false
 	}
-	add := func(e genai.JSON) { d.Items = append(d.Items, genai.EmbeddingItem{Text: e.Text()}) }
+	add := func(e genai.JSON) {
+		if len(d.Items) < maxTexts {
+			d.Items = append(d.Items, genai.EmbeddingItem{Text: e.Text()})
+		}
+	}
 	if texts[0] == '[' && texts.Elements(add) {
-		return all
+		return all && len(d.Items) < maxTexts
 	}
 	d.Items = append(d.Items[:0], genai.EmbeddingItem{Text: fromJSON(string(texts))})
 	return all

@@ -195,6 +195,27 @@ func TestLargeValues(t *testing.T) { //nolint:paralleltest // it counts what the
 	}
 }
 
+// TestLargeLists: a list of two million texts costs no more than other values of its size, whichever field it ends in.
+func TestLargeLists(t *testing.T) { //nolint:paralleltest // it counts what the process allocates
+	large := "[" + strings.Repeat("1,", 2<<20) + "1]"
+	for _, f := range dialect.RuleFields() {
+		if f.Kind != "texts" && f.Kind != "messages" && f.Kind != "JSON" {
+			continue
+		}
+		n := dialect.New(dialect.Options{Rules: oneRule(t, f.Name+": k")})
+		r := wire.ReadTraces(hostileSpan(t, "acme", "n", attributes{"k": large}))
+		r.Next()
+		var before, after runtime.MemStats
+		var s genai.Span
+		runtime.ReadMemStats(&before)
+		n.Span(&s, r.Resource(), r.Scope(), r.Span())
+		runtime.ReadMemStats(&after)
+		if got := after.TotalAlloc - before.TotalAlloc; got > 8*uint64(len(large))+24<<20 {
+			t.Errorf("%s: %d bytes allocated for %d", f.Name, got, len(large))
+		}
+	}
+}
+
 // TestKeysThatComeTwice: the first of two counts, and the other stays.
 func TestKeysThatComeTwice(t *testing.T) {
 	t.Parallel()

@@ -238,12 +238,27 @@ func takeTopK(r *reading, k key, v wire.Value) bool {
 
 func takeSeed(r *reading, k key, v wire.Value) bool { return takeRequestSeed(r, k, v) }
 
-func takeStopSequences(r *reading, _ key, v wire.Value) bool {
+func takeStopSequences(r *reading, k key, v wire.Value) bool {
 	q := &r.dst.Request
 	if len(q.StopSequences) > 0 {
 		return sameTexts(v, q.StopSequences)
 	}
-	return each(v, func(s string) { q.StopSequences = append(q.StopSequences, s) })
+	return each(v, func(s string) { q.StopSequences = appendText(r, k, q.StopSequences, s) })
+}
+
+// maxTexts bounds the tags, finish reasons, stop sequences or embedded texts within one attribute; those in the wild are some
+// dozens, or a batch of some thousands.
+const maxTexts = 10_000
+
+// appendText appends up to the limit.
+func appendText[T ~string](r *reading, k key, list []T, s T) []T {
+	switch len(list) {
+	case maxTexts:
+		return list
+	case maxTexts - 1:
+		r.warn(genai.WarnTruncated, keys[k].name, "texts beyond "+strconv.Itoa(maxTexts)+" are in the raw span only")
+	}
+	return append(list, s)
 }
 
 // sameTexts says whether a value is the list of texts given.
@@ -257,18 +272,18 @@ func sameTexts(v wire.Value, want []string) bool {
 }
 
 // takeTags reads a list, or JSON of one (OpenInference in JavaScript).
-func takeTags(r *reading, _ key, v wire.Value) bool {
+func takeTags(r *reading, k key, v wire.Value) bool {
 	d := r.dst
 	if len(d.Tags) > 0 {
 		return false
 	}
 	if s := genai.JSON(text(v.Str())); len(s) > 0 && s[0] == '[' {
-		if s.Elements(func(e genai.JSON) { d.Tags = append(d.Tags, e.Text()) }) {
+		if s.Elements(func(e genai.JSON) { d.Tags = appendText(r, k, d.Tags, e.Text()) }) {
 			return true
 		}
 		d.Tags = d.Tags[:0]
 	}
-	return each(v, func(s string) { d.Tags = append(d.Tags, s) })
+	return each(v, func(s string) { d.Tags = appendText(r, k, d.Tags, s) })
 }
 
 // takeResponseFormat reads what 1.28 to 1.30 called the output type.
@@ -284,7 +299,7 @@ func takeResponseFormat(r *reading, k key, v wire.Value) bool {
 	return *to == s
 }
 
-func takeFinishReasons(r *reading, _ key, v wire.Value) bool {
+func takeFinishReasons(r *reading, k key, v wire.Value) bool {
 	d := r.dst
 	if len(d.FinishReasons) > 0 {
 		n, same := 0, true
@@ -296,7 +311,7 @@ func takeFinishReasons(r *reading, _ key, v wire.Value) bool {
 	}
 	add := func(s string) {
 		if f := genai.ParseFinishReason(s); f != "" {
-			d.FinishReasons = append(d.FinishReasons, f)
+			d.FinishReasons = appendText(r, k, d.FinishReasons, f)
 		}
 	}
 	return each(v, func(s string) {

@@ -154,7 +154,7 @@ func requestRuleFields() []ruleField {
 func takeStops(r *reading, k key, v wire.Value) bool {
 	q := &r.dst.Request
 	if s := genai.JSON(text(v.Str())); len(q.StopSequences) == 0 && s.Begins() == '[' {
-		if s.Elements(func(e genai.JSON) { q.StopSequences = append(q.StopSequences, e.Text()) }) {
+		if s.Elements(func(e genai.JSON) { q.StopSequences = appendText(r, k, q.StopSequences, e.Text()) }) {
 			return true
 		}
 		q.StopSequences = q.StopSequences[:0]
