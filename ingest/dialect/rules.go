@@ -146,7 +146,8 @@ type ruling struct {
 type ruled struct {
 	key []byte
 	v   wire.Value
-	seq int // which attribute of the span it is; 0: the span has none
+	seq int        // which attribute of the span it is; 0: the span has none
+	doc genai.JSON // v as JSON, once a rule has asked for a part of it
 }
 
 // seek finds the rules whose scope and name are those of the span. When there are any, load holds the attributes that
@@ -225,14 +226,14 @@ func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 // applySetting fills a field. A value that does not fit leaves the field and a warning.
 func (r *reading) applySetting(one *rule, s *setting) {
 	u := &r.ruling
-	var h ruled
+	h := new(ruled)
 	v, fits := s.constant, true
 	if len(s.from) > 0 {
 		at := slices.IndexFunc(s.from, func(slot int) bool { return u.held[slot].seq > 0 })
 		if at < 0 {
 			return
 		}
-		h = u.held[s.from[at]]
+		h = &u.held[s.from[at]]
 		if v, fits = s.value(r, h); fits && nothing(v) {
 			return
 		}
@@ -289,17 +290,17 @@ func (r *reading) fillField(s *setting, source []byte, v wire.Value) bool {
 }
 
 // value is what of an attribute's value goes into the field, nothing when it is not there. false: it cannot be read.
-func (s *setting) value(r *reading, h ruled) (v wire.Value, fits bool) {
+func (s *setting) value(r *reading, h *ruled) (v wire.Value, fits bool) {
 	v = h.v
 	if nothing(v) {
 		return v, true
 	}
 	if len(s.path) > 0 {
-		doc, ok := r.jsonOf(text(h.key), v)
-		if !ok {
-			return v, false
+		if h.doc == "" {
+			doc, _ := r.jsonOf(text(h.key), v)
+			h.doc = genai.JSON(doc).Unwrap()
 		}
-		found, ok := at(genai.JSON(doc), s.path)
+		found, ok := at(h.doc, s.path)
 		if !ok || found == "" {
 			return wire.Value{}, ok
 		}
@@ -363,7 +364,7 @@ func (r *reading) forgetRuled() {
 }
 
 // traceRule fills a field and notes what that did. empty: no rule had filled it.
-func (r *reading) traceRule(one *rule, s *setting, h ruled, v wire.Value, empty bool) bool {
+func (r *reading) traceRule(one *rule, s *setting, h *ruled, v wire.Value, empty bool) bool {
 	var ok bool
 	note := Source{Key: string(h.key), Dialect: rulesName, Rule: one.name}
 	note.Fields = r.changes(func() { ok = r.fillField(s, h.key, v) })
