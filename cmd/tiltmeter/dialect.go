@@ -223,7 +223,9 @@ func (p *printer) field(name, value string) {
 func (p *printer) span(s *explained) {
 	p.line("%s  (span %s, trace %s)", s.Name, s.SpanID, s.TraceID)
 	if s.Dialect == "" && s.records == 0 {
-		p.line("  no dialect reads it; its %d attributes are kept as they are\n", len(s.Attributes))
+		p.line("  no dialect reads it; its %d attributes are kept as they are", len(s.Attributes))
+		p.warnings(&s.Span)
+		p.line("")
 		return
 	}
 	p.field("dialect", strings.TrimSpace(s.Dialect+" "+s.DialectVersion))
@@ -268,13 +270,17 @@ func (p *printer) span(s *explained) {
 	if s.Error.Type != "" || s.Error.Message != "" {
 		p.field("error", strings.TrimSpace(s.Error.Type+" "+short(s.Error.Message)))
 	}
-	for _, w := range s.Warnings {
-		p.field("warning", string(w.Code)+": "+strings.TrimSpace(w.Field+" "+w.Text))
-	}
+	p.warnings(&s.Span)
 	if s.records > 0 {
 		p.field("log records", strconv.Itoa(s.records))
 	}
 	p.sources(s.sources)
+}
+
+func (p *printer) warnings(s *genai.Span) {
+	for _, w := range s.Warnings {
+		p.field("warning", string(w.Code)+": "+strings.TrimSpace(w.Field+" "+w.Text))
+	}
 }
 
 func (p *printer) sources(list []dialect.Source) {

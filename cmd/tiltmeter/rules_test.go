@@ -179,6 +179,26 @@ func TestDialectTestReadsAsTheServer(t *testing.T) {
 	}
 }
 
+// TestDialectTestSaysWhyARuleFillsNothing: a span that a rule could not read has the reason, though nobody read it.
+func TestDialectTestSaysWhyARuleFillsNothing(t *testing.T) {
+	t.Parallel()
+	s, err := settingsOfServe(settingsFile(t, "dialects: [{name: limits, match: {span: n}, set: {request.max_tokens: k}}]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	in := strings.NewReader(`{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0102030405060708090a0b0c0d0e0f10","spanId":"0102030405060708","name":"n",
+		"attributes":[{"key":"k","value":{"stringValue":"1.5"}}]}]}]}]}`)
+	want := `n  (span 0102030405060708, trace 0102030405060708090a0b0c0d0e0f10)
+  no dialect reads it; its 1 attributes are kept as they are
+  warning       rule_failed: k rule limits: the value does not fit request.max_tokens (count)
+
+`
+	if err := testDialects(s.normalizer(nil), []string{"-"}, false, in, &out, &out); err != nil || out.String() != want {
+		t.Errorf("%v (-want +got):\n%s", err, cmp.Diff(want, out.String()))
+	}
+}
+
 // TestRuleFieldsAreTheAPIs: rules name fields as the API shows them.
 func TestRuleFieldsAreTheAPIs(t *testing.T) {
 	t.Parallel()
