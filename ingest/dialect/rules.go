@@ -274,7 +274,8 @@ func (u *ruling) take(key []byte) {
 	}
 }
 
-// fillField offers a value to a field. Warnings and counts name the attribute that was read.
+// fillField offers a value to a field. Warnings name the attribute that was read, and counts the place in it, too: many are
+// read out of one.
 func (r *reading) fillField(s *setting, source []byte, v wire.Value) bool {
 	warned, reported := len(r.dst.Warnings), len(r.dst.Usage.Reported)
 	ok := s.field.take(r, s.field.key, v)
@@ -283,7 +284,7 @@ func (r *reading) fillField(s *setting, source []byte, v wire.Value) bool {
 			r.dst.Warnings[i].Field = text(source)
 		}
 		for i := reported; i < len(r.dst.Usage.Reported); i++ {
-			r.dst.Usage.Reported[i].Key = text(source)
+			r.dst.Usage.Reported[i].Key = strings.Join(append([]string{text(source)}, s.path...), ".")
 		}
 	}
 	return ok

@@ -64,6 +64,7 @@ func TestRuleFills(t *testing.T) {
 		"scale":        {"time_to_first_token: {from: m, scale: 0.001}", attributes{"m": int64(1500)}, func(s *genai.Span) any { return s.TimeToFirstToken.Milliseconds() }, int64(1500), []string{"m"}},
 		"scaled text":  {"time_to_first_token: {from: m, scale: 0.001}", attributes{"m": "1500"}, func(s *genai.Span) any { return s.TimeToFirstToken.Milliseconds() }, int64(1500), []string{"m"}},
 		"tokens":       {"usage.input_tokens: m", attributes{"m": "12"}, func(s *genai.Span) any { return s.Usage.Input }, genai.Tokens{N: 12, Known: true}, nil},
+		"reported":     {"usage.input_tokens: {from: m, json: a.b}, usage.output_tokens: m2", attributes{"m": `{"a":{"b":7}}`, "m2": int64(7)}, func(s *genai.Span) any { return s.Usage.Reported }, []genai.ReportedCount{{Key: "m.a.b", N: 7}, {Key: "m2", N: 7}}, []string{"m"}},
 		"no tokens":    {"usage.input_tokens: m", attributes{"m": "many"}, func(s *genai.Span) any { return s.Usage.Input }, genai.Tokens{}, []string{"m"}},
 		"text":         {"input_messages: m", attributes{"m": "hi"}, func(s *genai.Span) any { return s.Input }, user("hi"), nil},
 		"messages":     {"input_messages: m", attributes{"m": `[{"role":"user","content":"hi"}]`}, func(s *genai.Span) any { return s.Input }, user("hi"), nil},
@@ -72,6 +73,7 @@ func TestRuleFills(t *testing.T) {
 		"cost":         {"cost.amount: m", attributes{"m": 0.25}, func(s *genai.Span) any { return s.Cost.Amount }, "0.25", nil},
 		"number, text": {"user_id: m", attributes{"m": int64(42)}, func(s *genai.Span) any { return fmt.Sprint(s.User, s.Warnings) }, "42[]", nil},
 		"nothing":      {"user_id: m", attributes{"m": ""}, func(s *genai.Span) any { return fmt.Sprint(s.User, s.Dialect, s.Warnings) }, "[]", []string{"m"}},
+		"weak keys":    {"operation: {value: chat}", attributes{"input": "hi", "output": "m"}, func(s *genai.Span) any { return s.Input }, user("hi"), nil},
 		"blanks":       {"user_id: {from: m, json: 1.a}", attributes{"m": " [0, {\"a\": 7}]\n"}, func(s *genai.Span) any { return s.User }, "7", []string{"m"}},
 		"a JSON list":  {"request.stop_sequences: {from: m, json: stop}", attributes{"m": `{"stop":["x","y"]}`}, func(s *genai.Span) any { return s.Request.StopSequences }, []string{"x", "y"}, []string{"m"}},
 		"JSON tags":    {"tags: {from: m, json: t}", attributes{"m": `{"t":["x","y"]}`}, func(s *genai.Span) any { return s.Tags }, []string{"x", "y"}, []string{"m"}},
@@ -373,9 +375,12 @@ func TestRuleMistakes(t *testing.T) {
 func TestRulesAreHarmless(t *testing.T) {
 	t.Parallel()
 	keys, values := captured(t)
-	var fields []string
+	var fields, scaled []string
 	for _, f := range dialect.RuleFields() {
 		fields = append(fields, f.Name)
+		if f.Kind == "number" {
+			scaled = append(scaled, f.Name)
+		}
 	}
 	plain := dialect.New(dialect.Options{})
 	rapid.Check(t, func(rt *rapid.T) {
@@ -390,9 +395,19 @@ func TestRulesAreHarmless(t *testing.T) {
 			set[f] = rapid.OneOf(
 				rapid.Map(key, func(k string) any { return k }), rapid.Map(key, func(k string) any { return []string{"a", k} }),
 				rapid.Map(key, func(k string) any { return map[string]any{"from": k, "json": "messages.0"} }),
+				rapid.Map(key, func(k string) any {
+					if !slices.Contains(scaled, f) {
+						return k
+					}
+					return map[string]any{"from": k, "scale": 0.001}
+				}),
 			).Draw(rt, "source")
 		}
-		text, err := yaml.Marshal(map[string]any{"dialects": []any{map[string]any{"name": "r", "match": map[string]any{"scope": "acme*"}, "set": set}}})
+		asked := key.Draw(rt, "asked for")
+		text, err := yaml.Marshal(map[string]any{"dialects": []any{
+			map[string]any{"name": "r", "match": map[string]any{"scope": "acme*", "attributes": map[string]any{asked: rapid.SampledFrom([]string{"*", "x*", "7"}).Draw(rt, "value")}}, "set": set},
+			map[string]any{"name": "again", "match": map[string]any{"scope": "acme.*.two"}, "set": set},
+		}})
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -405,7 +420,11 @@ func TestRulesAreHarmless(t *testing.T) {
 		for range rapid.IntRange(0, 20).Draw(rt, "attributes") {
 			attrs[key.Draw(rt, "key")] = rapid.OneOf(hostileValue(), rapid.Map(rapid.SampledFrom(values), func(s string) any { return s })).Draw(rt, "value")
 		}
-		for _, scope := range []string{"acme.x", rapid.SampledFrom([]string{"", "ai", "langsmith", "openlit.x"}).Draw(rt, "scope")} {
+		if rapid.Bool().Draw(rt, "has it") {
+			attrs[asked] = rapid.SampledFrom([]any{"x", int64(7), true, nil}).Draw(rt, "asked value")
+		}
+		_, has := attrs[asked]
+		for _, scope := range []string{"acme.x", "acme.x.two", rapid.SampledFrom([]string{"", "ai", "langsmith", "openlit.x"}).Draw(rt, "scope")} {
 			raw := hostileSpan(t, scope, "n", attrs)
 			var first, again, explained, without genai.Span
 			r := wire.ReadTraces(raw)
@@ -421,7 +440,7 @@ func TestRulesAreHarmless(t *testing.T) {
 			}
 			equal("the second time it", first, again)
 			equal("explained it", first, explained)
-			if scope != "acme.x" {
+			if !strings.HasPrefix(scope, "acme") || scope == "acme.x" && !has {
 				equal("a span of no rule", first, without)
 			}
 			if first.TraceID != without.TraceID || first.SpanID != without.SpanID || first.ParentSpanID != without.ParentSpanID || !first.Start.Equal(without.Start) || !first.End.Equal(without.End) {
