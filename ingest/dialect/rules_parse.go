@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"go.yaml.in/yaml/v3"
 
@@ -158,6 +159,9 @@ func (p *rulesParser) rule(n *yaml.Node, path string) (one rule) {
 		switch at := join(path, m.key); m.key {
 		case "name":
 			one.name, _ = p.text(m.value, at)
+			if strings.TrimSpace(one.name) != one.name || strings.ContainsFunc(one.name, unicode.IsControl) {
+				p.bad(m.value, at, "a name is one line, without blanks around it")
+			}
 		case "match":
 			matches = true
 			p.match(m.value, at, &one)
@@ -336,15 +340,7 @@ func (p *rulesParser) steps(n *yaml.Node, path string, s *setting) {
 		case "value":
 			p.constant(m.value, at, s)
 		case "json":
-			if str, ok := p.text(m.value, at); ok {
-				s.path = strings.Split(str, ".")
-			}
-			switch {
-			case len(s.path) > MaxRulePath:
-				p.bad(m.value, at, "has %d steps, at most %d are allowed", len(s.path), MaxRulePath)
-			case slices.Contains(s.path, ""):
-				p.bad(m.value, at, "there is nothing between two dots, or before or behind one")
-			}
+			p.path(m.value, at, s)
 		case "scale":
 			p.scale(m.value, at, s)
 		default:
@@ -352,6 +348,27 @@ func (p *rulesParser) steps(n *yaml.Node, path string, s *setting) {
 		}
 	}
 	p.together(n, path, s, given)
+}
+
+// path reads a place in JSON. People who know JSONPath are told how it is written here.
+func (p *rulesParser) path(n *yaml.Node, path string, s *setting) {
+	str, ok := p.text(n, path)
+	if !ok {
+		return
+	}
+	s.path = strings.Split(str, ".")
+	switch {
+	case s.path[0] == "$" || strings.Contains(str, "["):
+		write := "for the whole value leave json out"
+		if plain := strings.Trim(strings.NewReplacer("$", "", "[", ".", "]", "", "'", "", `"`, "").Replace(str), "."); plain != "" {
+			write = fmt.Sprintf("write %q", plain)
+		}
+		p.bad(n, path, "names and numbers of elements, with dots between them: %s", write)
+	case len(s.path) > MaxRulePath:
+		p.bad(n, path, "has %d steps, at most %d are allowed", len(s.path), MaxRulePath)
+	case slices.Contains(s.path, ""):
+		p.bad(n, path, "there is nothing between two dots, or before or behind one")
+	}
 }
 
 // together finds steps that do not go with each other or with the field.

@@ -149,6 +149,7 @@ func TestRuleMatches(t *testing.T) {
 		"value":       {"acme.x", "call", without("kind", "lm2"), "other  u"},
 		"short value": {"acme.x", "call", without("kind", "l"), "other  u"},
 		"number":      {"acme.x", "call", without("n", int64(8)), "other  u"},
+		"double":      {"acme.x", "call", without("n", 7.0), "x w u"},
 		"not there":   {"acme.x", "call", without("there", nil), "  "},
 	} {
 		s, _ := namedSpanOf(t, dialect.Options{Rules: rules}, c.scope, "", c.span, c.attrs)
@@ -356,6 +357,10 @@ func TestRuleMistakes(t *testing.T) {
 		"dialects: [{name: a, match: {scope: x}, set: {user_id: k, user_id: l}}]":                                         `t.yaml:1: dialects[0].set.user_id: is there twice`,
 		"dialects: [{name: a, match: {scope: " + strings.Repeat("x", 1025) + "}, set: {user_id: k}}]":                     `t.yaml:1: dialects[0].match.scope: has 1025 bytes, at most 1024 are allowed`,
 		"dialects:\n" + strings.Repeat("- {}\n", 65):                                                                      `t.yaml:66: dialects: there are 65 rules, at most 64 are allowed`,
+		"dialects: [{name: a, match: {scope: x}, set: {user_id: {from: k, json: '$.a[0].b'}}}]":                           `t.yaml:1: dialects[0].set.user_id.json: names and numbers of elements, with dots between them: write "a.0.b"`,
+		"dialects: [{name: a, match: {scope: x}, set: {user_id: {from: k, json: $}}}]":                                    `t.yaml:1: dialects[0].set.user_id.json: names and numbers of elements, with dots between them: for the whole value leave json out`,
+		`dialects: [{name: "a\nb", match: {scope: x}, set: {user_id: k}}]`:                                                `t.yaml:1: dialects[0].name: a name is one line, without blanks around it`,
+		`dialects: [{name: " ", match: {scope: x}, set: {user_id: k}}]`:                                                   `t.yaml:1: dialects[0].name: a name is one line, without blanks around it`,
 		"dialects:": "",
 	} {
 		got := ""
