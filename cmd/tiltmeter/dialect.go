@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -12,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 	"unicode/utf8"
 
 	"github.com/spf13/pflag"
@@ -25,10 +27,11 @@ import (
 const dialectUsage = `dialect test FILE... [--json] [--config FILE]
        tiltmeter dialect list [--config FILE]
 
-test reads OTLP requests from files (JSON or protobuf, traces and logs together, in any order; - is standard
-input) and prints each span as Tiltmeter understands it: the fields, which attribute each was read from, which
-attributes repeat or contradict a field, and which nobody reads. It needs no server. It exits with 1 when a file
-cannot be read, whole or in part.
+test reads OTLP requests from files (JSON or protobuf, one request or what the Collector's file exporter writes,
+gzip and zstd too; traces and logs together, in any order; - is standard input) and prints each span as Tiltmeter
+understands it: the fields, which attribute each was read from, which attributes repeat or contradict a field, and
+which nobody reads; then the log records that belong to none of these spans. It needs no server. It exits with 1
+when a file cannot be read, whole or in part.
 
 list prints the dialects in the order in which they are asked, and by what a span shows one.
 
@@ -37,7 +40,7 @@ Your own rules (dialects: in tiltmeter.yaml, docs/dialect-rules.md) come before 
 
 func runDialect(_ context.Context, args []string, out io.Writer) error {
 	fs := newFlags("dialect", dialectUsage, out)
-	asJSON := fs.Bool("json", false, "print one JSON object a span")
+	asJSON := fs.Bool("json", false, "print one JSON object a line, for each span and log record")
 	config := fs.String("config", "", "settings file of the server (default tiltmeter.yaml, if there is one)")
 	if err := fs.Parse(args); err != nil {
 		return err
@@ -87,118 +90,192 @@ type explained struct {
 	genai.Span
 	sources []dialect.Source
 	records int // log records that are merged into it
+	copies  int // how often the files hold it
+}
+
+// stray is a log record that is a part of no span given: of another span, or of none.
+type stray struct {
+	genai.Span
+	plain bool // nothing of a GenAI span; the record is its event
 }
 
 // testDialects reads files and prints their spans.
 func testDialects(norm *dialect.Normalizer, files []string, asJSON bool, in io.Reader, out, complaints io.Writer) error {
-	var spans []*explained
-	var fragments []genai.Span
-	plain, failed := 0, false
-	complain := func(file, what string) {
-		failed = true
-		fmt.Fprintf(complaints, "tiltmeter: %s: %s\n", file, what)
-	}
+	x := examination{norm: norm, complaints: complaints}
 	for _, file := range files {
-		r, err := readRequest(file, in)
-		if err != nil {
-			complain(file, err.Error())
-			continue
-		}
-		if r.Rejected > 0 {
-			complain(file, fmt.Sprintf("%d spans or log records are refused, the first at %s", r.Rejected, r.Reason))
-		}
-		if r.Signal == otlp.Traces {
-			for t := wire.ReadTraces(r.Proto); t.Next(); {
-				s := new(explained)
-				s.sources = norm.Explain(&s.Span, t.Resource(), t.Scope(), t.Span())
-				spans = append(spans, s)
-			}
-			continue
-		}
-		for l := wire.ReadLogs(r.Proto); l.Next(); {
-			var f genai.Span
-			if norm.Log(&f, l.Resource(), l.Scope(), l.Record()) {
-				fragments = append(fragments, f)
-			} else {
-				plain++
-			}
-		}
+		x.file(file, in)
 	}
-	alone := join(spans, fragments)
-	slices.SortStableFunc(spans, func(a, b *explained) int { return a.Start.Compare(b.Start) })
+	for _, f := range join(x.spans, x.fragments) {
+		x.strays = append(x.strays, stray{f, false})
+	}
+	slices.SortStableFunc(x.spans, func(a, b *explained) int { return a.Start.Compare(b.Start) })
+	slices.SortStableFunc(x.strays, func(a, b stray) int { return a.Start.Compare(b.Start) })
+	var err error
 	if asJSON {
-		enc := json.NewEncoder(out)
-		enc.SetEscapeHTML(false)
-		for _, s := range spans {
-			if err := enc.Encode(s.json()); err != nil {
-				return err
-			}
-		}
+		err = printJSON(out, x.spans, x.strays)
 	} else {
-		p := &printer{w: out}
-		for _, s := range spans {
-			p.span(s)
-		}
-		if alone > 0 {
-			p.line("%d log records are a part of spans that are not in these files", alone)
-		}
-		if plain > 0 {
-			p.line("%d log records are no part of a GenAI span", plain)
-		}
-		if p.err != nil {
-			return p.err
-		}
+		err = printText(out, x.spans, x.strays)
 	}
-	if failed {
-		return exitError(1)
+	if err == nil && x.failed {
+		err = exitError(1)
 	}
-	return nil
+	return err
 }
 
-// maxStdin bounds what is read from standard input.
-const maxStdin = 1 << 30
+// examination is what the files hold.
+type examination struct {
+	norm       *dialect.Normalizer
+	spans      []*explained
+	fragments  []genai.Span
+	strays     []stray
+	complaints io.Writer
+	failed     bool // something could not be read
+}
 
-func readRequest(file string, in io.Reader) (otlp.Request, error) {
-	if file == "-" {
-		b, err := io.ReadAll(io.LimitReader(in, maxStdin))
-		if err != nil {
-			return otlp.Request{}, err
+func (x *examination) say(file, place, what string) {
+	if place != "" {
+		place += ": "
+	}
+	fmt.Fprintf(x.complaints, "tiltmeter: %s\n", visible(file+": "+place+what))
+}
+
+func (x *examination) file(file string, in io.Reader) {
+	b, err := readFile(file, in)
+	if err != nil {
+		x.failed = true
+		x.say(file, "", err.Error())
+		return
+	}
+	items, metrics, broken := 0, 0, false
+	for r, err := range otlp.ReadRequests(b) {
+		switch {
+		case err != nil:
+			broken = true
+			x.say(file, "", err.Error())
+			continue
+		case r.Signal == otlp.Metrics:
+			metrics++
+			continue
+		case r.Rejected > 0:
+			broken = true
+			x.say(file, r.Place, fmt.Sprintf("%d of %s refused, the first at %s", r.Rejected, number(r.Items, "span or log record is", "spans or log records are"), r.Reason))
 		}
-		return otlp.ReadRequest(b)
+		items += r.Items
+		x.request(r)
+	}
+	switch {
+	case metrics > 0 && items == 0:
+		broken = true
+		x.say(file, "", "metrics are not read: give requests for traces or logs")
+	case metrics > 0:
+		x.say(file, "", number(metrics, "request", "requests")+" for metrics left out")
+	case items == 0 && !broken:
+		x.say(file, "", "no spans and no log records in it")
+	}
+	x.failed = x.failed || broken
+}
+
+func (x *examination) request(r otlp.Request) {
+	if r.Signal == otlp.Traces {
+		for t := wire.ReadTraces(r.Proto); t.Next(); {
+			s := new(explained)
+			s.sources = x.norm.Explain(&s.Span, t.Resource(), t.Scope(), t.Span())
+			x.spans = append(x.spans, s)
+		}
+		return
+	}
+	for l := wire.ReadLogs(r.Proto); l.Next(); {
+		var f genai.Span
+		if x.norm.Log(&f, l.Resource(), l.Scope(), l.Record()) {
+			x.fragments = append(x.fragments, f)
+		} else {
+			x.strays = append(x.strays, stray{f, true})
+		}
+	}
+}
+
+// number is how many things there are, with their noun.
+func number(n int, one, many string) string {
+	if n != 1 {
+		one = many
+	}
+	return strconv.Itoa(n) + " " + one
+}
+
+func readFile(file string, in io.Reader) ([]byte, error) {
+	if file == "-" {
+		return io.ReadAll(io.LimitReader(in, otlp.MaxFile))
 	}
 	b, err := os.ReadFile(file)
 	if p, ok := errors.AsType[*os.PathError](err); ok {
-		return otlp.Request{}, p.Err // the file is named by who complains
+		return nil, p.Err // the file is named by who complains
 	}
-	if err != nil {
-		return otlp.Request{}, err
-	}
-	return otlp.ReadRequest(b)
+	return b, err
 }
 
-// join merges log records into their spans and says how many have none.
-func join(spans []*explained, fragments []genai.Span) (alone int) {
+// join merges log records into their spans, into each copy of one that was given several times, and gives back
+// those without one.
+func join(spans []*explained, fragments []genai.Span) (alone []genai.Span) {
 	type id struct {
 		trace genai.TraceID
 		span  genai.SpanID
 	}
-	of := map[id][]genai.Span{}
-	for _, f := range fragments {
-		of[id{f.TraceID, f.SpanID}] = append(of[id{f.TraceID, f.SpanID}], f)
-	}
+	of, copies := map[id][]genai.Span{}, map[id]int{}
 	for _, s := range spans {
-		own := of[id{s.TraceID, s.SpanID}]
-		if len(own) == 0 {
+		copies[id{s.TraceID, s.SpanID}]++
+	}
+	for _, f := range fragments {
+		at := id{f.TraceID, f.SpanID}
+		if copies[at] == 0 {
+			alone = append(alone, f)
 			continue
 		}
-		s.records = len(own)
-		s.Merge(own)
-		delete(of, id{s.TraceID, s.SpanID})
+		of[at] = append(of[at], f)
 	}
-	for _, left := range of {
-		alone += len(left)
+	for _, s := range spans {
+		at := id{s.TraceID, s.SpanID}
+		s.copies, s.records = copies[at], len(of[at])
+		if s.records > 0 {
+			s.Merge(of[at])
+		}
 	}
 	return alone
+}
+
+func printText(out io.Writer, spans []*explained, strays []stray) error {
+	p := &printer{w: out}
+	for _, s := range spans {
+		p.span(s)
+	}
+	for _, r := range strays {
+		p.stray(&r)
+	}
+	return p.err
+}
+
+func printJSON(out io.Writer, spans []*explained, strays []stray) error {
+	var line bytes.Buffer
+	enc := json.NewEncoder(&line)
+	enc.SetEscapeHTML(false)
+	put := func(v any) error {
+		line.Reset()
+		if err := enc.Encode(v); err != nil {
+			return err
+		}
+		_, err := io.WriteString(out, visibleJSON(strings.TrimSuffix(line.String(), "\n"))+"\n")
+		return err
+	}
+	for _, s := range spans {
+		if err := put(s.json()); err != nil {
+			return err
+		}
+	}
+	for _, r := range strays {
+		if err := put(r.json()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // printer writes spans for people.
@@ -209,7 +286,7 @@ type printer struct {
 
 func (p *printer) line(format string, args ...any) {
 	if p.err == nil {
-		_, p.err = fmt.Fprintf(p.w, format+"\n", args...)
+		_, p.err = fmt.Fprintln(p.w, visible(fmt.Sprintf(format, args...)))
 	}
 }
 
@@ -223,7 +300,7 @@ func (p *printer) field(name, value string) {
 func (p *printer) span(s *explained) {
 	p.line("%s  (span %s, trace %s)", s.Name, s.SpanID, s.TraceID)
 	if s.Dialect == "" && s.records == 0 {
-		p.line("  no dialect reads it; its %d attributes are kept as they are", len(s.Attributes))
+		p.line("  no dialect reads it; its attributes are kept as they are: %d", len(s.Attributes))
 		p.warnings(&s.Span)
 		p.line("")
 		return
@@ -247,13 +324,7 @@ func (p *printer) span(s *explained) {
 	p.field("conversation", s.Conversation)
 	p.field("user", s.User)
 	p.field("prompt", strings.TrimSuffix(s.Prompt.Name+"@"+s.Prompt.Version, "@"))
-	p.field("system", short(partsText(s.System)))
-	for _, m := range s.Input {
-		p.field("input", string(m.Role)+": "+short(partsText(m.Parts)))
-	}
-	for _, m := range s.Output {
-		p.field("output", string(m.Role)+": "+short(partsText(m.Parts)))
-	}
+	p.messages(&s.Span)
 	for _, t := range s.Tools {
 		p.field("may call", t.Name)
 	}
@@ -274,12 +345,25 @@ func (p *printer) span(s *explained) {
 	if s.records > 0 {
 		p.field("log records", strconv.Itoa(s.records))
 	}
+	if s.copies > 1 {
+		p.field("given", strconv.Itoa(s.copies)+" times; a trace shows it once, and each copy here has the log records")
+	}
 	p.sources(s.sources)
 }
 
 func (p *printer) warnings(s *genai.Span) {
 	for _, w := range s.Warnings {
 		p.field("warning", string(w.Code)+": "+strings.TrimSpace(w.Field+" "+w.Text))
+	}
+}
+
+func (p *printer) messages(s *genai.Span) {
+	p.field("system", short(partsText(s.System)))
+	for _, m := range s.Input {
+		p.field("input", string(m.Role)+": "+short(partsText(m.Parts)))
+	}
+	for _, m := range s.Output {
+		p.field("output", string(m.Role)+": "+short(partsText(m.Parts)))
 	}
 }
 
@@ -298,13 +382,54 @@ func (p *printer) sources(list []dialect.Source) {
 		case key == "":
 			key = "from several"
 		}
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", src.Outcome, key, strings.Join(src.Fields, ", "), strings.TrimSpace(src.Dialect+" "+src.Rule))
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", src.Outcome, visible(key), strings.Join(src.Fields, ", "), strings.TrimSpace(src.Dialect+" "+src.Rule))
 	}
 	_ = w.Flush() // a strings.Builder does not fail
 	for line := range strings.Lines(table.String()) {
 		p.line("%s", strings.TrimRight(line, " \n"))
 	}
 	p.line("")
+}
+
+// stray prints a log record that is a part of no span above.
+func (p *printer) stray(r *stray) {
+	p.line("log record %s  (%s)", cmp.Or(r.Name, "without an event name"), r.where())
+	if !r.plain {
+		p.field("dialect", r.Dialect)
+		p.messages(&r.Span)
+		p.line("")
+		return
+	}
+	for i := range r.Events {
+		p.field("body", short(r.Events[i].Body.String()))
+		for _, a := range r.Events[i].Attributes {
+			p.line("  ignored  %s  %s", a.Key, short(a.Value.String()))
+		}
+	}
+	p.line("")
+}
+
+// where says whose part the record is.
+func (r *stray) where() string {
+	var ids []string
+	if !r.SpanID.IsZero() {
+		ids = append(ids, "span "+r.SpanID.String())
+	}
+	if !r.TraceID.IsZero() {
+		ids = append(ids, "trace "+r.TraceID.String())
+	}
+	switch of := strings.Join(ids, ", "); {
+	case of == "" && r.plain:
+		return "no part of a GenAI span, and names none"
+	case of == "":
+		return "names no span"
+	case r.plain:
+		return "no part of a GenAI span; " + of
+	case r.SpanID.IsZero():
+		return "names no span; " + of
+	default:
+		return of + ", which is not in these files"
+	}
 }
 
 func models(s *genai.Span) string {
@@ -369,11 +494,13 @@ func short(s string) string {
 // The JSON form of a span; docs/dialects.md describes it.
 type (
 	explainedJSON struct {
+		Type          string                `json:"type"` // "span"
 		TraceID       string                `json:"trace_id"`
 		SpanID        string                `json:"span_id"`
 		ParentSpanID  string                `json:"parent_span_id,omitempty"`
 		Name          string                `json:"name"`
-		Dialect       string                `json:"dialect"` // "": none reads it
+		Copies        int                   `json:"copies,omitempty"` // when more than one
+		Dialect       string                `json:"dialect"`          // "": none reads it
 		Version       string                `json:"dialect_version,omitempty"`
 		Operation     string                `json:"operation,omitempty"`
 		Provider      string                `json:"provider,omitempty"`
@@ -385,21 +512,43 @@ type (
 		Input         []genai.Message       `json:"input,omitempty"`
 		Output        []genai.Message       `json:"output,omitempty"`
 		Tools         []string              `json:"tools,omitempty"`
-		Documents     []genai.Document      `json:"documents,omitempty"`
 		Tool          *toolJSON             `json:"tool,omitempty"`
+		Query         string                `json:"query,omitempty"`
+		Documents     []genai.Document      `json:"documents,omitempty"`
+		Embeddings    []embeddingJSON       `json:"embeddings,omitempty"`
 		Tokens        map[string]int64      `json:"tokens,omitempty"` // those that are known
 		Rollup        bool                  `json:"tokens_repeat_spans_below,omitempty"`
 		CacheRule     genai.CacheRule       `json:"cache_rule,omitempty"`
 		Cost          string                `json:"reported_cost,omitempty"`
+		Currency      string                `json:"reported_currency,omitempty"`
 		Finish        []genai.FinishReason  `json:"finish_reasons,omitempty"`
 		Conversation  string                `json:"conversation,omitempty"`
 		User          string                `json:"user,omitempty"`
 		Agent         string                `json:"agent,omitempty"`
 		Workflow      string                `json:"workflow,omitempty"`
+		PromptName    string                `json:"prompt_name,omitempty"`
+		PromptVersion string                `json:"prompt_version,omitempty"`
 		Error         map[string]string     `json:"error,omitempty"`
 		Warnings      []map[string]string   `json:"warnings,omitempty"`
 		LogRecords    int                   `json:"log_records,omitempty"`
 		Sources       []explainedSourceJSON `json:"sources"`
+	}
+	embeddingJSON struct {
+		Text       string `json:"text,omitempty"`
+		Dimensions int    `json:"dimensions,omitempty"`
+	}
+	strayJSON struct {
+		Type       string                 `json:"type"` // "log_record"
+		TraceID    string                 `json:"trace_id,omitempty"`
+		SpanID     string                 `json:"span_id,omitempty"`
+		Name       string                 `json:"name,omitempty"` // of the event
+		Time       time.Time              `json:"time"`
+		Dialect    string                 `json:"dialect"` // "": no part of a GenAI span
+		System     []genai.Part           `json:"system,omitempty"`
+		Input      []genai.Message        `json:"input,omitempty"`
+		Output     []genai.Message        `json:"output,omitempty"`
+		Body       *genai.Value           `json:"body,omitempty"`
+		Attributes map[string]genai.Value `json:"attributes,omitempty"`
 	}
 	toolJSON struct {
 		Name      string     `json:"name"`
@@ -419,16 +568,26 @@ type (
 
 func (s *explained) json() explainedJSON {
 	out := explainedJSON{
-		TraceID: s.TraceID.String(), SpanID: s.SpanID.String(), Name: s.Name, Dialect: s.Dialect, Version: s.DialectVersion,
+		Type: "span", TraceID: s.TraceID.String(), SpanID: s.SpanID.String(), Name: s.Name, Dialect: s.Dialect, Version: s.DialectVersion,
 		Operation: string(s.Operation), Provider: s.Provider, Framework: s.Framework,
 		RequestModel: s.RequestModel, ResponseModel: s.ResponseModel, ResponseID: s.ResponseID,
-		System: s.System, Input: s.Input, Output: s.Output, Documents: s.Retrieval.Documents,
+		System: s.System, Input: s.Input, Output: s.Output, Query: s.Retrieval.Query, Documents: s.Retrieval.Documents,
+		PromptName: s.Prompt.Name, PromptVersion: s.Prompt.Version,
 		Rollup: s.Usage.Rollup, CacheRule: s.Usage.Rule, Cost: s.Cost.Amount, Finish: s.FinishReasons,
 		Conversation: s.Conversation, User: s.User, Agent: s.Agent.Name, Workflow: s.Workflow, LogRecords: s.records,
 		Sources: []explainedSourceJSON{},
 	}
 	if !s.ParentSpanID.IsZero() {
 		out.ParentSpanID = s.ParentSpanID.String()
+	}
+	if s.Cost.Amount != "" {
+		out.Currency = cmp.Or(s.Cost.Currency, "USD")
+	}
+	if s.copies > 1 {
+		out.Copies = s.copies
+	}
+	for _, e := range s.Embedding.Items {
+		out.Embeddings = append(out.Embeddings, embeddingJSON{e.Text, len(e.Vector)})
 	}
 	for _, t := range s.Tools {
 		out.Tools = append(out.Tools, t.Name)
@@ -455,6 +614,30 @@ func (s *explained) json() explainedJSON {
 	}
 	for _, src := range s.sources {
 		out.Sources = append(out.Sources, explainedSourceJSON(src))
+	}
+	return out
+}
+
+func (r *stray) json() strayJSON {
+	out := strayJSON{Type: "log_record", Name: r.Name, Time: r.Start, Dialect: r.Dialect, System: r.System, Input: r.Input, Output: r.Output}
+	if !r.TraceID.IsZero() {
+		out.TraceID = r.TraceID.String()
+	}
+	if !r.SpanID.IsZero() {
+		out.SpanID = r.SpanID.String()
+	}
+	if !r.plain {
+		return out
+	}
+	for i := range r.Events {
+		e := &r.Events[i]
+		if e.Body.Type != genai.TypeEmpty {
+			out.Body = &e.Body
+		}
+		out.Attributes = make(map[string]genai.Value, len(e.Attributes))
+		for _, a := range e.Attributes {
+			out.Attributes[a.Key] = a.Value
+		}
 	}
 	return out
 }

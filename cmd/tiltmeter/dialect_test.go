@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -80,15 +81,99 @@ func TestDialectTestReadsWhatItCan(t *testing.T) {
 	if err := testDialects(dialect.New(dialect.Options{}), files, false, strings.NewReader(plain), &out, &complaints); err != exitError(1) { //nolint:errorlint // itself
 		t.Errorf("got %v, want exit status 1", err)
 	}
-	for _, want := range []string{"user: hello there", "log records   1", "ignored  my.key", "no dialect reads it; its 2 attributes", "1 log records are no part"} {
+	for _, want := range []string{
+		"user: hello there", "log records   1", "ignored  my.key", "no dialect reads it; its attributes are kept as they are: 2",
+		"log record without an event name  (no part of a GenAI span, and names none)\n  body          something else\n",
+	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in\n%s", want, &out)
 		}
 	}
-	for _, want := range []string{"broken.json: read JSON at byte ", "noise: ", "none: no such file", "metrics.json: metrics are not read", "half.json: 1 spans or log records are refused"} {
+	for _, want := range []string{
+		"broken.json: read JSON at byte ", "noise: neither ", "none: no such file", "metrics.json: metrics are not read",
+		"half.json: 1 of 2 spans or log records are refused, the first at ",
+	} {
 		if !strings.Contains(complaints.String(), want) {
 			t.Errorf("%q is not in\n%s", want, &complaints)
 		}
+	}
+}
+
+// TestDialectTestCollectorFile: what the Collector's file exporter writes, with a line that is cut off, a span that
+// came twice, records of another span and of none, and names that would act on a terminal.
+func TestDialectTestCollectorFile(t *testing.T) {
+	t.Parallel()
+	const trace = "0102030405060708090a0b0c0d0e0f10"
+	span := `{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"` + trace + `","spanId":"0102030405060708","name":"chat \u001b[31mm\u202e\n","attributes":[` +
+		`{"key":"gen_ai.operation.name","value":{"stringValue":"chat"}},{"key":"bad\tkey\u0007","value":{"stringValue":"v"}}]}]}]}]}`
+	record := func(ids, event, text string) string {
+		return `{"resourceLogs":[{"scopeLogs":[{"logRecords":[{` + ids + `"timeUnixNano":"1","eventName":"` + event + `","body":{"kvlistValue":{"values":[` +
+			`{"key":"content","value":{"stringValue":"` + text + `"}}]}},"attributes":[{"key":"prompt.id","value":{"stringValue":"p\u009b1"}}]}]}]}]}`
+	}
+	lines := strings.Join([]string{
+		span, `{"resourceMetrics":[]}`, record(`"traceId":"`+trace+`","spanId":"0102030405060708",`, "gen_ai.user.message", "hello there"),
+		span, `{"resourceSpans":[{`, record(`"traceId":"`+trace+`","spanId":"0102030405060709",`, "gen_ai.choice", "of another"),
+		record(`"traceId":"`+trace+`",`, "gen_ai.choice", "of no span"), record("", "claude_code.user_prompt", "nobody's"),
+	}, "\n")
+	var out, complaints bytes.Buffer
+	if err := testDialects(dialect.New(dialect.Options{}), []string{"-"}, false, strings.NewReader(lines), &out, &complaints); err != exitError(1) { //nolint:errorlint // itself
+		t.Errorf("got %v, want exit status 1", err)
+	}
+	want := "tiltmeter: -: line 5: read JSON at byte 19: expected '\"', and the text ends\ntiltmeter: -: 1 request for metrics left out\n"
+	if d := cmp.Diff(want, complaints.String()); d != "" {
+		t.Error(d)
+	}
+	for want, n := range map[string]int{
+		`chat \x1b[31mm\u202e\n  (span `: 2, "user: hello there": 2, "  given         2 times;": 2, `ignored  bad\tkey\a`: 2,
+		"log record gen_ai.choice  (span 0102030405060709, trace " + trace + ", which is not in these files)": 1, "assistant: of another": 1,
+		"log record gen_ai.choice  (names no span; trace " + trace + ")":                1,
+		"log record claude_code.user_prompt  (no part of a GenAI span, and names none)": 1,
+		`ignored  prompt.id  p\u009b1`:                                                  1,
+	} {
+		if got := strings.Count(out.String(), want); got != n {
+			t.Errorf("%q is there %d times, want %d:\n%s", want, got, n, &out)
+		}
+	}
+	if strings.ContainsFunc(strings.ReplaceAll(out.String(), "\n", ""), acts) {
+		t.Errorf("a terminal would act on %q", &out)
+	}
+
+	out.Reset()
+	if err := testDialects(dialect.New(dialect.Options{}), []string{"-"}, true, strings.NewReader(lines), &out, io.Discard); err != exitError(1) { //nolint:errorlint // itself
+		t.Errorf("got %v, want exit status 1", err)
+	}
+	if strings.ContainsFunc(strings.ReplaceAll(out.String(), "\n", ""), acts) {
+		t.Errorf("a terminal would act on %q", &out)
+	}
+	types := ""
+	for line := range strings.Lines(out.String()) {
+		var got struct {
+			Type, Name string
+			Copies     int
+			Attributes map[string]string
+		}
+		if err := json.Unmarshal([]byte(line), &got); err != nil {
+			t.Errorf("%v: %s", err, line)
+		}
+		types += got.Type + " "
+		if got.Type == "span" && (got.Name != "chat \x1b[31mm\u202e\n" || got.Copies != 2) || got.Name == "claude_code.user_prompt" && got.Attributes["prompt.id"] != "p\u009b1" {
+			t.Errorf("got %+v of %s", got, line)
+		}
+	}
+	if types != "span span log_record log_record log_record " {
+		t.Errorf("got %s", types)
+	}
+}
+
+// TestDialectTestSaysWhatIsEmpty: a request that holds nothing is no failure, and not silence.
+func TestDialectTestSaysWhatIsEmpty(t *testing.T) {
+	t.Parallel()
+	var out, complaints bytes.Buffer
+	if err := testDialects(dialect.New(dialect.Options{}), []string{"-"}, true, strings.NewReader("{}"), &out, &complaints); err != nil || out.Len() > 0 {
+		t.Errorf("%v, %s", err, &out)
+	}
+	if want := "tiltmeter: -: no spans and no log records in it\n"; complaints.String() != want {
+		t.Errorf("got %q, want %q", &complaints, want)
 	}
 }
 

@@ -190,7 +190,7 @@ func TestDialectTestSaysWhyARuleFillsNothing(t *testing.T) {
 	in := strings.NewReader(`{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0102030405060708090a0b0c0d0e0f10","spanId":"0102030405060708","name":"n",
 		"attributes":[{"key":"k","value":{"stringValue":"1.5"}}]}]}]}]}`)
 	want := `n  (span 0102030405060708, trace 0102030405060708090a0b0c0d0e0f10)
-  no dialect reads it; its 1 attributes are kept as they are
+  no dialect reads it; its attributes are kept as they are: 1
   warning       rule_failed: k rule limits: the value does not fit request.max_tokens (count)
 
 `

@@ -48,6 +48,9 @@ func (l *levels) inObject() bool { return l.bits[(l.n-1)/8]&(1<<((l.n-1)%8)) != 
 
 func (s *scanner) fail(what string) {
 	if s.err == nil {
+		if s.pos >= len(s.b) {
+			what += ", and the text ends"
+		}
 		s.err = fmt.Errorf("read JSON at byte %d: %s", s.pos, what)
 		s.pos = len(s.b)
 	}
@@ -137,7 +140,7 @@ func (s *scanner) str() []byte {
 			s.fail("control character in a string")
 		}
 	}
-	s.fail("unfinished string")
+	s.fail("unfinished string, and the text ends")
 	return nil
 }
 
