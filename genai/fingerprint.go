@@ -153,10 +153,7 @@ func (p *printer) system(s *Span) uint64 {
 		p.field("version", s.Prompt.Version)
 		return p.hash()
 	}
-	p.values = append(p.values[:0], s.User, s.Conversation)
-	for i := range s.Prompt.Variables {
-		p.values = append(p.values, s.Prompt.Variables[i].Value)
-	}
+	p.values = s.namedValues(p.values[:0])
 	p.begin("system")
 	empty := len(p.buf)
 	p.words.begin(p.values)
@@ -169,6 +166,42 @@ func (p *printer) system(s *Span) uint64 {
 		return 0
 	}
 	return p.hash()
+}
+
+// namedValues appends what the sender named and its instructions may hold.
+func (s *Span) namedValues(dst []string) []string {
+	dst = append(dst, s.User, s.Conversation)
+	for i := range s.Prompt.Variables {
+		dst = append(dst, s.Prompt.Variables[i].Value)
+	}
+	return dst
+}
+
+// FillsIn reports whether the instructions hold a value that the sender named. Where they do not, the same
+// instructions have the same Fingerprint.System, whatever the values are. It may be true of some that do not either:
+// a value counts within a word here.
+func (s *Span) FillsIn() bool {
+	var few [8]string
+	values := valuesThatCount(s.namedValues(few[:0]))
+	if len(values) == 0 {
+		return false
+	}
+	found := holdsOne(s.System, values)
+	for i := range s.SystemMessages() {
+		found = found || holdsOne(s.Input[i].Parts, values)
+	}
+	return found
+}
+
+func holdsOne(parts []Part, values []string) bool {
+	for i := range parts {
+		for _, v := range values {
+			if strings.Contains(parts[i].Content, v) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // parts writes parts of instructions. Texts run on, however the sender cut them into parts.

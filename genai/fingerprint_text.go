@@ -35,15 +35,20 @@ const maxValues = 64
 // of instructions and ten values take some thousands.
 const maxComparedBytes = 4 << 20
 
-// begin takes the values that do not count; it keeps those that can be found at the beginning of the slice.
+// begin takes the values that do not count in a text; it keeps them at the beginning of the slice.
 func (r *reducer) begin(values []string) {
+	*r = reducer{values: valuesThatCount(values), budget: maxComparedBytes}
+}
+
+// valuesThatCount are the values that are looked for, at the beginning of the slice given.
+func valuesThatCount(values []string) []string {
 	kept := values[:0]
 	for _, v := range values {
 		if v = strings.TrimFunc(v, func(c rune) bool { return c <= ' ' }); len(v) >= minValueBytes && len(kept) < maxValues {
 			kept = append(kept, v)
 		}
 	}
-	*r = reducer{values: kept, budget: maxComparedBytes}
+	return kept
 }
 
 // reduce appends the reduced text. The next text runs on after a space.

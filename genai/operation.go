@@ -1,6 +1,9 @@
 package genai
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Operation is gen_ai.operation.name. A name outside the list is kept as sent, with a warning.
 type Operation string
@@ -31,13 +34,10 @@ const (
 
 // IsInference reports whether the operation is a call of a model that consumes tokens of its own:
 // the only spans whose usage is summed for a trace. An agent's or workflow's usage repeats that of its children.
-func (o Operation) IsInference() bool {
-	switch o {
-	case OpChat, OpTextCompletion, OpGenerateContent, OpEmbeddings, OpRerank:
-		return true
-	}
-	return false
-}
+func (o Operation) IsInference() bool { return slices.Contains(InferenceOperations[:], o) }
+
+// InferenceOperations are those that IsInference is true of.
+var InferenceOperations = [...]Operation{OpChat, OpTextCompletion, OpGenerateContent, OpEmbeddings, OpRerank}
 
 // Request holds the parameters of a model call. A nil pointer means that the sender did not say.
 type Request struct {

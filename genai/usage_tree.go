@@ -49,8 +49,21 @@ func (r UsageRole) String() string {
 // Ollama's OpenAI interface counts to 999.
 const uniqueIDBytes = 20
 
-// UsageRoles says of each node of one trace whether its usage counts, in the order of nodes, into the memory
-// of dst. A trace's usage is that of its leaves:
+// UsageTree says whose usage, and whose cost, counts in one trace. Nodes are named by their index.
+type UsageTree struct {
+	Roles []UsageRole // of each node
+
+	nodes   []UsageNode
+	parent  []int32          // the node above, -1 of roots; cycles are cut
+	near    []int32          // the next node with usage above, or -1
+	apart   []bool           // whether a tool or an agent lies between the node and near
+	has     []int32          // of a node that repeats others one that it repeats, or -1
+	answers map[answer]int32 // the node that counts of those that saw a response
+	state   []climbed
+	path    []int32
+}
+
+// NewUsageTree settles the usage of a trace, whose usage is that of its leaves:
 //
 //   - Of a span with usage, and the next spans with usage below it, the span repeats theirs when it is a
 //     wrapper or no model call at all (agents, workflows, chains), when it has the response id of one, the
@@ -63,24 +76,81 @@ const uniqueIDBytes = 20
 //
 // It needs the whole trace; ask again when more of it has come. Missing parents and cycles cut the tree there.
 // The answer does not depend on the order of nodes. Time and memory are linear in their number, which is
-// the caller's to bound.
-func UsageRoles(dst []UsageRole, nodes []UsageNode) []UsageRole {
-	t := newUsageTree(append(dst[:0], make([]UsageRole, len(nodes))...), nodes)
+// the caller's to bound. The tree keeps nodes.
+func NewUsageTree(nodes []UsageNode) *UsageTree {
+	t := newUsageTree(nodes)
 	for i := range nodes {
 		t.climb(int32(i))
 	}
 	for i := range nodes {
 		above := t.near[i]
-		if above < 0 || t.roles[i] == UsageSameSpan || !nodes[i].Usage.Known() {
+		if above < 0 || t.Roles[i] == UsageSameSpan || !nodes[i].Usage.Known() {
 			continue
 		}
 		apart := t.apart[i] || nodes[i].Operation.apart()
 		if nodes[above].repeats(&nodes[i], apart) {
-			t.roles[above] = UsageRepeatsBelow
+			t.Roles[above] = UsageRepeatsBelow
+			if j := t.has[above]; j < 0 || nodes[i].starts(&nodes[j]) {
+				t.has[above] = int32(i)
+			}
 		}
 	}
 	t.settle()
-	return t.roles
+	return t
+}
+
+// Repeats is the span whose usage node i has, too: of those below that it repeats the earliest, or the one that
+// counts of those that saw its response. Zero of a node that repeats none.
+func (t *UsageTree) Repeats(i int) SpanID {
+	if t.has[i] < 0 {
+		return SpanID{}
+	}
+	return t.nodes[t.has[i]].SpanID
+}
+
+// Costs says of each node whether its cost counts in the trace; priced are the nodes that have one. It is that of the
+// nodes whose usage counts. A node whose usage nobody gave (an image that is paid as such, a cost that the sender knows
+// without tokens) counts its cost unless a node below, the node that it is directly below, or one that saw the same
+// response has it.
+func (t *UsageTree) Costs(priced []bool) []bool {
+	counts, below := make([]bool, len(t.nodes)), make([]bool, len(t.nodes))
+	seen := map[answer]int32{}
+	for i := range t.nodes {
+		if !priced[i] {
+			continue
+		}
+		if counts[i] = t.Roles[i] == UsageCounts; counts[i] {
+			if a, ok := t.nodes[i].bareAnswer(); ok {
+				seen[a] = int32(i)
+			}
+		}
+		for up := t.parent[i]; up >= 0 && !below[up]; up = t.parent[up] {
+			below[up] = true
+		}
+	}
+	for i := range t.nodes {
+		if t.Roles[i] != UsageUnknown || !priced[i] || below[i] {
+			continue
+		}
+		if up := t.parent[i]; up >= 0 && t.Roles[up] == UsageCounts && priced[up] {
+			continue
+		}
+		counts[i] = true
+		a, ok := t.nodes[i].bareAnswer()
+		if !ok {
+			continue
+		}
+		switch j, twice := seen[a]; {
+		case !twice:
+			seen[a] = int32(i)
+		case t.Roles[j] == UsageUnknown && t.nodes[i].before(&t.nodes[j]):
+			counts[j] = false
+			seen[a] = int32(i)
+		default:
+			counts[i] = false
+		}
+	}
+	return counts
 }
 
 // SumUsage adds up the usage that counts; what no span said stays unknown. Reported is left empty.
@@ -103,18 +173,6 @@ func SumUsage(nodes []UsageNode, roles []UsageRole) (sum Usage) {
 	return sum
 }
 
-// usageTree is the working memory of UsageRoles. Nodes are named by their index, which 32 bits hold; -1 is none.
-type usageTree struct {
-	nodes   []UsageNode
-	roles   []UsageRole
-	parent  []int32
-	near    []int32 // the next node with usage above
-	apart   []bool  // whether a tool or an agent lies between the node and near
-	state   []climbed
-	path    []int32
-	answers map[answer]int32 // the node that counts of those that saw a response
-}
-
 type climbed uint8
 
 const (
@@ -129,10 +187,24 @@ type answer struct {
 	input, output Tokens
 }
 
-func newUsageTree(roles []UsageRole, nodes []UsageNode) *usageTree {
+// answer names the response that the node saw, false when it names none.
+func (n *UsageNode) answer() (answer, bool) {
+	a := answer{id: n.ResponseID}
+	if len(a.id) < uniqueIDBytes {
+		a.input, a.output = n.Usage.Input, n.Usage.Output
+	}
+	return a, a.id != ""
+}
+
+// bareAnswer names the response by its id alone, false when that is not enough: counts that nobody gave are not the same.
+func (n *UsageNode) bareAnswer() (answer, bool) {
+	return answer{id: n.ResponseID}, len(n.ResponseID) >= uniqueIDBytes
+}
+
+func newUsageTree(nodes []UsageNode) *UsageTree {
 	n := len(nodes)
-	t := &usageTree{
-		nodes: nodes, roles: roles, parent: make([]int32, n), near: make([]int32, n),
+	t := &UsageTree{
+		Roles: make([]UsageRole, n), nodes: nodes, parent: make([]int32, n), near: make([]int32, n), has: make([]int32, n),
 		apart: make([]bool, n), state: make([]climbed, n), answers: map[answer]int32{},
 	}
 	index := make(map[SpanID]int32, n)
@@ -146,15 +218,15 @@ func newUsageTree(roles []UsageRole, nodes []UsageNode) *usageTree {
 		case !twice:
 			index[id] = int32(i)
 		case nodes[i].before(&nodes[j]):
-			t.roles[j] = UsageSameSpan
+			t.Roles[j] = UsageSameSpan
 			index[id] = int32(i)
 		default:
-			t.roles[i] = UsageSameSpan
+			t.Roles[i] = UsageSameSpan
 		}
 	}
 	for i := range nodes {
-		t.parent[i], t.near[i] = -1, -1
-		if j, ok := index[nodes[i].ParentSpanID]; ok && t.roles[i] != UsageSameSpan {
+		t.parent[i], t.near[i], t.has[i] = -1, -1, -1
+		if j, ok := index[nodes[i].ParentSpanID]; ok && t.Roles[i] != UsageSameSpan {
 			t.parent[i] = j
 		}
 	}
@@ -162,7 +234,7 @@ func newUsageTree(roles []UsageRole, nodes []UsageNode) *usageTree {
 }
 
 // climb finds near of a node and of all nodes above it. Each node is climbed once.
-func (t *usageTree) climb(i int32) {
+func (t *UsageTree) climb(i int32) {
 	t.path = t.path[:0]
 	for i >= 0 && t.state[i] == notClimbed {
 		t.state[i] = onPath
@@ -191,29 +263,32 @@ func (t *usageTree) climb(i int32) {
 }
 
 // settle gives the nodes that repeat nothing their role.
-func (t *usageTree) settle() {
+func (t *UsageTree) settle() {
 	for i := range t.nodes {
 		n := &t.nodes[i]
-		if t.roles[i] != UsageUnknown || !n.Usage.Known() {
+		if t.Roles[i] != UsageUnknown || !n.Usage.Known() {
 			continue
 		}
-		t.roles[i] = UsageCounts
-		if n.ResponseID == "" {
+		t.Roles[i] = UsageCounts
+		a, ok := n.answer()
+		if !ok {
 			continue
-		}
-		a := answer{id: n.ResponseID}
-		if len(a.id) < uniqueIDBytes {
-			a.input, a.output = n.Usage.Input, n.Usage.Output
 		}
 		j, seen := t.answers[a]
 		switch {
 		case !seen:
 			t.answers[a] = int32(i)
 		case n.before(&t.nodes[j]):
-			t.roles[j] = UsageSameResponse
+			t.Roles[j] = UsageSameResponse
 			t.answers[a] = int32(i)
 		default:
-			t.roles[i] = UsageSameResponse
+			t.Roles[i] = UsageSameResponse
+		}
+	}
+	for i := range t.nodes {
+		if t.Roles[i] == UsageSameResponse {
+			a, _ := t.nodes[i].answer()
+			t.has[i] = t.answers[a]
 		}
 	}
 }
@@ -302,6 +377,11 @@ func (n *UsageNode) before(o *UsageNode) bool {
 		cmp.Compare(n.RequestModel, o.RequestModel), cmp.Compare(n.ResponseModel, o.ResponseModel),
 		cmp.Compare(n.ResponseID, o.ResponseID),
 	) < 0
+}
+
+// starts orders nodes by time, those of one time by their ids.
+func (n *UsageNode) starts(o *UsageNode) bool {
+	return cmp.Or(n.Start.Compare(o.Start), bytes.Compare(n.SpanID[:], o.SpanID[:])) < 0
 }
 
 func flag(b bool) int {

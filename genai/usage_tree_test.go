@@ -2,6 +2,7 @@ package genai_test
 
 import (
 	"bytes"
+	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -62,9 +63,9 @@ const (
 	sonnet = "claude-sonnet-4-5-20250929"
 )
 
-// TestUsageRoles has the numbers of recorded traces of the instrumentations that the case names; each
+// TestUsageTree has the numbers of recorded traces of the instrumentations that the case names; each
 // is one of which the sum over all spans is wrong.
-func TestUsageRoles(t *testing.T) {
+func TestUsageTree(t *testing.T) {
 	t.Parallel()
 	const long = "chatcmpl-BxYz0123456789abcdefghij"
 	for _, tc := range []struct {
@@ -246,13 +247,99 @@ func TestUsageRoles(t *testing.T) {
 			}, 171, 69, "bccbc",
 		},
 	} {
-		roles := genai.UsageRoles(nil, tc.nodes)
+		roles := genai.NewUsageTree(tc.nodes).Roles
 		sum := genai.SumUsage(tc.nodes, roles)
 		if sum.Input.N != tc.in || sum.Output.N != tc.out || letters(roles) != tc.roles {
 			t.Errorf("%s: %d/%d %s, want %d/%d %s", tc.name, sum.Input.N, sum.Output.N, letters(roles), tc.in, tc.out, tc.roles)
 		}
 		if n := naive(tc.nodes); n.Input.N == tc.in && n.Output.N == tc.out {
 			t.Errorf("%s: the sum over all spans is right, so the case shows nothing", tc.name)
+		}
+	}
+}
+
+// TestRepeatedUsage: a span that does not count names one that has its usage.
+func TestRepeatedUsage(t *testing.T) {
+	t.Parallel()
+	const long = "chatcmpl-BxYz0123456789abcdefghij"
+	for _, tc := range []struct {
+		name    string
+		nodes   []genai.UsageNode
+		repeats []byte
+	}{
+		{"the earliest of the spans below", []genai.UsageNode{
+			span(1, 0, genai.OpInvokeAgent, "", "", 114, 46), span(2, 1, "", "", "", -1, -1),
+			span(3, 2, genai.OpChat, served, "", 57, 23), span(4, 2, genai.OpChat, served, "", 57, 23),
+		}, []byte{3, 0, 0, 0}},
+		{"not an embedding for an answer, although it is earlier", []genai.UsageNode{
+			span(1, 0, genai.OpInvokeAgent, "", "", 1008, 50),
+			span(2, 1, genai.OpEmbeddings, "text-embedding-3-small", "", 8, -1), span(3, 1, genai.OpChat, served, "", 1000, 50),
+		}, []byte{3, 0, 0}},
+		{"not a guard model's call beside the repetition", []genai.UsageNode{
+			span(1, 0, genai.OpChat, "gpt-4o", long, 57, 23),
+			span(2, 1, genai.OpChat, mini, "", 30, 1), span(3, 1, genai.OpChat, "gpt-4o", long, 57, 23),
+		}, []byte{3, 0, 0}},
+		{"short ids: the one with the same tokens", []genai.UsageNode{
+			span(1, 0, genai.OpChat, "llama3.1", "chatcmpl-412", 57, 23), span(2, 0, genai.OpChat, "llama3.1", "chatcmpl-412", 80, 5),
+			span(3, 0, genai.OpChat, "llama3.1", "chatcmpl-412", 57, 23), span(4, 0, genai.OpChat, "llama3.1", "chatcmpl-412", 80, 5),
+		}, []byte{0, 0, 1, 2}},
+		{"a long id: whatever the tokens", []genai.UsageNode{
+			span(1, 0, genai.OpChat, served, long, 2, 6), span(2, 0, genai.OpChat, served, long, 57, 23),
+		}, []byte{2, 0}},
+		{"a cycle repeats nothing within itself", []genai.UsageNode{
+			span(1, 2, genai.OpInvokeAgent, "", "", 57, 23), span(2, 1, genai.OpInvokeAgent, "", "", 57, 23), span(3, 1, genai.OpChat, served, "", 57, 23),
+		}, []byte{3, 0, 0}},
+	} {
+		tree := genai.NewUsageTree(tc.nodes)
+		for i, want := range tc.repeats {
+			if got := tree.Repeats(i); got != at(want) {
+				t.Errorf("%s: span %d repeats %s, want %s", tc.name, i+1, got, at(want))
+			}
+		}
+	}
+}
+
+// TestCostsOfATrace: whose cost counts where usage does not say it.
+func TestCostsOfATrace(t *testing.T) {
+	t.Parallel()
+	const long = "resp_0123456789abcdef0123"
+	for _, tc := range []struct {
+		name   string
+		nodes  []genai.UsageNode
+		counts string // one letter a node: counts, no, - without a cost
+	}{
+		{"calls, not the agent above them", []genai.UsageNode{
+			span(1, 0, genai.OpInvokeAgent, "", "", 114, 46), span(2, 1, genai.OpChat, served, "", 57, 23), span(3, 1, genai.OpChat, served, "", 57, 23),
+		}, "ncc"},
+		{"an agent that sums up costs without tokens, and a picture below a tool", []genai.UsageNode{
+			span(1, 0, genai.OpInvokeAgent, "", "", -1, -1), span(2, 1, genai.OpExecuteTool, "", "", -1, -1), span(3, 2, genai.OpGenerateContent, mini, "", -1, -1),
+		}, "nnc"},
+		{"the parts of a call's cost below it", []genai.UsageNode{
+			span(1, 0, genai.OpChat, served, "", 57, 23), span(2, 1, "", "", "", -1, -1),
+		}, "cn"},
+		{"a gateway without tokens beside its client", []genai.UsageNode{
+			span(1, 0, genai.OpChat, served, "", 57, 23), span(2, 0, genai.OpChat, served, long, -1, -1), span(3, 0, genai.OpChat, served, long, 57, 23),
+		}, "cnc"},
+		{"two that saw one response, both without tokens: the earlier", []genai.UsageNode{
+			span(2, 0, genai.OpGenerateContent, mini, long, -1, -1), span(1, 0, genai.OpGenerateContent, mini, long, -1, -1),
+		}, "nc"},
+		{"short ids say nothing without tokens", []genai.UsageNode{
+			span(1, 0, genai.OpGenerateContent, mini, "7", -1, -1), span(2, 0, genai.OpGenerateContent, mini, "7", -1, -1), span(3, 0, genai.OpChat, mini, "7", 57, 23),
+		}, "ccc"},
+		{"a cycle", []genai.UsageNode{
+			span(1, 2, "chain", "", "", -1, -1), span(2, 1, "chain", "", "", -1, -1),
+		}, "cc"},
+	} {
+		priced := make([]bool, len(tc.nodes))
+		for i := range priced {
+			priced[i] = true
+		}
+		got := ""
+		for _, counts := range genai.NewUsageTree(tc.nodes).Costs(priced) {
+			got += map[bool]string{true: "c", false: "n"}[counts]
+		}
+		if got != tc.counts {
+			t.Errorf("%s: %s, want %s", tc.name, got, tc.counts)
 		}
 	}
 }
@@ -299,7 +386,7 @@ func TestUsageThatAllCounts(t *testing.T) {
 			span(0, 0, genai.OpChat, served, "", 57, 23),
 		}},
 	} {
-		roles := genai.UsageRoles(nil, tc.nodes)
+		roles := genai.NewUsageTree(tc.nodes).Roles
 		sum, all := genai.SumUsage(tc.nodes, roles), naive(tc.nodes)
 		if sum.Input.N != all.Input.N || sum.Output.N != all.Output.N {
 			t.Errorf("%s: %d/%d %s, want %d/%d", tc.name, sum.Input.N, sum.Output.N, letters(roles), all.Input.N, all.Output.N)
@@ -317,7 +404,7 @@ func TestUsageOfAGrowingTrace(t *testing.T) {
 	var roles []genai.UsageRole
 	for i, n := range []genai.UsageNode{call, root, step} {
 		got = append(got, n)
-		roles = genai.UsageRoles(roles, got)
+		roles = genai.NewUsageTree(got).Roles
 		sum := genai.SumUsage(got, roles)
 		// Without the step between them nothing tells that root and call belong together.
 		if want := []int64{57, 114, 57}[i]; sum.Input.N != want {
@@ -330,11 +417,11 @@ func TestSumUsageKeepsUnknown(t *testing.T) {
 	t.Parallel()
 	nodes := []genai.UsageNode{span(1, 0, genai.OpEmbeddings, "m", "", 6, -1), span(2, 0, genai.OpChat, "m", "", -1, -1)}
 	nodes[0].Usage.CacheRead = genai.Count(0)
-	sum := genai.SumUsage(nodes, genai.UsageRoles(nil, nodes))
+	sum := genai.SumUsage(nodes, genai.NewUsageTree(nodes).Roles)
 	if sum.Input != genai.Count(6) || sum.Output.Known || !sum.CacheRead.Known || sum.CacheWrite.Known || sum.Reasoning.Known {
 		t.Errorf("%+v", sum)
 	}
-	if none := genai.SumUsage(nil, genai.UsageRoles(nil, nil)); none.Known() {
+	if none := genai.SumUsage(nil, genai.NewUsageTree(nil).Roles); none.Known() {
 		t.Errorf("no spans: %+v", none)
 	}
 }
@@ -385,11 +472,55 @@ func anyTrace(t *rapid.T) []genai.UsageNode {
 }
 
 func total(nodes []genai.UsageNode) genai.Usage {
-	return genai.SumUsage(nodes, genai.UsageRoles(nil, nodes))
+	return genai.SumUsage(nodes, genai.NewUsageTree(nodes).Roles)
 }
 
 func equalUsage(a, b genai.Usage) bool {
 	return a.Input == b.Input && a.Output == b.Output && a.CacheRead == b.CacheRead && a.CacheWrite == b.CacheWrite && a.Reasoning == b.Reasoning
+}
+
+// settled is all that a tree says of each node that is there once, in an order of its own.
+func settled(nodes []genai.UsageNode) (out []string) {
+	tree := genai.NewUsageTree(nodes)
+	priced, times := make([]bool, len(nodes)), map[genai.SpanID]int{}
+	for i := range nodes {
+		priced[i] = nodes[i].Usage.CacheRead.N != 1 // some
+		times[nodes[i].SpanID]++
+	}
+	costs := tree.Costs(priced)
+	for i := range nodes {
+		if times[nodes[i].SpanID] == 1 {
+			out = append(out, fmt.Sprint(nodes[i].SpanID, tree.Roles[i], tree.Repeats(i), costs[i]))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// TestRepeatedUsageIsThere: who repeats names a span whose usage is known; who saw the same response, one that counts.
+func TestRepeatedUsageIsThere(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		nodes := anyTrace(t)
+		tree := genai.NewUsageTree(nodes)
+		roles := map[genai.SpanID][]genai.UsageRole{}
+		for i := range nodes {
+			roles[nodes[i].SpanID] = append(roles[nodes[i].SpanID], tree.Roles[i])
+		}
+		for i, role := range tree.Roles {
+			of := roles[tree.Repeats(i)]
+			ok := tree.Repeats(i).IsZero()
+			switch role {
+			case genai.UsageRepeatsBelow:
+				ok = tree.Repeats(i) != nodes[i].SpanID && slices.ContainsFunc(of, func(r genai.UsageRole) bool { return r != genai.UsageUnknown })
+			case genai.UsageSameResponse:
+				ok = slices.Contains(of, genai.UsageCounts)
+			}
+			if !ok {
+				t.Fatalf("node %d %s repeats %s, which %v", i, role, tree.Repeats(i), of)
+			}
+		}
+	})
 }
 
 func TestUsageDoesNotDependOnOrder(t *testing.T) {
@@ -403,6 +534,9 @@ func TestUsageDoesNotDependOnOrder(t *testing.T) {
 		if got := total(shuffled); !equalUsage(got, want) {
 			t.Fatalf("%+v in one order, %+v in another", want, got)
 		}
+		if got, want := settled(shuffled), settled(nodes); !slices.Equal(got, want) {
+			t.Fatalf("%v in one order, %v in another", want, got)
+		}
 	})
 }
 
@@ -410,7 +544,7 @@ func TestUsageIsNeverMoreThanAll(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		nodes := anyTrace(t)
-		roles := genai.UsageRoles(nil, nodes)
+		roles := genai.NewUsageTree(nodes).Roles
 		sum, all := genai.SumUsage(nodes, roles), naive(nodes)
 		if sum.Input.N > all.Input.N || sum.Output.N > all.Output.N {
 			t.Fatalf("%d/%d of %d/%d", sum.Input.N, sum.Output.N, all.Input.N, all.Output.N)
@@ -458,7 +592,7 @@ func TestUsageIsIdempotent(t *testing.T) {
 				nodes[i].ParentSpanID = genai.SpanID{}
 			}
 		}
-		roles := genai.UsageRoles(nil, nodes)
+		roles := genai.NewUsageTree(nodes).Roles
 		var kept []genai.UsageNode
 		for i := range nodes {
 			if roles[i] == genai.UsageCounts {
@@ -471,8 +605,8 @@ func TestUsageIsIdempotent(t *testing.T) {
 	})
 }
 
-// TestUsageRolesOfDeepTraces: a chain of a million spans neither overflows the stack nor takes quadratic time.
-func TestUsageRolesOfDeepTraces(t *testing.T) {
+// TestUsageOfDeepTraces: a chain of a million spans neither overflows the stack nor takes quadratic time.
+func TestUsageOfDeepTraces(t *testing.T) {
 	t.Parallel()
 	const n = 1_000_000
 	nodes := make([]genai.UsageNode, n)
@@ -488,15 +622,14 @@ func TestUsageRolesOfDeepTraces(t *testing.T) {
 	}
 }
 
-func BenchmarkUsageRoles(b *testing.B) {
+func BenchmarkUsageTree(b *testing.B) {
 	var nodes []genai.UsageNode
 	for i := range byte(50) {
 		nodes = append(nodes, span(4*i+1, 0, genai.OpInvokeAgent, "", "", 57, 23), span(4*i+2, 4*i+1, "", "", "", -1, -1),
 			span(4*i+3, 4*i+2, genai.OpChat, served, "", 57, 23), span(4*i+4, 4*i+2, genai.OpExecuteTool, "", "", -1, -1))
 	}
-	var roles []genai.UsageRole
 	b.ReportAllocs()
 	for b.Loop() {
-		roles = genai.UsageRoles(roles, nodes)
+		genai.NewUsageTree(nodes)
 	}
 }

@@ -97,7 +97,7 @@ type TracePage struct {
 }
 
 // TraceSummary is what a list shows of a trace. Usage and Cost are the sum of the trace's leaves, see
-// genai.UsageRoles; where Estimated is set, of its model calls without those that say of themselves that
+// genai.UsageTree; where Estimated is set, of its model calls without those that say of themselves that
 // they repeat others.
 type TraceSummary struct {
 	TraceID       genai.TraceID

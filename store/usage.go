@@ -1,7 +1,7 @@
 package store
 
 // A trace's usage and cost are the sum of its leaves. Which spans these are follows from the whole trace
-// (genai.UsageRoles), so it is worked out when a trace is read: of a trace that is opened, and of those
+// (genai.UsageTree), so it is worked out when a trace is read: of a trace that is opened, and of those
 // on one page of a list.
 
 import (
@@ -29,7 +29,7 @@ const (
 	placesPerQuery = 1_000
 )
 
-// usageOfTraces reads what UsageRoles needs. Pairs of the key's parts: the traces of a page may lie days apart.
+// usageOfTraces reads what a UsageTree needs. Pairs of the key's parts: the traces of a page may lie days apart.
 const usageOfTraces = `
 SELECT trace_id, span_id, parent_span_id, start, operation, request_model, response_model, response_id, usage_rollup,
     input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, toString(cost), cost_currency
@@ -60,16 +60,15 @@ type usageSum struct {
 
 // sumUsage sums up a whole trace.
 func sumUsage(nodes []costNode) (out usageSum) {
-	plain := make([]genai.UsageNode, len(nodes))
+	plain, priced := make([]genai.UsageNode, len(nodes)), make([]bool, len(nodes))
 	for i := range nodes {
-		plain[i] = nodes[i].UsageNode
+		plain[i], priced[i] = nodes[i].UsageNode, nodes[i].cost.Currency != ""
 	}
-	out.roles = genai.UsageRoles(nil, plain)
-	out.usage = genai.SumUsage(plain, out.roles)
-	t := newSpanTree(plain)
-	out.repeats = t.repeats(out.roles)
-	counts := t.costs(nodes, out.roles)
+	t := genai.NewUsageTree(plain)
+	out.roles, out.usage, out.repeats = t.Roles, genai.SumUsage(plain, t.Roles), make([]genai.SpanID, len(nodes))
+	counts := t.Costs(priced)
 	for i := range nodes {
+		out.repeats[i] = t.Repeats(i)
 		if counts[i] {
 			out.cost.Currency = max(out.cost.Currency, nodes[i].cost.Currency)
 		}
@@ -109,122 +108,6 @@ func (p pico) String() string {
 	lo, borrow := bits.Sub64(0, p.lo, 0)
 	hi, _ := bits.Sub64(0, p.hi, borrow)
 	return "-" + decimalText(hi, lo, costScale)
-}
-
-// spanTree finds spans above one another. Nodes are named by their index; -1 is none.
-type spanTree struct {
-	nodes  []genai.UsageNode
-	parent []int
-}
-
-func newSpanTree(nodes []genai.UsageNode) spanTree {
-	t := spanTree{nodes, make([]int, len(nodes))}
-	index := make(map[genai.SpanID]int, len(nodes))
-	for i := range nodes {
-		index[nodes[i].SpanID] = i
-	}
-	for i := range nodes {
-		t.parent[i] = -1
-		if p, ok := index[nodes[i].ParentSpanID]; ok && p != i {
-			t.parent[i] = p
-		}
-	}
-	return t
-}
-
-// repeats names for each span that does not count one that has its usage, too: the earliest of the next
-// spans with usage below, or the one that counts of those that saw the same response.
-func (t spanTree) repeats(roles []genai.UsageRole) []genai.SpanID {
-	out := make([]genai.SpanID, len(t.nodes))
-	first := make([]int, len(t.nodes)) // of the next spans with usage below
-	for i := range first {
-		first[i] = -1
-	}
-	counts := map[string]int{}
-	near := t.near()
-	for i := range t.nodes {
-		n := &t.nodes[i]
-		if roles[i] == genai.UsageCounts && n.ResponseID != "" {
-			counts[n.ResponseID] = i
-		}
-		if up := near[i]; up >= 0 && n.Usage.Known() && (first[up] < 0 || t.before(i, first[up])) {
-			first[up] = i
-		}
-	}
-	for i, role := range roles {
-		at, ok := first[i], first[i] >= 0
-		if role == genai.UsageSameResponse {
-			at, ok = counts[t.nodes[i].ResponseID]
-		}
-		if ok && (role == genai.UsageRepeatsBelow || role == genai.UsageSameResponse) {
-			out[i] = t.nodes[at].SpanID
-		}
-	}
-	return out
-}
-
-func (t spanTree) before(i, j int) bool {
-	a, b := &t.nodes[i], &t.nodes[j]
-	return cmp.Or(a.Start.Compare(b.Start), slices.Compare(a.SpanID[:], b.SpanID[:])) < 0
-}
-
-// near is the next span with usage above each. Each span is passed once.
-func (t spanTree) near() []int {
-	const unknown = -2
-	near := make([]int, len(t.nodes))
-	for i := range near {
-		near[i] = unknown
-	}
-	var path []int
-	for i := range t.nodes {
-		path = path[:0]
-		at := i
-		for near[at] == unknown {
-			near[at] = -1 // ends a cycle
-			path = append(path, at)
-			up := t.parent[at]
-			if up < 0 || t.nodes[up].Usage.Known() {
-				near[at] = up
-				break
-			}
-			at = up
-		}
-		for _, j := range path {
-			near[j] = near[at]
-		}
-	}
-	return near
-}
-
-// costs says whose cost counts: that of the spans whose usage does. A span whose usage nobody gave (an image that is paid as
-// such, a cost that the sender knows without tokens) counts its cost unless a span below, the span that it is
-// directly below, or one that saw the same response has it.
-func (t spanTree) costs(nodes []costNode, roles []genai.UsageRole) []bool {
-	counts, below := make([]bool, len(nodes)), make([]bool, len(nodes))
-	seen := map[string]bool{}
-	for i := range nodes {
-		if nodes[i].cost.Currency == "" {
-			continue
-		}
-		if counts[i] = roles[i] == genai.UsageCounts; counts[i] && nodes[i].ResponseID != "" {
-			seen[nodes[i].ResponseID] = true
-		}
-		for up := t.parent[i]; up >= 0 && !below[up]; up = t.parent[up] {
-			below[up] = true
-		}
-	}
-	for i := range nodes {
-		n := &nodes[i]
-		if roles[i] != genai.UsageUnknown || n.cost.Currency == "" || below[i] || seen[n.ResponseID] {
-			continue
-		}
-		up := t.parent[i]
-		counts[i] = up < 0 || roles[up] != genai.UsageCounts || nodes[up].cost.Currency == ""
-		if counts[i] && n.ResponseID != "" {
-			seen[n.ResponseID] = true
-		}
-	}
-	return counts
 }
 
 // settle gives the spans of a trace their roles, and its summary the sums.

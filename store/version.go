@@ -1,8 +1,6 @@
 package store
 
 import (
-	"strings"
-
 	"github.com/tiltmeter/tiltmeter/genai"
 	"github.com/tiltmeter/tiltmeter/store/content"
 )
@@ -35,7 +33,7 @@ func (v *versions) of(s *genai.Span, system, tools []content.Hash) (f genai.Fing
 	})
 	switch {
 	case f.System != 0: // the managed prompt's
-	case fillsIn(s):
+	case s.FillsIn(): // the instructions alone do not give it
 		f.System = systemPrint(s)
 	default:
 		f.System = v.known(&v.system, system, func() uint64 { return systemPrint(s) })
@@ -66,36 +64,4 @@ func (v *versions) known(m *map[content.Hash]uint64, of []content.Hash, read fun
 func systemPrint(s *genai.Span) uint64 {
 	part := genai.Span{System: s.System, Input: s.Input, User: s.User, Conversation: s.Conversation, Prompt: s.Prompt}
 	return part.Fingerprint().System
-}
-
-// fillsIn reports whether the instructions hold a value that the sender named, so that they alone do not
-// give the fingerprint.
-func fillsIn(s *genai.Span) bool {
-	holds := func(parts []genai.Part, value string) bool {
-		for i := range parts {
-			if strings.Contains(parts[i].Content, value) {
-				return true
-			}
-		}
-		return false
-	}
-	n := s.SystemMessages()
-	found := func(value string) bool {
-		value = strings.TrimFunc(value, func(c rune) bool { return c <= ' ' })
-		if value == "" {
-			return false
-		}
-		for i := range n {
-			if holds(s.Input[i].Parts, value) {
-				return true
-			}
-		}
-		return holds(s.System, value)
-	}
-	for i := range s.Prompt.Variables {
-		if found(s.Prompt.Variables[i].Value) {
-			return true
-		}
-	}
-	return found(s.User) || found(s.Conversation)
 }

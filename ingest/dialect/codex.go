@@ -7,7 +7,7 @@ import (
 
 // codex reads OpenAI's Codex, the terminal interface and codex exec. A turn sums up the counts of the responses
 // below it (handle_responses), which have OpenTelemetry's keys; which of both was sent differs by the program,
-// so the turn is a rollup that counts where no response is recorded (genai.UsageRoles).
+// so the turn is a rollup that counts where no response is recorded (genai.UsageTree).
 var codex = speaker{
 	name:   "codex",
 	scopes: []string{"codex_cli_rs ", "codex_exec ", "codex-app-server "},

@@ -6,7 +6,7 @@ import (
 )
 
 // mastra reads Mastra. Each type of span has its input and output under the type's name. A generation and the
-// step below it have the same usage; genai.UsageRoles counts one of them.
+// step below it have the same usage; genai.UsageTree counts one of them.
 var mastra = speaker{
 	name:   "mastra",
 	scopes: []string{"@mastra/"},

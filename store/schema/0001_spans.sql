@@ -67,7 +67,7 @@ CREATE TABLE IF NOT EXISTS spans {{.OnCluster}}
     input_preview      String CODEC(ZSTD(1)),
     output_preview     String CODEC(ZSTD(1)),
     refs               Array(FixedString(16)) CODEC(ZSTD(1)), -- contents and list nodes, used by detail and raw in order
-    detail             String CODEC(ZSTD(1)),     -- what no column above holds (store/detail.go)
+    detail             String CODEC(ZSTD(1)),     -- what no column above holds (store/encode.go)
     resource           FixedString(16) CODEC(ZSTD(1)),
     scope              FixedString(16) CODEC(ZSTD(1)),
     raw                String CODEC(ZSTD(1)),     -- the rest of the wire span, long values cut out (store/content)

@@ -14,6 +14,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"github.com/tiltmeter/tiltmeter/genai"
 	"github.com/tiltmeter/tiltmeter/store/schema"
 	"github.com/tiltmeter/tiltmeter/store/storetest"
 )
@@ -203,4 +204,20 @@ func databaseOf(t *testing.T, conn driver.Conn) (name string) {
 		t.Fatal(err)
 	}
 	return name
+}
+
+// TestCountedOperations: the view counts the usage of those operations that genai says are calls of a model.
+func TestCountedOperations(t *testing.T) {
+	t.Parallel()
+	ddl, err := os.ReadFile("0001_spans.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, op := range genai.InferenceOperations {
+		want = append(want, "'"+string(op)+"'")
+	}
+	if list := "WITH operation IN (" + strings.Join(want, ", ") + ") AND usage_rollup = 0 AS counts"; !strings.Contains(string(ddl), list) {
+		t.Errorf("0001_spans.sql has no %q", list)
+	}
 }
