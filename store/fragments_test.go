@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -202,5 +203,139 @@ func TestResentHistoriesShareTheirMemory(t *testing.T) {
 	}
 	if few, err := s.SpansWithContent(ctx, "default", id(1), 10, 1<<20); err != nil || !few.Truncated || len(few.Spans) != 10 {
 		t.Errorf("ten: %d spans, truncated %t, %v", len(few.Spans), few.Truncated, err)
+	}
+}
+
+// permutations calls f with each order of 0 to n-1.
+func permutations(n int, f func([]int)) {
+	var walk func(done, left []int)
+	walk = func(done, left []int) {
+		if len(left) == 0 {
+			f(done)
+		}
+		for i := range left {
+			rest := append(slices.Clone(left[:i]), left[i+1:]...)
+			walk(append(slices.Clone(done), left[i]), rest)
+		}
+	}
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	walk(nil, all)
+}
+
+// TestContentInAnyOrder: a span, the records that hold a message each, and one that holds a part of the
+// rest are stored one after the other, in every order; the span is the same.
+func TestContentInAnyOrder(t *testing.T) {
+	t.Parallel()
+	s := storetest.Store(t)
+	ctx := context.Background()
+	records := []genai.Span{
+		{Name: "gen_ai.user.message", Partial: true, Input: []genai.Message{say(genai.RoleUser, "where is the marmalade")}},
+		{Name: "gen_ai.choice", Partial: true, Output: []genai.Message{say(genai.RoleAssistant, "in the larder")}},
+		{Name: "gen_ai.client.inference.operation.details", System: []genai.Part{{Type: genai.PartText, Content: "be brief"}}, ResponseModel: "served"},
+	}
+	var orders [][]int // one a trace
+	permutations(len(records)+1, func(order []int) { orders = append(orders, order) })
+	for n := range len(records) + 1 {
+		b := s.NewBatch()
+		for trace, order := range orders {
+			sp := quiet(trace, 1, base)
+			sp.ResponseModel = ""
+			if what := order[n]; what < len(records) {
+				f := records[what]
+				f.Start = sp.Start.Add(time.Duration(what) * time.Millisecond)
+				b.AddFragment(&f, &store.Log{Project: sp.Project, TraceID: sp.TraceID, SpanID: sp.SpanID, Time: f.Start, Seq: uint64(n), EventName: f.Name})
+				continue
+			}
+			b.AddSpan(sp)
+		}
+		if err := s.Insert(ctx, b, fmt.Sprint(n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for trace, order := range orders {
+		got, err := s.Span(ctx, "default", id(trace), sid(1))
+		if err != nil || len(got.Input) != 1 || got.Input[0].Parts[0].Content != "where is the marmalade" || len(got.Output) != 1 ||
+			got.Output[0].Parts[0].Content != "in the larder" || len(got.System) != 1 || got.System[0].Content != "be brief" || got.ResponseModel != "served" {
+			t.Errorf("in the order %v: %+v, %v", order, got, err)
+		}
+		if order[0] != len(records) && order[len(records)] != len(records) {
+			continue // each look costs time: those with the span first or last
+		}
+		spoken, err := s.SpansWithContent(ctx, "default", id(trace), 10, 1<<20)
+		if err != nil || len(spoken.Spans) != 1 || len(spoken.Spans[0].Input) != 1 || len(spoken.Spans[0].Output) != 1 {
+			t.Errorf("in the order %v, the conversation: %+v, %v", order, spoken, err)
+		}
+		opened, err := s.Trace(ctx, "default", id(trace))
+		if err != nil || len(opened.Spans) != 1 || opened.Spans[0].InputMessages != 1 || opened.Spans[0].OutputMessages != 1 || opened.Summary.OutputPreview != "in the larder" {
+			t.Errorf("in the order %v, the trace: %+v, %v", order, opened, err)
+		}
+	}
+}
+
+// TestASpanThatChangesLater: a span that its sender sends again is the last one that came, once, and keeps its records.
+func TestASpanThatChangesLater(t *testing.T) {
+	t.Parallel()
+	s := storetest.Store(t)
+	ctx := context.Background()
+	for n, copies := range [][]int64{{11, 33}, {33, 11}, {11, 33, 22}} {
+		trace := n + 1
+		var last *genai.Span
+		for i, tokens := range copies {
+			last = quiet(trace, 1, base)
+			last.Usage = genai.Usage{Input: genai.Count(tokens), Output: genai.Count(1)}
+			last.Cost = genai.Cost{Amount: fmt.Sprintf("0.%d", tokens), Currency: "USD", Source: "reported"}
+			last.End = last.Start.Add(time.Duration(10-i) * time.Second)
+			b := s.NewBatch()
+			if b.AddSpan(last); i == 0 {
+				tell(b, last, "where is the marmalade", "in the larder")
+			}
+			if err := s.Insert(ctx, b, fmt.Sprint(trace, "-", i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := last.Usage.Input
+		if got, err := s.Span(ctx, "default", last.TraceID, last.SpanID); err != nil || got.Usage.Input != want || !got.End.Equal(last.End) || len(got.Output) != 1 {
+			t.Errorf("%v, the span: %+v, %v", copies, got, err)
+		}
+		opened, err := s.Trace(ctx, "default", last.TraceID)
+		if err != nil || len(opened.Spans) != 1 || opened.Spans[0].Usage.Input != want || opened.Summary.Usage.Input != want || opened.Spans[0].OutputMessages != 1 {
+			t.Errorf("%v, the trace: %+v, %v", copies, opened, err)
+		}
+		if tree, err := s.TraceTree(ctx, "default", last.TraceID); err != nil || len(tree) != 1 || !tree[0].End.Equal(last.End) {
+			t.Errorf("%v, the tree: %+v, %v", copies, tree, err)
+		}
+		if spoken, err := s.SpansWithContent(ctx, "default", last.TraceID, 10, 1<<20); err != nil || len(spoken.Spans) != 1 || spoken.Spans[0].Usage.Input != want {
+			t.Errorf("%v, the conversation: %+v, %v", copies, spoken, err)
+		}
+		page, err := s.ListTraces(ctx, day(base))
+		if err != nil || !slices.ContainsFunc(page.Traces, func(sum store.TraceSummary) bool {
+			return sum.TraceID == last.TraceID && sum.Usage.Input == want && sum.Cost.Amount == last.Cost.Amount
+		}) {
+			t.Errorf("%v, the list: %+v, %v", copies, page.Traces, err)
+		}
+	}
+}
+
+// TestARecordThatNamesNoSpan: it is found with its trace, and no span is given what may be another's.
+func TestARecordThatNamesNoSpan(t *testing.T) {
+	t.Parallel()
+	s := storetest.Store(t)
+	ctx := context.Background()
+	sp := quiet(1, 1, base)
+	b := s.NewBatch()
+	b.AddSpan(sp)
+	tell(b, &genai.Span{Project: sp.Project, TraceID: sp.TraceID, Start: sp.Start}, "where is the marmalade", "in the larder")
+	if err := s.Insert(ctx, b, "a"); err != nil {
+		t.Fatal(err)
+	}
+	q := store.SearchQuery{Project: "default", Words: "larder", From: base.Add(-time.Hour), To: base.Add(time.Hour)}
+	if hits := searchAll(t, s, q); len(hits) != 1 || hits[0].TraceID != sp.TraceID || !hits[0].SpanID.IsZero() {
+		t.Errorf("search: %+v", hits)
+	}
+	if got, err := s.Span(ctx, "default", sp.TraceID, sp.SpanID); err != nil || len(got.Input)+len(got.Output) > 0 {
+		t.Errorf("the only span of the trace: %+v, %v", got, err)
 	}
 }

@@ -15,7 +15,8 @@ import (
 )
 
 const rawByID = `SELECT parent_span_id, name, kind, start, duration_ns, refs, raw, resource, scope` + spanWhere + `
-  AND span_id = unhex({span:String}) LIMIT 1`
+  AND span_id = unhex({span:String})
+ORDER BY start, ` + latest + ` LIMIT 1`
 
 const rawLogs = `
 SELECT time, seq, refs, raw, resource, scope FROM fragments` + fragmentWhere + `

@@ -37,6 +37,9 @@ const spanColumnList = `span_id, parent_span_id, name, kind, start, duration_ns,
     agent_name, workflow, conversation, user, prompt_name, prompt_version, tool_name, error_type, tags,
     mapKeys(attributes), mapValues(attributes), input_messages, output_messages, input_preview, output_preview, refs, detail`
 
+// latest puts of the copies of a span, which its sender sent again when it changed, the last one first: it counts.
+const latest = `inserted_at DESC, duration_ns DESC`
+
 // The key holds five-minute steps, and the engine does not derive them from start.
 const spanWhere = `
 FROM spans
@@ -45,15 +48,16 @@ WHERE project = {project:String} AND trace_id = unhex({trace:String})
   AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})`
 
 const spansByTrace = `SELECT ` + spanColumnList + spanWhere + `
-ORDER BY start, span_id LIMIT 1 BY span_id LIMIT {limit:UInt32}`
+ORDER BY start, span_id, ` + latest + ` LIMIT 1 BY span_id LIMIT {limit:UInt32}`
 
 // The identifier of an agent without a name is in detail.
 const treeByTrace = `SELECT span_id, parent_span_id, start, duration_ns, operation, agent_name,
     if(operation = 'invoke_agent' AND agent_name = '', detail, '') AS told` + spanWhere + `
-ORDER BY start, span_id LIMIT 1 BY span_id LIMIT {limit:UInt32}`
+ORDER BY start, span_id, ` + latest + ` LIMIT 1 BY span_id LIMIT {limit:UInt32}`
 
 const spanByID = `SELECT ` + spanColumnList + spanWhere + `
-  AND span_id = unhex({span:String}) LIMIT 1`
+  AND span_id = unhex({span:String})
+ORDER BY start, ` + latest + ` LIMIT 1`
 
 // What a span's log records carry is content of the span as well. A call that failed says why, if nothing else.
 const contentSpans = `SELECT ` + spanColumnList + spanWhere + `
@@ -64,7 +68,7 @@ const contentSpans = `SELECT ` + spanColumnList + spanWhere + `
       AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_to:Int64}))
       AND time BETWEEN fromUnixTimestamp64Nano({log_from:Int64}) AND fromUnixTimestamp64Nano({log_to:Int64})
   ))
-ORDER BY start, span_id LIMIT 1 BY span_id LIMIT {limit:UInt32}`
+ORDER BY start, span_id, ` + latest + ` LIMIT 1 BY span_id LIMIT {limit:UInt32}`
 
 const fragmentWhere = `
 WHERE project = {project:String} AND trace_id = unhex({trace:String})

@@ -346,7 +346,7 @@ func (p *printer) span(s *explained) {
 		p.field("log records", strconv.Itoa(s.records))
 	}
 	if s.copies > 1 {
-		p.field("given", strconv.Itoa(s.copies)+" times; a trace shows it once, and each copy here has the log records")
+		p.field("given", strconv.Itoa(s.copies)+" times; a trace shows the one that came last, each copy here has the log records")
 	}
 	p.sources(s.sources)
 }

@@ -162,7 +162,7 @@ WHERE project = {project:String}
     SELECT toDateTime(toUInt32(splitByChar('-', place)[1]), 'UTC'), toFixedString(unhex(splitByChar('-', place)[2]), 16)
     FROM (SELECT arrayJoin(splitByChar(',', {places:String})) AS place)
   )
-ORDER BY start, span_id LIMIT 1 BY trace_id, span_id LIMIT {limit:UInt32};
+ORDER BY start, span_id, inserted_at DESC, duration_ns DESC LIMIT 1 BY trace_id, span_id LIMIT {limit:UInt32};
 
 -- previews
 SET param_project = 'default';

@@ -22,7 +22,8 @@ FROM spans
 WHERE project = {project:String} AND trace_id = unhex({trace:String})
   AND toStartOfFiveMinutes(start) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
   AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
-  AND span_id = unhex({span:String}) LIMIT 1;
+  AND span_id = unhex({span:String})
+ORDER BY start, inserted_at DESC, duration_ns DESC LIMIT 1;
 
 -- fragments
 SET param_project = 'default';

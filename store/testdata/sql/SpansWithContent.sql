@@ -31,7 +31,7 @@ WHERE project = {project:String} AND trace_id = unhex({trace:String})
       AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_to:Int64}))
       AND time BETWEEN fromUnixTimestamp64Nano({log_from:Int64}) AND fromUnixTimestamp64Nano({log_to:Int64})
   ))
-ORDER BY start, span_id LIMIT 1 BY span_id LIMIT {limit:UInt32};
+ORDER BY start, span_id, inserted_at DESC, duration_ns DESC LIMIT 1 BY span_id LIMIT {limit:UInt32};
 
 -- fragments
 SET param_project = 'default';

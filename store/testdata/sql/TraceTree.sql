@@ -16,5 +16,5 @@ FROM spans
 WHERE project = {project:String} AND trace_id = unhex({trace:String})
   AND toStartOfFiveMinutes(start) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
   AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
-ORDER BY start, span_id LIMIT 1 BY span_id LIMIT {limit:UInt32};
+ORDER BY start, span_id, inserted_at DESC, duration_ns DESC LIMIT 1 BY span_id LIMIT {limit:UInt32};
 
