@@ -52,7 +52,7 @@ func sent(open func(string) string) taker {
 		if r.messageList(s, &d.Input, genai.RoleUser, k) {
 			return true
 		}
-		if found, all := r.wholeRequest(genai.JSON(s)); found {
+		if found, all := r.wholeRequest(genai.JSON(trimmed(s)), k); found {
 			return all
 		}
 		d.Input = append(d.Input, textMessage(genai.RoleUser, s))
@@ -81,12 +81,10 @@ func received(open func(string) string) taker {
 		}
 		r.filled[contentOutput], r.ownOutput = v, true
 		if r.messageList(s, &d.Output, genai.RoleAssistant, k) {
-			usage := genai.JSON(s).At("usage") // Anthropic's answer is a message
-			r.wholeUsage(usage)
-			return usage == ""
+			return true
 		}
-		if r.wholeAnswer(genai.JSON(s)) {
-			return false // ids, counts, fingerprints: there is always more
+		if found, all := r.wholeAnswer(genai.JSON(trimmed(s)), k); found {
+			return all
 		}
 		d.Output = append(d.Output, textMessage(genai.RoleAssistant, s))
 		return true
@@ -105,21 +103,28 @@ func (r *reading) opened(k key, v wire.Value, open func(string) string) (string,
 	return open(s), true
 }
 
-// messageList reads a list of messages, or one. false: it is neither.
+// messageList reads a list of messages. false: it is none.
 func (r *reading) messageList(s string, to *[]genai.Message, role genai.Role, k key) bool {
-	if !isMessages(genai.JSON(s), r.dst.Operation.IsInference()) {
+	if genai.JSON(s).Begins() == '{' || !isMessages(genai.JSON(s), r.dst.Operation.IsInference()) {
 		return false
 	}
+	r.messages(s, to, role, k)
+	return true
+}
+
+func (r *reading) messages(s string, to *[]genai.Message, role genai.Role, k key) {
 	var code genai.WarningCode
 	*to, code = genai.ParseMessages(*to, s, role)
 	r.doubt(code, keys[k].name)
-	return true
 }
+
+// trimmed is a JSON text from its first character on.
+func trimmed(s string) string { return strings.TrimLeft(s, " \n\r\t") }
 
 // isMessages says whether a value is a message, or a list that begins with one. The input of a call
 // may be a list of texts, too.
 func isMessages(s genai.JSON, call bool) bool {
-	s = genai.JSON(strings.TrimLeft(string(s), " \n\r\t"))
+	s = genai.JSON(trimmed(string(s)))
 	if s == "" {
 		return false
 	}
@@ -133,29 +138,38 @@ func isMessages(s genai.JSON, call bool) bool {
 	return call && first[0] == '"' || isMessage(first)
 }
 
-// isMessage: a role, or blocks, or LangChain's constructor of a message, or its type.
 func isMessage(s genai.JSON) bool {
-	var role, content, kind, constructs, typed, calls bool
-	s.Members(func(name string, v genai.JSON) {
-		switch name {
-		case "role":
-			role = len(v) > 0 && v[0] == '"'
-		case "content", "parts", "tool_calls":
-			content = true
-			kind = kind || isBlocks(string(v))
-		case "toolCallId":
-			calls = true // the AI SDK's calls, without a message around them
-		case "type":
-			if t := v.Text(); t == "constructor" {
-				constructs = true
-			} else {
-				kind = kind || genai.ParseRole(t) != genai.Role(t) || t == "tool" || t == "system"
-			}
-		case "id":
-			typed = strings.HasSuffix(lastOf(v), "Message") || strings.HasSuffix(lastOf(v), "MessageChunk")
+	var m signs
+	s.Members(m.see)
+	return m.message()
+}
+
+// signs of a message, by the members of an object: a role, or blocks, or LangChain's constructor of a message, or its
+// type. Whoever walks an object for something else, too, sees them on the way.
+type signs struct{ role, content, kind, constructs, typed, calls bool }
+
+func (m *signs) see(name string, v genai.JSON) {
+	switch name {
+	case "role":
+		m.role = len(v) > 0 && v[0] == '"'
+	case "content", "parts", "tool_calls":
+		m.content = true
+		m.kind = m.kind || isBlocks(string(v))
+	case "toolCallId":
+		m.calls = true // the AI SDK's calls, without a message around them
+	case "type":
+		if t := v.Text(); t == "constructor" {
+			m.constructs = true
+		} else {
+			m.kind = m.kind || genai.ParseRole(t) != genai.Role(t) || t == "tool" || t == "system"
 		}
-	})
-	return calls || content && (role || kind) || constructs && typed
+	case "id":
+		m.typed = strings.HasSuffix(lastOf(v), "Message") || strings.HasSuffix(lastOf(v), "MessageChunk")
+	}
+}
+
+func (m *signs) message() bool {
+	return m.calls || m.content && (m.role || m.kind) || m.constructs && m.typed
 }
 
 // lastOf is the text of the last element of a list, "" when there is none.
@@ -176,16 +190,18 @@ type member struct {
 // maxMembers bounds the members of a request that are read; those of the providers have some dozens.
 const maxMembers = 64
 
-// wholeRequest reads a request as a provider's API takes it. found: it has messages. all: nothing of it
+// wholeRequest reads a request as a provider's API takes it, or a message. found: it has messages. all: nothing of it
 // is left out.
-func (r *reading) wholeRequest(s genai.JSON) (found, all bool) {
+func (r *reading) wholeRequest(s genai.JSON, k key) (found, all bool) {
 	if len(s) == 0 || s[0] != '{' {
 		return false, false
 	}
 	call := r.dst.Operation.IsInference()
 	ms := r.members[:0]
 	all = true
+	var m signs
 	s.Members(func(name string, v genai.JSON) {
+		m.see(name, v)
 		switch name {
 		case "messages":
 			found = found || isMessages(flattened(v), call)
@@ -197,6 +213,11 @@ func (r *reading) wholeRequest(s genai.JSON) (found, all bool) {
 		}
 	})
 	r.members = ms
+	if m.message() {
+		clear(ms)
+		r.messages(string(s), &r.dst.Input, genai.RoleUser, k)
+		return true, true
+	}
 	for i := 0; found && i < len(ms); i++ {
 		all = r.requestMember(ms[i].name, ms[i].value) && all
 	}
@@ -246,15 +267,18 @@ func flattened(list genai.JSON) genai.JSON {
 	return inner
 }
 
-// wholeAnswer reads an answer as a provider's API gives it, and says whether it was one.
-func (r *reading) wholeAnswer(s genai.JSON) bool {
+// wholeAnswer reads an answer as a provider's API gives it, or a message. found: it was one. all: nothing of it is left
+// out; of an answer there always is more: ids, counts, fingerprints.
+func (r *reading) wholeAnswer(s genai.JSON, k key) (found, all bool) {
 	if len(s) == 0 || s[0] != '{' {
-		return false
+		return false, false
 	}
 	d := r.dst
-	var answer, usage genai.JSON
+	var answer, usage, model genai.JSON
+	var m signs
 	candidates := false
 	s.Members(func(name string, v genai.JSON) {
+		m.see(name, v)
 		list := len(v) > 0 && v[0] == '['
 		switch {
 		case name == "choices" && list, name == "output" && list && (isMessages(v, false) || isBlocks(string(v))),
@@ -266,12 +290,20 @@ func (r *reading) wholeAnswer(s genai.JSON) bool {
 			answer = v
 		case name == "usage":
 			usage = v
-		case name == "model" && d.ResponseModel == "" && d.Operation.IsInference():
-			d.ResponseModel = v.Text()
+		case name == "model" && model == "":
+			model = v
 		}
 	})
+	if m.message() {
+		r.messages(string(s), &d.Output, genai.RoleAssistant, k)
+		r.wholeUsage(usage) // Anthropic's answer is a message
+		return true, usage == ""
+	}
+	if d.ResponseModel == "" && d.Operation.IsInference() {
+		d.ResponseModel = model.Text()
+	}
 	if answer == "" {
-		return false
+		return false, false
 	}
 	if candidates {
 		answer.Elements(r.candidate)
@@ -279,7 +311,7 @@ func (r *reading) wholeAnswer(s genai.JSON) bool {
 		d.Output, _ = genai.ParseMessages(d.Output, string(answer), genai.RoleAssistant)
 	}
 	r.wholeUsage(usage)
-	return len(d.Output) > 0
+	return len(d.Output) > 0, false
 }
 
 // candidate reads one of Gemini's answers.
