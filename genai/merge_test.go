@@ -41,6 +41,16 @@ func TestMerge(t *testing.T) {
 			[]Span{{Input: said(RoleUser, "record")}},
 			Span{Input: said(RoleUser, "attribute")},
 		},
+		"counts that came twice": {
+			Span{Usage: Usage{Input: Count(57), Output: Count(23)}},
+			[]Span{{Usage: Usage{Input: Count(57), Output: Count(23)}}, {Usage: Usage{Input: Count(2), Output: Count(6)}}},
+			Span{Usage: Usage{Input: Count(57), Output: Count(23)}},
+		},
+		"counts of records alone, twice": {
+			Span{},
+			[]Span{{Start: at(1), Usage: Usage{Input: Count(57), Output: Count(23)}}, {Start: at(2), Usage: Usage{Input: Count(57), Output: Count(23)}}},
+			Span{Usage: Usage{Input: Count(57), Output: Count(23)}},
+		},
 		"the longer list": {
 			Span{Input: said(RoleUser, "cut")},
 			[]Span{{Input: append(said(RoleUser, "a"), said(RoleUser, "b")...)}},

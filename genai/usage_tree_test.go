@@ -155,6 +155,22 @@ func TestUsageTree(t *testing.T) {
 			}, 13297, 23, "bc",
 		},
 		{
+			"codex exec: the responses are what counts, the turn sums them up", []genai.UsageNode{
+				wrapper(span(1, 0, genai.OpInvokeAgent, "gpt-5-codex", "", 26600, 46)),
+				span(2, 1, "", "", "", -1, -1),
+				span(3, 2, genai.OpChat, "gpt-5-codex", "", 13297, 23),
+				span(4, 2, genai.OpChat, "gpt-5-codex", "", 13303, 23),
+			}, 26600, 46, "b-cc",
+		},
+		{
+			"AI SDK 5, streamText with two steps: the root has the sum, and is taken for a call", []genai.UsageNode{
+				requested(span(1, 0, genai.OpChat, mini, "", 114, 46)),
+				span(2, 1, genai.OpChat, served, "chatcmpl-fake-tool", 57, 23),
+				span(3, 1, genai.OpExecuteTool, "", "", -1, -1),
+				span(4, 1, genai.OpChat, served, "chatcmpl-fake-final", 57, 23),
+			}, 114, 46, "bc-c",
+		},
+		{
 			"OpenInference around Anthropic's SDK, which speaks for itself", []genai.UsageNode{
 				span(1, 0, genai.OpChat, sonnet, "", 2188, 17),
 				span(2, 1, genai.OpChat, sonnet, "msg_fake_tool", 2188, 17),
@@ -376,6 +392,11 @@ func TestUsageThatAllCounts(t *testing.T) {
 		{"an agent whose calls were not recorded", []genai.UsageNode{
 			span(1, 0, genai.OpInvokeAgent, "", "", 114, 46),
 			span(2, 1, genai.OpExecuteTool, "", "", -1, -1),
+		}},
+		{"codex exec without a sum in its turn", []genai.UsageNode{
+			span(1, 0, genai.OpInvokeAgent, "", "", -1, -1),
+			span(2, 1, genai.OpChat, "gpt-5-codex", "", 13297, 23),
+			span(3, 1, genai.OpChat, "gpt-5-codex", "", 13303, 23),
 		}},
 		{"calls whose parents are missing", []genai.UsageNode{
 			span(2, 1, genai.OpChat, served, "", 57, 23),
