@@ -287,7 +287,7 @@ func TestASpanThatChangesLater(t *testing.T) {
 			last = quiet(trace, 1, base)
 			last.Usage = genai.Usage{Input: genai.Count(tokens), Output: genai.Count(1)}
 			last.Cost = genai.Cost{Amount: fmt.Sprintf("0.%d", tokens), Currency: "USD", Source: "reported"}
-			last.End = last.Start.Add(time.Duration(10-i) * time.Second)
+			last.End, last.Error = last.Start.Add(time.Duration(10-i)*time.Second), genai.Error{Type: "timeout"}
 			b := s.NewBatch()
 			if b.AddSpan(last); i == 0 {
 				tell(b, last, "where is the marmalade", "in the larder")
@@ -301,7 +301,7 @@ func TestASpanThatChangesLater(t *testing.T) {
 			t.Errorf("%v, the span: %+v, %v", copies, got, err)
 		}
 		opened, err := s.Trace(ctx, "default", last.TraceID)
-		if err != nil || len(opened.Spans) != 1 || opened.Spans[0].Usage.Input != want || opened.Summary.Usage.Input != want || opened.Spans[0].OutputMessages != 1 {
+		if err != nil || len(opened.Spans) != 1 || opened.Spans[0].Usage.Input != want || opened.Summary.Usage.Input != want || opened.Summary.Spans != 1 || opened.Summary.Errors != 1 || opened.Spans[0].OutputMessages != 1 {
 			t.Errorf("%v, the trace: %+v, %v", copies, opened, err)
 		}
 		if tree, err := s.TraceTree(ctx, "default", last.TraceID); err != nil || len(tree) != 1 || !tree[0].End.Equal(last.End) {
@@ -312,7 +312,7 @@ func TestASpanThatChangesLater(t *testing.T) {
 		}
 		page, err := s.ListTraces(ctx, day(base))
 		if err != nil || !slices.ContainsFunc(page.Traces, func(sum store.TraceSummary) bool {
-			return sum.TraceID == last.TraceID && sum.Usage.Input == want && sum.Cost.Amount == last.Cost.Amount
+			return sum.TraceID == last.TraceID && sum.Spans == 1 && sum.GenAISpans == 1 && sum.Errors == 1 && sum.Usage.Input == want && sum.Cost.Amount == last.Cost.Amount
 		}) {
 			t.Errorf("%v, the list: %+v, %v", copies, page.Traces, err)
 		}

@@ -223,12 +223,14 @@ func (s *Store) Trace(ctx context.Context, project string, id genai.TraceID) (*T
 		rows, out.Truncated = rows[:MaxTraceSpans], true
 	}
 	out.Spans = make([]SpanOutline, len(rows))
+	var counts spanCounts
 	for i := range rows {
 		out.Spans[i] = rows[i].SpanOutline
 		if out.Spans[i].Span, err = rows[i].read(&pieces{skip: true}); err != nil {
 			return nil, err
 		}
 		out.Spans[i].Derived = rows[i].Derived
+		counts.add(out.Spans[i].IsGenAI(), out.Spans[i].Failed())
 	}
 	if err := s.outlineLogs(ctx, rows, tr, out); err != nil {
 		return nil, err
@@ -242,6 +244,9 @@ func (s *Store) Trace(ctx context.Context, project string, id genai.TraceID) (*T
 	}
 	if len(summaries) == 1 {
 		out.Summary = summaries[0]
+	}
+	if !out.Truncated {
+		out.Summary.count(counts)
 	}
 	out.settle()
 	return out, nil

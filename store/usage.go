@@ -32,7 +32,7 @@ const (
 // usageOfTraces reads what a UsageTree needs. Pairs of the key's parts: the traces of a page may lie days apart.
 const usageOfTraces = `
 SELECT trace_id, span_id, parent_span_id, start, operation, request_model, response_model, response_id, usage_rollup,
-    input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, toString(cost), cost_currency
+    input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, toString(cost), cost_currency, outcome
 FROM spans
 WHERE project = {project:String}
   AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
@@ -46,7 +46,25 @@ ORDER BY start, span_id, ` + latest + ` LIMIT 1 BY trace_id, span_id LIMIT {limi
 // costNode is a span's part in its trace's usage and cost.
 type costNode struct {
 	genai.UsageNode
-	cost genai.Cost
+	cost   genai.Cost
+	failed bool
+}
+
+// spanCounts are the spans of a trace, each once: the stored summary counts a span that was sent again again.
+type spanCounts struct{ spans, genAI, failed int64 }
+
+func (c *spanCounts) add(genAI, failed bool) {
+	c.spans++
+	if genAI {
+		c.genAI++
+	}
+	if failed {
+		c.failed++
+	}
+}
+
+func (t *TraceSummary) count(c spanCounts) {
+	t.Spans, t.GenAISpans, t.Errors = c.spans, c.genAI, c.failed
 }
 
 // usageSum is what the leaves of a trace sum up to, and what each span is to that.
@@ -115,7 +133,7 @@ func (d *TraceDetail) settle() {
 	nodes := make([]costNode, len(d.Spans))
 	for i := range d.Spans {
 		s := &d.Spans[i].Span
-		nodes[i] = costNode{s.UsageNode(s.Usage.Rollup), s.Cost}
+		nodes[i] = costNode{UsageNode: s.UsageNode(s.Usage.Rollup), cost: s.Cost}
 	}
 	sum := sumUsage(nodes)
 	for i := range d.Spans {
@@ -210,17 +228,24 @@ func (s *Store) usagesOf(ctx context.Context, project string, p *usagePage) erro
 			t.Estimated = true
 			continue
 		}
-		t.sums(sumUsage(found[t.TraceID]))
+		nodes := found[t.TraceID]
+		var c spanCounts
+		for i := range nodes {
+			c.add(nodes[i].Operation != "", nodes[i].failed)
+		}
+		t.count(c)
+		t.sums(sumUsage(nodes))
 	}
 	return nil
 }
 
 func (c *costNode) scan(r driver.Rows) (trace genai.TraceID, err error) {
 	var id, span, parent, op string
-	var rollup uint8
+	var rollup, outcome uint8
 	var counts [5]int64
 	err = r.Scan(&id, &span, &parent, &c.Start, &op, &c.RequestModel, &c.ResponseModel, &c.ResponseID, &rollup,
-		&counts[0], &counts[1], &counts[2], &counts[3], &counts[4], &c.cost.Amount, &c.cost.Currency)
+		&counts[0], &counts[1], &counts[2], &counts[3], &counts[4], &c.cost.Amount, &c.cost.Currency, &outcome)
+	c.failed = outcome != 0
 	copy(trace[:], id)
 	copy(c.SpanID[:], span)
 	copy(c.ParentSpanID[:], parent)

@@ -42,7 +42,7 @@ SET param_to = '1772620201623456789';
 SET param_places = '1772620200-01000000000000000000000000000001,1772620200-01000000000000000000000000000002';
 SET param_limit = '20001';
 SELECT trace_id, span_id, parent_span_id, start, operation, request_model, response_model, response_id, usage_rollup,
-    input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, toString(cost), cost_currency
+    input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, toString(cost), cost_currency, outcome
 FROM spans
 WHERE project = {project:String}
   AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
