@@ -88,7 +88,7 @@ func listDialects(rules *dialect.Rules, out io.Writer) error {
 // explained is a span with an account of its fields.
 type explained struct {
 	genai.Span
-	sources []dialect.Source
+	account dialect.Account
 	records int // log records that are merged into it
 	copies  int // how often the files hold it
 }
@@ -126,7 +126,7 @@ func testDialects(norm *dialect.Normalizer, files []string, asJSON bool, in io.R
 type examination struct {
 	norm       *dialect.Normalizer
 	spans      []*explained
-	fragments  []genai.Span
+	fragments  []dialect.Fragment
 	strays     []stray
 	complaints io.Writer
 	failed     bool // something could not be read
@@ -179,17 +179,18 @@ func (x *examination) request(r otlp.Request) {
 	if r.Signal == otlp.Traces {
 		for t := wire.ReadTraces(r.Proto); t.Next(); {
 			s := new(explained)
-			s.sources = x.norm.Explain(&s.Span, t.Resource(), t.Scope(), t.Span())
+			s.account = x.norm.Account(&s.Span, t.Resource(), t.Scope(), t.Span())
 			x.spans = append(x.spans, s)
 		}
 		return
 	}
 	for l := wire.ReadLogs(r.Proto); l.Next(); {
-		var f genai.Span
-		if x.norm.Log(&f, l.Resource(), l.Scope(), l.Record()) {
+		var f dialect.Fragment
+		var ok bool
+		if f.Account, ok = x.norm.AccountLog(&f.Span, l.Resource(), l.Scope(), l.Record()); ok {
 			x.fragments = append(x.fragments, f)
 		} else {
-			x.strays = append(x.strays, stray{f, true})
+			x.strays = append(x.strays, stray{f.Span, true})
 		}
 	}
 }
@@ -215,28 +216,29 @@ func readFile(file string, in io.Reader) ([]byte, error) {
 
 // join merges log records into their spans, into each copy of one that was given several times, and gives back
 // those without one.
-func join(spans []*explained, fragments []genai.Span) (alone []genai.Span) {
+func join(spans []*explained, fragments []dialect.Fragment) (alone []genai.Span) {
 	type id struct {
 		trace genai.TraceID
 		span  genai.SpanID
 	}
-	of, copies := map[id][]genai.Span{}, map[id]int{}
+	of, copies := map[id][]dialect.Fragment{}, map[id]int{}
 	for _, s := range spans {
 		copies[id{s.TraceID, s.SpanID}]++
 	}
 	for _, f := range fragments {
-		at := id{f.TraceID, f.SpanID}
+		at := id{f.Span.TraceID, f.Span.SpanID}
 		if copies[at] == 0 {
-			alone = append(alone, f)
+			alone = append(alone, f.Span)
 			continue
 		}
+		f.Number = len(of[at]) + 1
 		of[at] = append(of[at], f)
 	}
 	for _, s := range spans {
 		at := id{s.TraceID, s.SpanID}
 		s.copies, s.records = copies[at], len(of[at])
 		if s.records > 0 {
-			s.Merge(of[at])
+			s.account.Merge(&s.Span, of[at])
 		}
 	}
 	return alone
@@ -348,7 +350,7 @@ func (p *printer) span(s *explained) {
 	if s.copies > 1 {
 		p.field("given", strconv.Itoa(s.copies)+" times; a trace shows the one that came last, each copy here has the log records")
 	}
-	p.sources(s.sources)
+	p.sources(s.account.Sources)
 }
 
 func (p *printer) warnings(s *genai.Span) {
@@ -379,8 +381,11 @@ func (p *printer) sources(list []dialect.Source) {
 			key = src.Event
 		case key == "" && src.Rule != "":
 			key = "the rule itself"
-		case key == "":
+		case key == "" && src.Record == 0:
 			key = "from several"
+		}
+		if src.Record > 0 {
+			key = strings.TrimSpace(fmt.Sprintf("log record %d  %s", src.Record, key))
 		}
 		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", src.Outcome, visible(key), strings.Join(src.Fields, ", "), strings.TrimSpace(src.Dialect+" "+src.Rule))
 	}
@@ -558,11 +563,14 @@ type (
 	}
 	explainedSourceJSON struct {
 		Event   string          `json:"event,omitempty"`
+		Record  int             `json:"log_record,omitempty"` // its number, from 1 on
 		Key     string          `json:"key,omitempty"`
 		Dialect string          `json:"dialect,omitempty"`
 		Rule    string          `json:"rule,omitempty"`
 		Outcome dialect.Outcome `json:"outcome"`
 		Fields  []string        `json:"fields,omitempty"`
+		Value   string          `json:"value,omitempty"` // its beginning
+		Cut     bool            `json:"value_cut,omitempty"`
 	}
 )
 
@@ -612,7 +620,7 @@ func (s *explained) json() explainedJSON {
 	for _, w := range s.Warnings {
 		out.Warnings = append(out.Warnings, map[string]string{"code": string(w.Code), "field": w.Field, "text": w.Text})
 	}
-	for _, src := range s.sources {
+	for _, src := range s.account.Sources {
 		out.Sources = append(out.Sources, explainedSourceJSON(src))
 	}
 	return out

@@ -193,7 +193,11 @@ func (n *Normalizer) read(r *reading, s *wire.Span) int {
 		}
 		r.settle()
 	}
-	r.settleError()
+	if r.trace != nil {
+		r.traceError()
+	} else {
+		r.settleError()
+	}
 	return first
 }
 

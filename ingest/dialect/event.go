@@ -71,13 +71,17 @@ func (r *reading) readEvents(it wire.Events) {
 		case role != "" && len(r.speakers) > 0 && r.isCall():
 			m := r.readMessage(out.Name, role, e.Attributes(), wire.Value{})
 			out.Attributes = m.rest
-			r.traceStep(Source{Event: out.Name, Dialect: otelName, Outcome: Filled}, func() { r.addMessage(out.Name, &m) })
+			r.traceMessage(out.Name, func(r *reading) { r.addMessage(out.Name, &m) })
 		case out.Name == eventException,
 			structured(out.Name) && len(r.speakers) > 0 && (out.Name != eventDetails || r.isCall() || namesCall(e.Attributes())):
 			r.readSet(e.Attributes(), &out)
 		default:
 			out.Attributes = r.attributes(e.Attributes())
 			r.dst.Events = append(r.dst.Events, out)
+			if r.trace != nil {
+				r.trace.note(0, Source{Event: out.Name, Outcome: Ignored}, wire.Value{})
+				r.trace.set++
+			}
 			continue
 		}
 		if len(out.Attributes) > 0 {
@@ -140,7 +144,11 @@ type said struct {
 func (r *reading) readMessage(name string, role genai.Role, it wire.KeyValues, body wire.Value) (m said) {
 	var whole, content, finish, id, calls string
 	var index int64 // of a choice
-	for it.Next() {
+	if r.trace != nil {
+		r.trace.event = name
+		defer r.trace.endSet(nil)
+	}
+	for n := 1; it.Next(); n++ {
 		v := it.Value()
 		switch string(it.Key()) {
 		case "gen_ai.event.content", "gen_ai.prompt", "gen_ai.completion":
@@ -169,7 +177,7 @@ func (r *reading) readMessage(name string, role genai.Role, it wire.KeyValues, b
 		case "event.name":
 			continue
 		}
-		if k := lookup(it.Key()); k != noKey && r.offer(k, v) {
+		if r.takesOffer(it.Key(), v, n) {
 			continue
 		}
 		m.rest = append(m.rest, genai.Attribute{Key: text(it.Key()), Value: r.value(it.Key(), v)})
@@ -206,6 +214,15 @@ func (r *reading) readMessage(name string, role genai.Role, it wire.KeyValues, b
 		m.empty = m.empty && len(m.messages[i].Parts) == 0
 	}
 	return m
+}
+
+// takesOffer offers an attribute of a message event, of which seq is the place, to the dialects that speak.
+func (r *reading) takesOffer(name []byte, v wire.Value, seq int) bool {
+	if r.trace != nil {
+		return r.traceOffer(name, v, seq)
+	}
+	k := lookup(name)
+	return k != noKey && r.offer(k, v)
 }
 
 // isOutput says whether a message event holds what the model said.
@@ -258,7 +275,15 @@ func (r *reading) readLog(l *wire.LogRecord) bool {
 		if s.log == nil {
 			continue
 		}
-		if r.speakers = append(r.speakers[:0], s); !s.log(r, l) {
+		r.speakers = append(r.speakers[:0], s)
+		if r.trace != nil {
+			if !r.traceLog(s, l) {
+				continue
+			}
+			d.Dialect = s.name
+			return true
+		}
+		if !s.log(r, l) {
 			continue
 		}
 		d.Dialect = s.name

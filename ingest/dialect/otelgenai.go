@@ -387,7 +387,7 @@ func (r *reading) takePrefixed(name []byte, v wire.Value, seq int) bool {
 		return false
 	}
 	if r.trace != nil {
-		return r.tracePrefixed(name, seq, func() bool { return r.takeGenAI(name, v) })
+		return r.tracePrefixed(name, v, seq)
 	}
 	return r.takeGenAI(name, v)
 }

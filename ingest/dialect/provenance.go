@@ -2,10 +2,15 @@ package dialect
 
 import (
 	"cmp"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"hash/maphash"
+	"math"
 	"reflect"
 	"slices"
+	"time"
+	"unsafe"
 
 	"github.com/tiltmeter/tiltmeter/genai"
 	"github.com/tiltmeter/tiltmeter/ingest/wire"
@@ -23,39 +28,71 @@ const (
 	Derived  Outcome = "derived"  // no attribute: it follows from several fields
 )
 
-// Source is one line of an explanation.
+// PreviewBytes is how much of a value a Source shows: enough to recognise it by.
+const PreviewBytes = 200
+
+// Source is one line of an account.
 type Source struct {
-	Event   string // the span event that has the attribute, "" for one of the span
-	Key     string // the attribute; "" for a whole event, and for what was derived
+	Event   string // the span event or log record that has the attribute, "" for one of the span
+	Record  int    // the number of the log record, see Fragment; 0 for what is of the span itself
+	Key     string // the attribute; "" for a whole event or record, and for what was derived
 	Dialect string // the dialect that read it, "" when none did; "rules": a user's rule
 	Rule    string // the rule that read it
 	Outcome Outcome
 	Fields  []string // of genai.Span, as Go spells them: "RequestModel", "Usage.Input"
+	Value   string   // the beginning of the value, at most PreviewBytes
+	Cut     bool     // the value is longer
 }
 
-// Explain is Span with an account of where each field came from: every attribute of the span in the
-// order sent, then what was derived. It finds out by comparing the span before and after each step,
-// so it costs some hundred times what Span costs; Span pays nothing for it. It counts in no metric.
-func (n *Normalizer) Explain(dst *genai.Span, res *wire.Resource, scope *wire.Scope, s *wire.Span) []Source {
-	r := &reading{limits: n.limits, rules: n.rules, trace: &tracer{}}
+// Spoken is a dialect that a span shows.
+type Spoken struct {
+	Name    string
+	Version string // "" when that cannot be told
+	Place   int    // in the order in which all dialects are asked, from 1 on; 0: a user's rule, its name as the version
+}
+
+// Account says how a span was read.
+type Account struct {
+	Dialects []Spoken // in their order; of records behind those of the span
+	Sources  []Source // every attribute in the order sent, then what was derived
+}
+
+// Account is Span with an account of where each field came from. It finds out by comparing the span
+// before and after each step, so it costs some hundred times what Span costs; Span pays nothing for
+// it. It counts in no metric.
+func (n *Normalizer) Account(dst *genai.Span, res *wire.Resource, scope *wire.Scope, s *wire.Span) Account {
+	r := &reading{limits: n.limits, rules: n.rules, trace: newTracer()}
 	r.begin(dst, res, scope)
 	n.read(r, s)
-	t := r.trace
 	r.end()
-	slices.SortStableFunc(t.steps, func(a, b step) int { return cmp.Or(a.set-b.set, a.seq-b.seq) })
-	out := make([]Source, len(t.steps))
-	for i := range t.steps {
-		out[i] = t.steps[i].Source
-	}
-	return out
+	return r.trace.account()
+}
+
+// Explain gives the sources of Account alone.
+func (n *Normalizer) Explain(dst *genai.Span, res *wire.Resource, scope *wire.Scope, s *wire.Span) []Source {
+	return n.Account(dst, res, scope, s).Sources
+}
+
+// AccountLog is Log with an account of what the fields of the fragment were read from. What becomes of them
+// in the span is told by Merge.
+func (n *Normalizer) AccountLog(dst *genai.Span, res *wire.Resource, scope *wire.Scope, l *wire.LogRecord) (Account, bool) {
+	r := &reading{limits: n.limits, trace: newTracer()}
+	r.begin(dst, res, scope)
+	ok := r.readLog(l)
+	r.end()
+	return r.trace.account(), ok
 }
 
 // tracer notes where fields came from.
 type tracer struct {
-	steps []step
-	event string // whose attributes are read
-	set   int    // the number of the set of attributes that is read
+	steps    []step
+	places   map[[2]int]bool // of which something is noted: set and seq
+	speakers []Spoken
+	event    string // whose attributes are read
+	set      int    // the number of the set of attributes that is read
 }
+
+func newTracer() *tracer { return &tracer{places: map[[2]int]bool{}} }
 
 // step is a source with its place.
 type step struct {
@@ -63,25 +100,54 @@ type step struct {
 	set, seq int
 }
 
-func (t *tracer) note(seq int, s Source) {
+func (t *tracer) account() Account {
+	slices.SortStableFunc(t.steps, func(a, b step) int { return cmp.Or(a.set-b.set, a.seq-b.seq) })
+	out := Account{Dialects: t.speakers, Sources: make([]Source, len(t.steps))}
+	for i := range t.steps {
+		out.Sources[i] = t.steps[i].Source
+	}
+	return out
+}
+
+// note notes a source with the value that it had.
+func (t *tracer) note(seq int, s Source, v wire.Value) {
 	s.Event = cmp.Or(s.Event, t.event)
+	s.Value, s.Cut = preview(v)
 	t.steps = append(t.steps, step{s, t.set, seq})
+	t.places[[2]int{t.set, seq}] = true
 }
 
 // noted says whether something is noted of an attribute of the set that is read.
-func (t *tracer) noted(seq int) bool {
-	return slices.ContainsFunc(t.steps, func(s step) bool { return s.set == t.set && s.seq == seq })
+func (t *tracer) noted(seq int) bool { return t.places[[2]int{t.set, seq}] }
+
+// speaks notes a dialect that the span shows.
+func (t *tracer) speaks(r *reading, d *speaker) {
+	s := Spoken{Name: d.name, Place: placeOf(d)}
+	if d.version != nil {
+		s.Version = d.version(r)
+	}
+	t.speakers = append(t.speakers, s)
 }
 
 // endSet notes the attributes that nobody took and begins the next set.
 func (t *tracer) endSet(left []leftOver) {
 	for i := range left {
 		if !t.noted(left[i].seq) {
-			t.note(left[i].seq, Source{Key: string(left[i].name), Outcome: Ignored})
+			t.note(left[i].seq, Source{Key: string(left[i].name), Outcome: Ignored}, left[i].v)
 		}
 	}
 	t.event = ""
 	t.set++
+}
+
+// preview is the beginning of a value as text.
+func preview(v wire.Value) (string, bool) {
+	b := v.Str()
+	if v.Kind() != wire.KindString {
+		b, _ = v.AppendText(nil, wire.DefaultDepth)
+	}
+	b, cut := wire.CutText(b, PreviewBytes)
+	return string(wire.AppendValidUTF8(nil, b)), cut
 }
 
 // traceKey offers a key to a dialect and notes what it did.
@@ -94,15 +160,15 @@ func (r *reading) traceKey(d *speaker, k key) {
 	}
 	name := keys[k].name
 	if len(changed) > 0 {
-		r.trace.note(int(h.seq), Source{Key: name, Dialect: d.name, Outcome: Filled, Fields: changed})
+		r.trace.note(int(h.seq), Source{Key: name, Dialect: d.name, Outcome: Filled, Fields: changed}, h.v)
 		return
 	}
 	would := r.would(func(p *reading) { d.takers[k](p, k, h.v) })
 	switch {
 	case ok:
-		r.trace.note(int(h.seq), Source{Key: name, Dialect: d.name, Outcome: Repeated, Fields: would})
+		r.trace.note(int(h.seq), Source{Key: name, Dialect: d.name, Outcome: Repeated, Fields: would}, h.v)
 	case len(would) > 0 && !r.trace.noted(int(h.seq)): // one line an attribute
-		r.trace.note(int(h.seq), Source{Key: name, Dialect: d.name, Outcome: Conflict, Fields: would})
+		r.trace.note(int(h.seq), Source{Key: name, Dialect: d.name, Outcome: Conflict, Fields: would}, h.v)
 	}
 }
 
@@ -125,18 +191,99 @@ func (r *reading) traceList(l *list, es []element) {
 		default:
 			continue
 		}
-		r.trace.note(es[i].seq, Source{Key: string(es[i].name), Dialect: l.of.name, Outcome: outcome, Fields: fields})
+		r.trace.note(es[i].seq, Source{Key: string(es[i].name), Dialect: l.of.name, Outcome: outcome, Fields: fields}, es[i].v)
 	}
 }
 
 // tracePrefixed notes a key that was read while the attributes were sorted.
-func (r *reading) tracePrefixed(name []byte, seq int, take func() bool) bool {
+func (r *reading) tracePrefixed(name []byte, v wire.Value, seq int) bool {
 	var ok bool
-	if changed := r.changes(func() { ok = take() }); ok {
-		r.trace.note(seq, Source{Key: string(name), Dialect: otelName, Outcome: Filled, Fields: changed})
+	changed := r.changes(func() { ok = r.takeGenAI(name, v) })
+	if len(changed) == 0 {
+		changed = []string{"Usage.Reported"}
+	}
+	if ok {
+		r.trace.note(seq, Source{Key: string(name), Dialect: otelName, Outcome: Filled, Fields: changed}, v)
 	}
 	return ok
 }
+
+// traceOffer offers an attribute of a message event, of which seq is the place, and notes what became of it.
+func (r *reading) traceOffer(name []byte, v wire.Value, seq int) (ok bool) {
+	s := Source{Key: string(name), Outcome: Ignored}
+	k := lookup(name)
+	for _, d := range r.speakers {
+		if k == noKey || d.takers[k] == nil {
+			continue
+		}
+		take := func(r *reading) { ok = d.takers[k](r, k, v) }
+		if fields := r.changes(func() { take(r) }); len(fields) > 0 {
+			s.Dialect, s.Outcome, s.Fields = d.name, Filled, fields
+			break
+		}
+		taken := ok
+		if fields := r.would(take); taken {
+			s.Dialect, s.Outcome, s.Fields = d.name, Repeated, fields
+		} else if len(fields) > 0 && s.Outcome == Ignored {
+			s.Dialect, s.Outcome, s.Fields = d.name, Conflict, fields
+		}
+		if ok = taken; ok {
+			break
+		}
+	}
+	r.trace.note(seq, s, v)
+	return ok
+}
+
+// traceMessage notes what a message event came to; one that changes nothing says again what attributes said.
+func (r *reading) traceMessage(event string, add func(*reading)) {
+	if r.trace == nil {
+		add(r)
+		return
+	}
+	s := Source{Event: event, Dialect: otelName, Outcome: Filled, Fields: r.changes(func() { add(r) })}
+	if len(s.Fields) == 0 {
+		if s.Outcome, s.Fields = Repeated, r.would(add); len(s.Fields) == 0 {
+			return
+		}
+	}
+	r.trace.note(0, s, wire.Value{})
+	r.trace.set++
+}
+
+// traceLog lets a dialect read a log record, and notes what came from the record as a whole: all that is not noted of
+// one of its attributes.
+func (r *reading) traceLog(d *speaker, l *wire.LogRecord) (ok bool) {
+	t := r.trace
+	t.event = r.dst.Name
+	first := len(t.steps)
+	whole := r.changes(func() { ok = d.log(r, l) })
+	if !ok {
+		t.steps = t.steps[:first]
+		t.set++
+		return false
+	}
+	for i := range t.steps[first:] {
+		if s := &t.steps[first+i]; s.Outcome == Filled {
+			whole = slices.DeleteFunc(whole, func(f string) bool { return slices.Contains(s.Fields, f) })
+		}
+	}
+	t.speakers = append(t.speakers, Spoken{Name: d.name, Place: placeOf(d)})
+	t.event = ""
+	t.set++
+	if s := (Source{Event: r.dst.Name, Dialect: d.name, Outcome: Filled, Fields: whole}); len(whole) > 0 {
+		t.note(0, s, l.Body)
+	} else if len(t.steps) == first { // every record has its line
+		s.Outcome = Ignored
+		t.note(0, s, l.Body)
+	}
+	r.traceSettle()
+	r.traceError()
+	return true
+}
+
+// placeOf is the place of a dialect in the order in which all are asked.
+func placeOf(d *speaker) int { return slices.Index(dialects[:], d) + 1 }
 
 // traceStep notes what follows from several fields, or from a whole event.
 func (r *reading) traceStep(s Source, do func()) {
@@ -146,7 +293,7 @@ func (r *reading) traceStep(s Source, do func()) {
 	}
 	if s.Fields = r.changes(do); len(s.Fields) > 0 {
 		r.trace.set++
-		r.trace.note(0, s)
+		r.trace.note(0, s, wire.Value{})
 		r.trace.set++
 	}
 }
@@ -159,19 +306,208 @@ func (r *reading) traceSettle() {
 		}
 	}
 	r.traceStep(Source{Outcome: Derived}, r.settle)
+	r.traceMoved()
+}
+
+// traceMoved corrects what is noted of messages that settling took away (settleOTel): those of an embeddings call are
+// what was embedded, those of a tool repeat its arguments and its result.
+func (r *reading) traceMoved() {
+	for _, m := range []struct {
+		gone  bool
+		from  string
+		of    genai.Operation
+		to    string
+		again bool
+	}{
+		{len(r.dst.Input) == 0, "Input", genai.OpEmbeddings, "Embedding.Items", false},
+		{len(r.dst.Input) == 0, "Input", genai.OpExecuteTool, "Tool.Arguments", true},
+		{len(r.dst.Output) == 0, "Output", genai.OpExecuteTool, "Tool.Result", true},
+	} {
+		if !m.gone || m.of != r.dst.Operation {
+			continue
+		}
+		steps := r.trace.steps[:0]
+		for _, s := range r.trace.steps {
+			switch at := slices.Index(s.Fields, m.from); {
+			case at < 0:
+			case s.Outcome == Derived:
+				s.Fields = slices.DeleteFunc(slices.Clone(s.Fields), func(f string) bool { return f == m.from || f == m.to && !m.again })
+				if len(s.Fields) == 0 {
+					continue
+				}
+			case m.again && len(s.Fields) > 1: // it filled others, too
+				s.Fields = slices.Delete(slices.Clone(s.Fields), at, at+1)
+			default:
+				s.Fields = slices.Clone(s.Fields)
+				if s.Fields[at] = m.to; m.again && s.Outcome == Filled {
+					s.Outcome = Repeated
+				}
+			}
+			steps = append(steps, s)
+		}
+		r.trace.steps = steps
+	}
+}
+
+// traceError notes what follows from the span's status.
+func (r *reading) traceError() { r.traceStep(Source{Outcome: Derived}, r.settleError) }
+
+// Fragment is a log record that was read as a part of a span, with its account.
+type Fragment struct {
+	Number int // of the record, from 1 on, by which its sources are told apart
+	Span   genai.Span
+	Account
+}
+
+// Merge is genai.Span.Merge with an account: the sources of the records follow those of the span, with what became
+// of them in it. A field that a record filled and the span had already is repeated or in conflict; one that is not
+// merged is left out.
+func (a *Account) Merge(s *genai.Span, fragments []Fragment) {
+	if len(fragments) == 0 {
+		return
+	}
+	slices.SortStableFunc(fragments, func(x, y Fragment) int { return x.Span.Start.Compare(y.Span.Start) })
+	m := merger{own: valuesOf(s), filled: map[string]bool{}}
+	spans := make([]genai.Span, len(fragments))
+	for i := range fragments {
+		spans[i] = fragments[i].Span
+	}
+	s.Merge(spans)
+	m.merged = valuesOf(s)
+	for i := range fragments {
+		f := &fragments[i]
+		for _, d := range f.Dialects {
+			if !slices.ContainsFunc(a.Dialects, func(o Spoken) bool { return o.Name == d.Name }) {
+				a.Dialects = append(a.Dialects, d)
+			}
+		}
+		held := valuesOf(&f.Span)
+		for _, src := range f.Sources {
+			if src.Record = f.Number; src.Outcome == Filled || src.Outcome == Derived {
+				if !m.judge(&src, &f.Span, held) {
+					continue
+				}
+			}
+			a.Sources = append(a.Sources, src)
+		}
+	}
+	var rest []string // follows from the merged messages
+	for name, v := range m.merged {
+		if v != m.own[name] && !m.filled[name] {
+			rest = append(rest, name)
+		}
+	}
+	if len(rest) > 0 {
+		slices.Sort(rest)
+		a.Sources = append(a.Sources, Source{Outcome: Derived, Fields: rest})
+	}
+}
+
+// merger holds the values of a span before and after its fragments were merged into it.
+type merger struct {
+	own, merged map[string]string
+	filled      map[string]bool // by a fragment
+}
+
+// judge gives a source of a fragment the outcome that it has in the span, and those of its fields that have it. false:
+// nothing is to be said of it.
+func (m *merger) judge(src *Source, f *genai.Span, held map[string]string) bool {
+	by := map[Outcome][]string{}
+	for _, name := range src.Fields {
+		if o := m.outcome(name, f, held[name]); o != "" {
+			by[o] = append(by[o], name)
+		}
+	}
+	derived := src.Outcome == Derived
+	for _, o := range []Outcome{Filled, Conflict, Repeated} {
+		if len(by[o]) == 0 {
+			continue
+		}
+		if src.Fields = by[o]; !derived {
+			src.Outcome = o
+		}
+		return !derived || o == Filled
+	}
+	src.Outcome, src.Fields = Ignored, nil
+	return !derived
+}
+
+// outcome is what became of a field of a fragment, "" when the span has none.
+func (m *merger) outcome(name string, f *genai.Span, held string) Outcome {
+	own, merged := m.own[name], m.merged[name]
+	reached := held == merged
+	switch {
+	case merged == "":
+		return ""
+	case name == "Evaluations", f.Partial && (name == "Input" || name == "Output"):
+		reached = within(held, merged)
+		if reached && !within(held, own) {
+			m.filled[name] = true
+			return Filled
+		}
+	}
+	switch {
+	case !reached:
+		return Conflict
+	case own == merged || m.filled[name]:
+		return Repeated
+	}
+	m.filled[name] = true
+	return Filled
+}
+
+// within says whether each element of a list, both as valuesOf gives them, is one of another.
+func within(list, of string) bool {
+	var a, b []json.RawMessage
+	if json.Unmarshal([]byte(list), &a) != nil {
+		return false
+	}
+	_ = json.Unmarshal([]byte(of), &b) // of nothing is no list
+	all := make(map[string]bool, len(b))
+	for _, e := range b {
+		all[string(e)] = true
+	}
+	return !slices.ContainsFunc(a, func(e json.RawMessage) bool { return !all[string(e)] })
+}
+
+// valuesOf gives the fields that are not empty, with what they hold as text.
+func valuesOf(s *genai.Span) map[string]string {
+	out := map[string]string{}
+	eachField(s, func(name string, v reflect.Value) {
+		if v.IsZero() || v.Kind() == reflect.Slice && v.Len() == 0 {
+			return
+		}
+		b, err := json.Marshal(v.Interface())
+		if err != nil { // NaN
+			b = fmt.Append(nil, v.Interface())
+		}
+		out[name] = string(b)
+	})
+	return out
+}
+
+// Differences names the fields that two readings of a span have otherwise.
+func Differences(a, b *genai.Span) (names []string) {
+	va, vb := valuesOf(a), valuesOf(b)
+	eachField(a, func(name string, _ reflect.Value) {
+		if va[name] != vb[name] {
+			names = append(names, name)
+		}
+	})
+	return names
 }
 
 // changes gives the fields of the span that do changed.
 func (r *reading) changes(do func()) (names []string) {
-	before, eval := fieldsOf(r.dst), r.eval
+	before, eval := sumsOf(r.dst), r.eval
 	do()
-	after := fieldsOf(r.dst)
+	after := sumsOf(r.dst)
 	for i := range after {
-		if before[i] != after[i] {
+		if before[i].sum != after[i].sum {
 			names = append(names, after[i].name)
 		}
 	}
-	if eval != r.eval {
+	if eval != r.eval && !slices.Contains(names, "Evaluations") {
 		names = append(names, "Evaluations")
 	}
 	return names
@@ -186,6 +522,7 @@ func (r *reading) would(step func(*reading)) []string {
 			blank.Usage.Input = r.dst.Usage.Input
 		}
 		probe.dst, probe.trace, probe.params, probe.composing = &blank, nil, nil, false
+		probe.ownInput, probe.ownOutput = false, false
 		probe.filled = [numContents]wire.Value{}
 		if names := probe.changes(func() { step(&probe) }); len(names) > 0 {
 			return names
@@ -194,28 +531,103 @@ func (r *reading) would(step func(*reading)) []string {
 	return nil
 }
 
-// field is a canonical field with its value as text.
-type field struct{ name, value string }
-
-// fieldsOf gives the fields that attributes can fill.
-func fieldsOf(s *genai.Span) []field {
-	return appendFields(nil, "", reflect.ValueOf(s).Elem())
+// field is a canonical field with a sum of what it holds.
+type field struct {
+	name string
+	sum  uint64
 }
 
-func appendFields(dst []field, prefix string, v reflect.Value) []field {
-	for i := range v.NumField() {
-		name := prefix + v.Type().Field(i).Name
-		switch f := v.Field(i); f.Interface().(type) {
-		case genai.Service, genai.Scope, []genai.Attribute, []genai.Event, []genai.Link, genai.Dropped, []byte, []genai.Warning, []genai.ReportedCount:
-		case genai.Request, genai.Retrieval, genai.ToolExecution, genai.Embedding, genai.Usage, genai.Agent, genai.Prompt, genai.Error:
-			dst = appendFields(dst, name+".", f)
-		default:
-			b, err := json.Marshal(f.Interface())
-			if err != nil {
-				b = fmt.Append(nil, f.Interface())
+// sumSeed is that of all sums, so that they can be compared.
+var sumSeed = maphash.MakeSeed()
+
+// sumsOf gives the fields that attributes can fill, each with a sum that is another one when a step fills or extends
+// the field. It costs the same whatever the fields hold, so that a span of many steps and long contents is explained
+// in a time that is bounded by both and not by their product.
+func sumsOf(s *genai.Span) (out []field) {
+	eachField(s, func(name string, v reflect.Value) {
+		var h maphash.Hash
+		h.SetSeed(sumSeed)
+		addSum(&h, v)
+		out = append(out, field{name, h.Sum64()})
+	})
+	return out
+}
+
+const (
+	sumText     = 256 // a longer text is told apart by where it lies
+	sumElements = 8   // of a list, at its beginning and at its end: steps append, or go on with the last one
+)
+
+func addSum(h *maphash.Hash, v reflect.Value) {
+	number := func(n uint64) {
+		var b [8]byte
+		binary.LittleEndian.PutUint64(b[:], n)
+		_, _ = h.Write(b[:])
+	}
+	switch v.Kind() {
+	case reflect.String:
+		s := v.String()
+		number(uint64(len(s)))
+		if len(s) <= sumText {
+			_, _ = h.WriteString(s)
+		} else {
+			number(uint64(uintptr(unsafe.Pointer(unsafe.StringData(s)))))
+		}
+	case reflect.Bool:
+		if v.Bool() {
+			number(1)
+		} else {
+			number(0)
+		}
+	case reflect.Float32, reflect.Float64:
+		number(math.Float64bits(v.Float()))
+	case reflect.Pointer:
+		if !v.IsNil() {
+			number(1)
+			addSum(h, v.Elem())
+		}
+	case reflect.Slice:
+		n := v.Len()
+		number(uint64(n))
+		for i := range n {
+			if i < sumElements || i >= n-sumElements {
+				addSum(h, v.Index(i))
 			}
-			dst = append(dst, field{name, string(b)})
+		}
+	case reflect.Struct:
+		if t, ok := v.Interface().(time.Time); ok {
+			number(uint64(t.UnixNano())) //nolint:gosec // any number will do
+			return
+		}
+		for i := range v.NumField() {
+			addSum(h, v.Field(i))
+		}
+	default:
+		if v.CanInt() {
+			number(uint64(v.Int())) //nolint:gosec // any number will do
+		} else {
+			number(v.Uint())
 		}
 	}
-	return dst
+}
+
+// eachField calls f with the fields that attributes can fill.
+func eachField(s *genai.Span, f func(name string, v reflect.Value)) {
+	walkFields("", reflect.ValueOf(s).Elem(), f)
+}
+
+func walkFields(prefix string, v reflect.Value, f func(string, reflect.Value)) {
+	for i := range v.NumField() {
+		name := prefix + v.Type().Field(i).Name
+		switch of := v.Field(i); of.Interface().(type) {
+		case genai.Service, genai.Scope, []genai.Attribute, []genai.Event, []genai.Link, genai.Dropped, []byte, []genai.Warning, []genai.ReportedCount,
+			genai.TraceID, genai.SpanID, time.Time:
+		case genai.Request, genai.Retrieval, genai.ToolExecution, genai.Embedding, genai.Usage, genai.Agent, genai.Prompt, genai.Error:
+			walkFields(name+".", of, f)
+		default:
+			if name != "Project" && name != "Partial" { // of who sent it, and of how it is merged
+				f(name, of)
+			}
+		}
+	}
 }

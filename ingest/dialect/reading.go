@@ -242,7 +242,7 @@ func (r *reading) load(it wire.KeyValues, rest *[]genai.Attribute) {
 		}
 		*rest = append(*rest, genai.Attribute{Key: text(name), Value: r.value(name, it.Value())})
 		if r.trace != nil {
-			r.trace.note(n, Source{Key: string(name), Outcome: Ignored})
+			r.trace.note(n, Source{Key: string(name), Outcome: Ignored}, it.Value())
 		}
 	}
 	if len(r.flat) > 1 {
@@ -263,6 +263,9 @@ func (r *reading) listen() int {
 			}
 		}
 		r.speakers = append(r.speakers, d)
+		if r.trace != nil {
+			r.trace.speaks(r, d)
+		}
 	}
 	return first
 }
@@ -294,7 +297,7 @@ func (r *reading) beginSpan(d *speaker) {
 	if r.trace == nil {
 		d.begin(r.dst)
 	} else if changed := r.changes(func() { d.begin(r.dst) }); len(changed) > 0 {
-		r.trace.note(0, Source{Dialect: d.name, Outcome: Derived, Fields: changed})
+		r.trace.note(0, Source{Dialect: d.name, Outcome: Derived, Fields: changed}, wire.Value{})
 	}
 }
 

@@ -384,8 +384,12 @@ func (r *reading) traceRule(one *rule, s *setting, h *ruled, v wire.Value, empty
 	}
 	if h.seq > 0 {
 		r.trace.forget(h.seq)
+		v = h.v
 	}
-	r.trace.note(h.seq, note)
+	r.trace.note(h.seq, note, v)
+	if said := (Spoken{Name: rulesName, Version: one.name}); !slices.Contains(r.trace.speakers, said) {
+		r.trace.speakers = append(r.trace.speakers, said)
+	}
 	return ok
 }
 

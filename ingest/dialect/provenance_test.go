@@ -1,0 +1,237 @@
+package dialect_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/tiltmeter/tiltmeter/genai"
+	"github.com/tiltmeter/tiltmeter/ingest/dialect"
+	"github.com/tiltmeter/tiltmeter/ingest/wire"
+)
+
+// record is a log record of a test.
+type record struct {
+	event string
+	attrs attributes
+	body  any
+	scope string
+}
+
+// explain reads a chat span and its records, and gives the span and a line for each source.
+func explain(t *testing.T, attrs attributes, records ...record) (*genai.Span, *dialect.Account, []string) {
+	t.Helper()
+	n := dialect.New(dialect.Options{})
+	b := hostileSpan(t, "", "chat m", attrs)
+	r := wire.ReadTraces(b)
+	r.Next()
+	var s genai.Span
+	account := n.Account(&s, r.Resource(), r.Scope(), r.Span())
+	var fragments []dialect.Fragment
+	for i, rec := range records {
+		ld := plog.NewLogs()
+		sl := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty()
+		sl.Scope().SetName(rec.scope)
+		l := sl.LogRecords().AppendEmpty()
+		l.SetTraceID(pcommon.TraceID{1})
+		l.SetSpanID(pcommon.SpanID{2})
+		l.SetTimestamp(pcommon.Timestamp(i + 1)) //nolint:gosec // a few
+		l.SetEventName(rec.event)
+		if err := l.Attributes().FromRaw(rec.attrs); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Body().FromRaw(rec.body); err != nil {
+			t.Fatal(err)
+		}
+		f := dialect.Fragment{Number: i + 1}
+		it := firstRecord(t, ld)
+		var ok bool
+		if f.Account, ok = n.AccountLog(&f.Span, it.Resource(), it.Scope(), it.Record()); ok {
+			fragments = append(fragments, f)
+		}
+	}
+	account.Merge(&s, fragments)
+	var lines []string
+	for _, src := range account.Sources {
+		where := strings.Trim(src.Event+"/"+src.Key, "/")
+		if src.Record > 0 {
+			where = fmt.Sprintf("%d:%s", src.Record, where)
+		}
+		lines = append(lines, strings.TrimSpace(fmt.Sprintf("%s %s %s", where, src.Outcome, strings.Join(src.Fields, ","))))
+	}
+	return &s, &account, lines
+}
+
+// TestAccountOfRecords: what log records fill has a line each, and says what became of it in the span.
+func TestAccountOfRecords(t *testing.T) {
+	t.Parallel()
+	chat := attributes{"gen_ai.operation.name": "chat", "gen_ai.request.model": "m"}
+	own := []string{"gen_ai.operation.name filled Operation", "gen_ai.request.model filled RequestModel"}
+	user := record{"gen_ai.user.message", attributes{"gen_ai.system": "openai"}, map[string]any{"content": "q"}, ""}
+	for name, c := range map[string]struct {
+		attrs   attributes
+		records []record
+		want    []string
+	}{
+		"messages": {chat, []record{user, {"gen_ai.choice", attributes{"gen_ai.system": "openai", "x": "y"}, map[string]any{"index": int64(0), "finish_reason": "stop", "message": map[string]any{"content": "a"}}, ""}}, []string{
+			"1:gen_ai.user.message/gen_ai.system filled Provider", "1:gen_ai.user.message filled Input",
+			"2:gen_ai.choice/gen_ai.system repeated Provider", "2:gen_ai.choice/x ignored", "2:gen_ai.choice filled Output", "2: derived FinishReasons",
+		}},
+		"the span has them": {attributes{"gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "gen_ai.input.messages": `[{"role":"user","parts":[{"type":"text","content":"q"}]}]`}, []record{user}, []string{
+			"gen_ai.input.messages filled Input", "1:gen_ai.user.message/gen_ai.system filled Provider", "1:gen_ai.user.message repeated Input",
+		}},
+		"the span has others": {attributes{"gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "gen_ai.system": "anthropic", "gen_ai.input.messages": `[{"role":"user","parts":[{"type":"text","content":"other"}]}]`}, []record{user}, []string{
+			"gen_ai.system filled Provider", "gen_ai.input.messages filled Input", "1:gen_ai.user.message/gen_ai.system conflict Provider", "1:gen_ai.user.message conflict Input",
+		}},
+		"details": {chat, []record{{
+			"gen_ai.client.inference.operation.details", attributes{
+				"gen_ai.response.id": "r", "gen_ai.request.model": "m2", "gen_ai.input.messages": `[{"role":"user","parts":[{"type":"text","content":"q"}]}]`, "mine": "x",
+			}, nil, "",
+		}}, []string{
+			"1:gen_ai.client.inference.operation.details/gen_ai.response.id filled ResponseID",
+			"1:gen_ai.client.inference.operation.details/gen_ai.request.model conflict RequestModel",
+			"1:gen_ai.client.inference.operation.details/gen_ai.input.messages filled Input",
+			"1:gen_ai.client.inference.operation.details/mine ignored",
+		}},
+		"a whole body": {chat, []record{{"", nil, "Chat Model Completion:\n[\"a\"]", "org.springframework.ai.chat"}}, []string{"1: filled Output"}},
+		"no part":      {chat, []record{{"app.started", attributes{"a": "b"}, nil, ""}}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, _, got := explain(t, c.attrs, c.records...)
+			got = slices.DeleteFunc(got, func(l string) bool { return slices.Contains(own, l) })
+			if d := cmp.Diff(c.want, got, cmpopts.EquateEmpty(), cmpopts.SortSlices(strings.Compare)); d != "" {
+				t.Errorf("-want +got:\n%s", d)
+			}
+		})
+	}
+}
+
+// TestAccountNamesDialects: all that speak, in their order, and the version of each that shows one.
+func TestAccountNamesDialects(t *testing.T) {
+	t.Parallel()
+	_, account, _ := explain(t, attributes{"openinference.span.kind": "LLM", "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai"})
+	var names []string
+	last := 0
+	for _, d := range account.Dialects {
+		names = append(names, d.Name)
+		if d.Place <= last {
+			t.Errorf("%s stands at %d, behind %d", d.Name, d.Place, last)
+		}
+		last = d.Place
+	}
+	if d := cmp.Diff([]string{"openinference", "otel-genai"}, names); d != "" || account.Dialects[1].Version == "" {
+		t.Errorf("%+v, -want +got:\n%s", account.Dialects, d)
+	}
+}
+
+// TestAccountPreviews: the beginning of a value is told, whatever type it has.
+func TestAccountPreviews(t *testing.T) {
+	t.Parallel()
+	_, account, _ := explain(t, attributes{
+		"long": strings.Repeat("é", dialect.PreviewBytes), "broken": "a\xffb", "list": []any{int64(1), "x"}, "number": 1.5, "none": nil,
+	})
+	got := map[string]string{}
+	for _, s := range account.Sources {
+		if got[s.Key] = s.Value; s.Cut != (s.Key == "long") {
+			t.Errorf("%s: cut %v", s.Key, s.Cut)
+		}
+	}
+	want := map[string]string{
+		"long": strings.Repeat("é", dialect.PreviewBytes/2), "broken": "a\uFFFDb", "list": `[1,"x"]`, "number": "1.5", "none": "",
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+}
+
+// ownFields are those that stand in the span itself, and which dialect it was.
+var ownFields = []string{"TraceState", "Name", "Kind", "StatusCode", "StatusMessage", "Dialect", "DialectVersion"}
+
+// TestEveryFieldHasASource: of every captured span and its log records, each field that is not empty was filled by
+// something, and nothing is said to fill a field that is empty. The account reads as the writer does.
+func TestEveryFieldHasASource(t *testing.T) {
+	t.Parallel()
+	dirs, err := filepath.Glob("testdata/*/*")
+	if err != nil || len(dirs) == 0 {
+		t.Fatalf("find captures: %v, %d found", err, len(dirs))
+	}
+	n := dialect.New(dialect.Options{})
+	for _, dir := range dirs {
+		files, err := filepath.Glob(filepath.Join(dir, "*.pb"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		type told struct {
+			span, plain genai.Span
+			dialect.Account
+		}
+		var spans []*told
+		records := map[genai.SpanID][]dialect.Fragment{}
+		for _, file := range files {
+			b, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(file, "_traces") {
+				for r := wire.ReadTraces(b); r.Next(); {
+					s := new(told)
+					s.Account = n.Account(&s.span, r.Resource(), r.Scope(), r.Span())
+					n.Span(&s.plain, r.Resource(), r.Scope(), r.Span())
+					spans = append(spans, s)
+				}
+				continue
+			}
+			for r := wire.ReadLogs(b); r.Next(); {
+				f, plain := dialect.Fragment{}, genai.Span{}
+				var ok bool
+				f.Account, ok = n.AccountLog(&f.Span, r.Resource(), r.Scope(), r.Record())
+				if again := n.Log(&plain, r.Resource(), r.Scope(), r.Record()); ok != again || !cmp.Equal(f.Span, plain, cmpopts.EquateEmpty(), cmpopts.EquateNaNs()) {
+					t.Errorf("%s: a record is read differently (-Log +AccountLog):\n%s", file, cmp.Diff(plain, f.Span))
+				}
+				if ok {
+					f.Number = len(records[f.Span.SpanID]) + 1
+					records[f.Span.SpanID] = append(records[f.Span.SpanID], f)
+				}
+			}
+		}
+		for _, s := range spans {
+			var fragments []genai.Span
+			for _, f := range records[s.span.SpanID] {
+				fragments = append(fragments, f.Span)
+			}
+			s.plain.Merge(fragments)
+			s.Merge(&s.span, records[s.span.SpanID])
+			if d := cmp.Diff(s.plain, s.span, cmpopts.EquateEmpty(), cmpopts.EquateNaNs()); d != "" {
+				t.Errorf("%s: span %s is merged differently:\n%s", dir, s.span.SpanID, d)
+			}
+			filled := map[string]bool{}
+			for _, src := range s.Sources {
+				if src.Outcome == dialect.Filled || src.Outcome == dialect.Derived {
+					for _, f := range src.Fields {
+						filled[f] = f != "Usage.Reported"
+					}
+				}
+			}
+			for _, f := range dialect.Differences(&s.span, &genai.Span{}) {
+				if !filled[f] && !slices.Contains(ownFields, f) {
+					t.Errorf("%s: span %s %q: nothing filled %s", dir, s.span.SpanID, s.span.Name, f)
+				}
+				delete(filled, f)
+			}
+			for f, is := range filled {
+				if is {
+					t.Errorf("%s: span %s %q: %s is filled and empty", dir, s.span.SpanID, s.span.Name, f)
+				}
+			}
+		}
+	}
+}
