@@ -39,7 +39,7 @@ func (s *Server) newGRPC(d Deps) *grpc.Server {
 		grpc.ChainUnaryInterceptor(s.unary), grpc.ChainStreamInterceptor(s.stream),
 		grpc.MaxRecvMsgSize(int(s.limits.RequestBytes)), grpc.MaxSendMsgSize(s.limits.ResponseBytes),
 	)
-	pb.RegisterTraceServiceServer(g, &traceService{store: d.Store, tail: s.tail, limits: s.limits, now: time.Now})
+	pb.RegisterTraceServiceServer(g, &traceService{store: d.Store, tail: s.tail, reader: d.Reader, limits: s.limits, now: time.Now})
 	pb.RegisterIngestServiceServer(g, &ingestService{ingest: d.Ingest, limits: s.limits})
 	pb.RegisterProjectServiceServer(g, &projectService{store: d.Store})
 	pb.RegisterStorageServiceServer(g, &storageService{store: d.Store})

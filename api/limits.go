@@ -12,6 +12,7 @@ type Limits struct {
 	QueryBytes        int           // of the words to search for
 	ConversationMax   int           // spans with content that one conversation is read from
 	ConversationBytes int64         // of different texts in it
+	ReadingSources    int           // attributes, events and log records that one account of a span has
 	ReplayIDs         int           // dead letters named in one request
 	TailBuffer        int           // traces that wait for one reader of the live tail
 	TailReaders       int           // of the live tail at one time
@@ -36,6 +37,8 @@ const (
 	// history of every step is read whole, each text of it once. 64 MiB are the text of twenty long novels.
 	defaultConversationMax   = 2000
 	defaultConversationBytes = 64 << 20
+	// defaultReadingSources is above the attributes of the longest flattened history seen, and 2 MB of JSON.
+	defaultReadingSources = 5000
 	// defaultReplayIDs: "all" is said by naming none.
 	defaultReplayIDs = 1000
 	// defaultTailBuffer is what a browser tab can show when it wakes up.
@@ -64,6 +67,7 @@ func (l Limits) withDefaults() Limits {
 	orDefault(&l.QueryBytes, defaultQueryBytes)
 	orDefault(&l.ConversationMax, defaultConversationMax)
 	orDefault(&l.ConversationBytes, defaultConversationBytes)
+	orDefault(&l.ReadingSources, defaultReadingSources)
 	orDefault(&l.ReplayIDs, defaultReplayIDs)
 	orDefault(&l.TailBuffer, defaultTailBuffer)
 	orDefault(&l.TailReaders, defaultTailReaders)

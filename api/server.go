@@ -40,6 +40,7 @@ type Config struct {
 type Deps struct {
 	Store      Store
 	Ingest     Ingest
+	Reader     Reader // nil: GetSpanReading fails
 	Guard      *auth.Guard
 	Web        http.Handler // everything that no other path takes
 	Ready      []Part       // what /readyz asks, in this order

@@ -46,6 +46,7 @@ type traceService struct {
 	pb.UnimplementedTraceServiceServer
 	store  Store
 	tail   *tailHub
+	reader Reader // may be nil
 	limits Limits
 	now    func() time.Time
 }

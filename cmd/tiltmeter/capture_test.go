@@ -22,6 +22,9 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/protobuf/encoding/protojson"
+	goproto "google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/tiltmeter/tiltmeter/genai"
 	"github.com/tiltmeter/tiltmeter/ingest/dialect"
@@ -68,6 +71,11 @@ func TestRealClients(t *testing.T) {
 	}) {
 		t.Fatal("the log is not empty")
 	}
+	t.Run("readings", func(t *testing.T) {
+		for _, file := range files {
+			checkReadings(t, s, file, transports[0].mark)
+		}
+	})
 	for _, tr := range transports {
 		t.Run(tr.name, func(t *testing.T) {
 			for _, file := range files {
@@ -234,6 +242,92 @@ func checkCapture(t *testing.T, s *server, file string, mark byte) {
 			t.Errorf("trace %s: spans and tokens %v, want %v", id, got, exp)
 		}
 	}
+}
+
+// checkReadings asks how each span was read: what is said to be filled is what the API shows of the span, nothing
+// that it shows came from nowhere, and the store has what today's dialects read.
+func checkReadings(t *testing.T, s *server, file string, mark byte) {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want wantCapture
+	if err := json.Unmarshal(raw, &want); err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range want.Spans {
+		path := s.url() + "/v1/traces/" + markedHex(t, w.TraceID, mark) + "/spans/" + w.SpanID
+		var shown tiltmeterv1.Span
+		var reading tiltmeterv1.SpanReading
+		for path, to := range map[string]goproto.Message{path: &shown, path + "/reading": &reading} {
+			code, body := get(path)
+			if err := protojson.Unmarshal([]byte(body), to); code != http.StatusOK || err != nil {
+				t.Fatalf("%s: %d %v %.300s", path, code, err, body)
+			}
+		}
+		at := filepath.Base(filepath.Dir(filepath.Dir(file))) + " " + shown.GetName() + " " + w.SpanID
+		if d := reading.GetDifferingFields(); len(d) > 0 || reading.GetTruncated() {
+			t.Errorf("%s: truncated %v, stored otherwise: %v", at, reading.GetTruncated(), d)
+		}
+		if len(reading.GetWarnings()) != len(shown.GetWarnings()) || len(reading.GetDialects()) > 0 && reading.GetDialects()[0].GetName() != shown.GetDialect() {
+			t.Errorf("%s: dialects %v of %q, warnings %v of %v", at, reading.GetDialects(), shown.GetDialect(), reading.GetWarnings(), shown.GetWarnings())
+		}
+		there, filled := pathsOf(&shown), map[string]bool{}
+		for _, src := range reading.GetSources() {
+			if o := src.GetOutcome(); o == string(dialect.Filled) || o == string(dialect.Derived) {
+				for _, f := range src.GetFields() {
+					filled[f] = true
+				}
+			}
+		}
+		for f := range filled {
+			if !there[f] && shown.GetOperation() != "" { // the API shows no such fields of other spans
+				t.Errorf("%s: %s is filled, and the span does not show it", at, f)
+			}
+		}
+		for f := range there {
+			if readable[f] && !filled[f] {
+				t.Errorf("%s: the span shows %s, and nothing filled it", at, f)
+			}
+		}
+	}
+}
+
+// readable are the fields of a span that nothing but an attribute fills.
+var readable = map[string]bool{
+	"operation": true, "provider": true, "framework": true, "request_model": true, "response_model": true, "response_id": true,
+	"system_instructions": true, "input_messages": true, "output_messages": true, "tool_definitions": true, "finish_reasons": true,
+	"usage.input_tokens": true, "usage.output_tokens": true, "usage.cache_read_tokens": true, "usage.cache_write_tokens": true,
+	"usage.reasoning_tokens": true, "usage.rule": true, "cost.reported_amount": true, "time_to_first_token": true, "agent.id": true,
+	"agent.name": true, "agent.description": true, "workflow": true, "conversation_id": true, "user_id": true, "prompt.name": true,
+	"prompt.version": true, "prompt.variables": true, "tags": true, "tool.name": true, "tool.call_id": true, "tool.arguments": true,
+	"tool.result": true, "tool.description": true, "retrieval.query": true, "retrieval.documents": true, "embedding.items": true,
+	"embedding.dimensions": true, "evaluations": true, "error.type": true, "error.message": true, "error.stacktrace": true,
+	"request.max_tokens": true, "request.temperature": true, "request.top_p": true, "request.stream": true, "request.server_address": true,
+}
+
+// pathsOf gives the fields of a span that are there, those of messages within it by their path.
+func pathsOf(s *tiltmeterv1.Span) map[string]bool {
+	out := map[string]bool{}
+	s.ProtoReflect().Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		name := string(f.Name())
+		if out[name] = true; f.Message() == nil || f.IsList() || f.IsMap() {
+			return true
+		}
+		if st, ok := v.Message().Interface().(*structpb.Struct); ok {
+			for key := range st.GetFields() {
+				out[name+"."+key] = true
+			}
+			return true
+		}
+		v.Message().Range(func(inner protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
+			out[name+"."+string(inner.Name())] = true
+			return true
+		})
+		return true
+	})
+	return out
 }
 
 func markedHex(t *testing.T, id string, mark byte) string {

@@ -127,21 +127,22 @@ const (
 
 // examples are what is asked in docs/api.md, by method and path.
 var examples = map[string]string{
-	"get /v1/traces":                                `/v1/traces?filter=service=docs&pageSize=10`,
-	"get /v1/traces:facets":                         `/v1/traces:facets?field=model&field=service`,
-	"get /v1/traces:histogram":                      `/v1/traces:histogram?buckets=24`,
-	"get /v1/traces:tail":                           `/v1/traces:tail`,
-	"get /v1/spans:search":                          `/v1/spans:search?query=order`,
-	"get /v1/traces/{trace_id}":                     `/v1/traces/` + docTrace,
-	"get /v1/traces/{trace_id}/tree":                `/v1/traces/` + docTrace + `/tree`,
-	"get /v1/traces/{trace_id}/conversation":        `/v1/traces/` + docTrace + `/conversation`,
-	"get /v1/traces/{trace_id}/spans/{span_id}":     `/v1/traces/` + docTrace + `/spans/` + docSpan,
-	"get /v1/traces/{trace_id}/spans/{span_id}/raw": `/v1/traces/` + docTrace + `/spans/` + docSpan + `/raw`,
-	"get /v1/projects":                              `/v1/projects`,
-	"get /v1/storage":                               `/v1/storage`,
-	"get /v1/ingest/status":                         `/v1/ingest/status`,
-	"get /v1/ingest/dead-letters":                   `/v1/ingest/dead-letters`,
-	"post /v1/ingest/dead-letters:replay":           `/v1/ingest/dead-letters:replay`,
+	"get /v1/traces":                                    `/v1/traces?filter=service=docs&pageSize=10`,
+	"get /v1/traces:facets":                             `/v1/traces:facets?field=model&field=service`,
+	"get /v1/traces:histogram":                          `/v1/traces:histogram?buckets=24`,
+	"get /v1/traces:tail":                               `/v1/traces:tail`,
+	"get /v1/spans:search":                              `/v1/spans:search?query=order`,
+	"get /v1/traces/{trace_id}":                         `/v1/traces/` + docTrace,
+	"get /v1/traces/{trace_id}/tree":                    `/v1/traces/` + docTrace + `/tree`,
+	"get /v1/traces/{trace_id}/conversation":            `/v1/traces/` + docTrace + `/conversation`,
+	"get /v1/traces/{trace_id}/spans/{span_id}":         `/v1/traces/` + docTrace + `/spans/` + docSpan,
+	"get /v1/traces/{trace_id}/spans/{span_id}/raw":     `/v1/traces/` + docTrace + `/spans/` + docSpan + `/raw`,
+	"get /v1/traces/{trace_id}/spans/{span_id}/reading": `/v1/traces/` + docTrace + `/spans/` + docSpan + `/reading`,
+	"get /v1/projects":                                  `/v1/projects`,
+	"get /v1/storage":                                   `/v1/storage`,
+	"get /v1/ingest/status":                             `/v1/ingest/status`,
+	"get /v1/ingest/dead-letters":                       `/v1/ingest/dead-letters`,
+	"post /v1/ingest/dead-letters:replay":               `/v1/ingest/dead-letters:replay`,
 }
 
 // TestReferenceOfMethods: docs/api.md has every method of the API as the protobuf files describe it.

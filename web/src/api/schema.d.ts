@@ -192,6 +192,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/traces/{trace_id}/spans/{span_id}/reading": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns what each field of a span was read from: the span is read again as it was sent, with its log records, by the
+         *     dialects of this server. NOT_FOUND also when the span is stored without what was sent.
+         */
+        get: operations["TraceService_GetSpanReading"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/traces/{trace_id}/tree": {
         parameters: {
             query?: never;
@@ -561,6 +581,30 @@ export interface components {
             /** @description the span has more log records than the server returns */
             truncated?: boolean;
         };
+        /** @description One attribute, event or log record, and what became of it. */
+        ReadingSource: {
+            /** @description which dialect read it; empty when none did */
+            dialect?: string;
+            /** @description the span event or log record that has the attribute; empty for one of the span */
+            event?: string;
+            fields?: string[];
+            /** @description empty for a whole event or log record, and for what was derived */
+            key?: string;
+            /**
+             * Format: int32
+             * @description its place in resource_logs of GetRawSpan, from 0 on; unset: not of a log record
+             */
+            logRecord?: number;
+            /**
+             * @description filled the fields; repeated what they hold; conflict: says something else than what they hold; ignored: nobody reads it;
+             *     derived: follows from several.
+             */
+            outcome?: string;
+            /** @description the beginning of what was sent, at most 200 bytes */
+            value?: string;
+            /** @description it is longer: GetRawSpan has all */
+            valueCut?: boolean;
+        };
         /** @description A port that takes OTLP. */
         Receiver: {
             /** @description host:port that is listened on; the host 0.0.0.0 or [::] stands for every address of the machine */
@@ -738,6 +782,38 @@ export interface components {
             usageRole?: string;
             /** Format: int32 */
             warningCount?: number;
+        };
+        /** @description How a span was read. Fields are named as in Span: request_model, usage.input_tokens. */
+        SpanReading: {
+            /** @description those that the span shows, in the order in which they are asked */
+            dialects?: components["schemas"]["SpokenDialect"][];
+            /**
+             * @description Fields that are stored otherwise than this server reads them now, because an older version or other rules stored
+             *     them: `tiltmeter reread` makes stored spans anew (log records stay as they were read).
+             */
+            differingFields?: string[];
+            /**
+             * @description Every attribute in the order sent, then those of log records. Where there are more than the server returns, what
+             *     was ignored is left out first.
+             */
+            sources?: components["schemas"]["ReadingSource"][];
+            spanId?: string;
+            traceId?: string;
+            /** @description there are more sources than the server returns, or more log records than it reads */
+            truncated?: boolean;
+            /** @description of the span as it is read now */
+            warnings?: components["schemas"]["Warning"][];
+        };
+        /** @description A dialect that a span shows. Of two, the one with the smaller place fills a field. */
+        SpokenDialect: {
+            name?: string;
+            /**
+             * Format: int32
+             * @description in the order in which all dialects are asked, from 1 on
+             */
+            place?: number;
+            /** @description empty when it cannot be told */
+            version?: string;
         };
         Status: {
             code?: components["schemas"]["Status.Code"];
@@ -1327,6 +1403,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RawSpan"];
+                };
+            };
+            /** @description An unexpected error response. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["google.rpc.Status"];
+                };
+            };
+        };
+    };
+    TraceService_GetSpanReading: {
+        parameters: {
+            query?: {
+                /** @description empty: the key's project, or "default" */
+                project?: string;
+            };
+            header?: never;
+            path: {
+                trace_id: string;
+                span_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How a span was read. Fields are named as in Span: request_model, usage.input_tokens. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SpanReading"];
                 };
             };
             /** @description An unexpected error response. */

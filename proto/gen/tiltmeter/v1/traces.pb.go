@@ -1841,6 +1841,327 @@ func (x *RawSpan) GetTruncated() bool {
 	return false
 }
 
+type GetSpanReadingRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Project       string                 `protobuf:"bytes,1,opt,name=project,proto3" json:"project,omitempty"` // empty: the key's project, or "default"
+	TraceId       string                 `protobuf:"bytes,2,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
+	SpanId        string                 `protobuf:"bytes,3,opt,name=span_id,json=spanId,proto3" json:"span_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetSpanReadingRequest) Reset() {
+	*x = GetSpanReadingRequest{}
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetSpanReadingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetSpanReadingRequest) ProtoMessage() {}
+
+func (x *GetSpanReadingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetSpanReadingRequest.ProtoReflect.Descriptor instead.
+func (*GetSpanReadingRequest) Descriptor() ([]byte, []int) {
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *GetSpanReadingRequest) GetProject() string {
+	if x != nil {
+		return x.Project
+	}
+	return ""
+}
+
+func (x *GetSpanReadingRequest) GetTraceId() string {
+	if x != nil {
+		return x.TraceId
+	}
+	return ""
+}
+
+func (x *GetSpanReadingRequest) GetSpanId() string {
+	if x != nil {
+		return x.SpanId
+	}
+	return ""
+}
+
+// How a span was read. Fields are named as in Span: request_model, usage.input_tokens.
+type SpanReading struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	TraceId  string                 `protobuf:"bytes,1,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
+	SpanId   string                 `protobuf:"bytes,2,opt,name=span_id,json=spanId,proto3" json:"span_id,omitempty"`
+	Dialects []*SpokenDialect       `protobuf:"bytes,3,rep,name=dialects,proto3" json:"dialects,omitempty"` // those that the span shows, in the order in which they are asked
+	// Every attribute in the order sent, then those of log records. Where there are more than the server returns, what
+	// was ignored is left out first.
+	Sources  []*ReadingSource `protobuf:"bytes,4,rep,name=sources,proto3" json:"sources,omitempty"`
+	Warnings []*Warning       `protobuf:"bytes,5,rep,name=warnings,proto3" json:"warnings,omitempty"` // of the span as it is read now
+	// Fields that are stored otherwise than this server reads them now, because an older version or other rules stored
+	// them: `tiltmeter reread` makes stored spans anew (log records stay as they were read).
+	DifferingFields []string `protobuf:"bytes,6,rep,name=differing_fields,json=differingFields,proto3" json:"differing_fields,omitempty"`
+	Truncated       bool     `protobuf:"varint,7,opt,name=truncated,proto3" json:"truncated,omitempty"` // there are more sources than the server returns, or more log records than it reads
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *SpanReading) Reset() {
+	*x = SpanReading{}
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SpanReading) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SpanReading) ProtoMessage() {}
+
+func (x *SpanReading) ProtoReflect() protoreflect.Message {
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SpanReading.ProtoReflect.Descriptor instead.
+func (*SpanReading) Descriptor() ([]byte, []int) {
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *SpanReading) GetTraceId() string {
+	if x != nil {
+		return x.TraceId
+	}
+	return ""
+}
+
+func (x *SpanReading) GetSpanId() string {
+	if x != nil {
+		return x.SpanId
+	}
+	return ""
+}
+
+func (x *SpanReading) GetDialects() []*SpokenDialect {
+	if x != nil {
+		return x.Dialects
+	}
+	return nil
+}
+
+func (x *SpanReading) GetSources() []*ReadingSource {
+	if x != nil {
+		return x.Sources
+	}
+	return nil
+}
+
+func (x *SpanReading) GetWarnings() []*Warning {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+func (x *SpanReading) GetDifferingFields() []string {
+	if x != nil {
+		return x.DifferingFields
+	}
+	return nil
+}
+
+func (x *SpanReading) GetTruncated() bool {
+	if x != nil {
+		return x.Truncated
+	}
+	return false
+}
+
+// A dialect that a span shows. Of two, the one with the smaller place fills a field.
+type SpokenDialect struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Version       string                 `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"` // empty when it cannot be told
+	Place         int32                  `protobuf:"varint,3,opt,name=place,proto3" json:"place,omitempty"`    // in the order in which all dialects are asked, from 1 on
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SpokenDialect) Reset() {
+	*x = SpokenDialect{}
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SpokenDialect) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SpokenDialect) ProtoMessage() {}
+
+func (x *SpokenDialect) ProtoReflect() protoreflect.Message {
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SpokenDialect.ProtoReflect.Descriptor instead.
+func (*SpokenDialect) Descriptor() ([]byte, []int) {
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *SpokenDialect) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SpokenDialect) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *SpokenDialect) GetPlace() int32 {
+	if x != nil {
+		return x.Place
+	}
+	return 0
+}
+
+// One attribute, event or log record, and what became of it.
+type ReadingSource struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Event     string                 `protobuf:"bytes,1,opt,name=event,proto3" json:"event,omitempty"`                                 // the span event or log record that has the attribute; empty for one of the span
+	LogRecord *int32                 `protobuf:"varint,2,opt,name=log_record,json=logRecord,proto3,oneof" json:"log_record,omitempty"` // its place in resource_logs of GetRawSpan, from 0 on; unset: not of a log record
+	Key       string                 `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`                                     // empty for a whole event or log record, and for what was derived
+	Dialect   string                 `protobuf:"bytes,4,opt,name=dialect,proto3" json:"dialect,omitempty"`                             // which dialect read it; empty when none did
+	// filled the fields; repeated what they hold; conflict: says something else than what they hold; ignored: nobody reads it;
+	// derived: follows from several.
+	Outcome       string   `protobuf:"bytes,5,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	Fields        []string `protobuf:"bytes,6,rep,name=fields,proto3" json:"fields,omitempty"`
+	Value         string   `protobuf:"bytes,7,opt,name=value,proto3" json:"value,omitempty"`                        // the beginning of what was sent, at most 200 bytes
+	ValueCut      bool     `protobuf:"varint,8,opt,name=value_cut,json=valueCut,proto3" json:"value_cut,omitempty"` // it is longer: GetRawSpan has all
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReadingSource) Reset() {
+	*x = ReadingSource{}
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReadingSource) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReadingSource) ProtoMessage() {}
+
+func (x *ReadingSource) ProtoReflect() protoreflect.Message {
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReadingSource.ProtoReflect.Descriptor instead.
+func (*ReadingSource) Descriptor() ([]byte, []int) {
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ReadingSource) GetEvent() string {
+	if x != nil {
+		return x.Event
+	}
+	return ""
+}
+
+func (x *ReadingSource) GetLogRecord() int32 {
+	if x != nil && x.LogRecord != nil {
+		return *x.LogRecord
+	}
+	return 0
+}
+
+func (x *ReadingSource) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *ReadingSource) GetDialect() string {
+	if x != nil {
+		return x.Dialect
+	}
+	return ""
+}
+
+func (x *ReadingSource) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *ReadingSource) GetFields() []string {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
+
+func (x *ReadingSource) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *ReadingSource) GetValueCut() bool {
+	if x != nil {
+		return x.ValueCut
+	}
+	return false
+}
+
 type SearchContentsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Project       string                 `protobuf:"bytes,1,opt,name=project,proto3" json:"project,omitempty"`                      // empty: the key's project, or "default"
@@ -1856,7 +2177,7 @@ type SearchContentsRequest struct {
 
 func (x *SearchContentsRequest) Reset() {
 	*x = SearchContentsRequest{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[24]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1868,7 +2189,7 @@ func (x *SearchContentsRequest) String() string {
 func (*SearchContentsRequest) ProtoMessage() {}
 
 func (x *SearchContentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[24]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1881,7 +2202,7 @@ func (x *SearchContentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchContentsRequest.ProtoReflect.Descriptor instead.
 func (*SearchContentsRequest) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{24}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *SearchContentsRequest) GetProject() string {
@@ -1943,7 +2264,7 @@ type SearchContentsResponse struct {
 
 func (x *SearchContentsResponse) Reset() {
 	*x = SearchContentsResponse{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[25]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1955,7 +2276,7 @@ func (x *SearchContentsResponse) String() string {
 func (*SearchContentsResponse) ProtoMessage() {}
 
 func (x *SearchContentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[25]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1968,7 +2289,7 @@ func (x *SearchContentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchContentsResponse.ProtoReflect.Descriptor instead.
 func (*SearchContentsResponse) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{25}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SearchContentsResponse) GetHits() []*SearchHit {
@@ -2001,7 +2322,7 @@ type SearchHit struct {
 
 func (x *SearchHit) Reset() {
 	*x = SearchHit{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[26]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2013,7 +2334,7 @@ func (x *SearchHit) String() string {
 func (*SearchHit) ProtoMessage() {}
 
 func (x *SearchHit) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[26]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2026,7 +2347,7 @@ func (x *SearchHit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchHit.ProtoReflect.Descriptor instead.
 func (*SearchHit) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{26}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *SearchHit) GetTraceId() string {
@@ -2096,7 +2417,7 @@ type Highlight struct {
 
 func (x *Highlight) Reset() {
 	*x = Highlight{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[27]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2108,7 +2429,7 @@ func (x *Highlight) String() string {
 func (*Highlight) ProtoMessage() {}
 
 func (x *Highlight) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[27]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2121,7 +2442,7 @@ func (x *Highlight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Highlight.ProtoReflect.Descriptor instead.
 func (*Highlight) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{27}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Highlight) GetStart() int32 {
@@ -2303,7 +2624,34 @@ const file_tiltmeter_v1_traces_proto_rawDesc = "" +
 	"\aRawSpan\x12>\n" +
 	"\x0eresource_spans\x18\x01 \x03(\v2\x17.google.protobuf.StructR\rresourceSpans\x12<\n" +
 	"\rresource_logs\x18\x02 \x03(\v2\x17.google.protobuf.StructR\fresourceLogs\x12\x1c\n" +
-	"\ttruncated\x18\x03 \x01(\bR\ttruncated\"\x8d\x02\n" +
+	"\ttruncated\x18\x03 \x01(\bR\ttruncated\"e\n" +
+	"\x15GetSpanReadingRequest\x12\x18\n" +
+	"\aproject\x18\x01 \x01(\tR\aproject\x12\x19\n" +
+	"\btrace_id\x18\x02 \x01(\tR\atraceId\x12\x17\n" +
+	"\aspan_id\x18\x03 \x01(\tR\x06spanId\"\xad\x02\n" +
+	"\vSpanReading\x12\x19\n" +
+	"\btrace_id\x18\x01 \x01(\tR\atraceId\x12\x17\n" +
+	"\aspan_id\x18\x02 \x01(\tR\x06spanId\x127\n" +
+	"\bdialects\x18\x03 \x03(\v2\x1b.tiltmeter.v1.SpokenDialectR\bdialects\x125\n" +
+	"\asources\x18\x04 \x03(\v2\x1b.tiltmeter.v1.ReadingSourceR\asources\x121\n" +
+	"\bwarnings\x18\x05 \x03(\v2\x15.tiltmeter.v1.WarningR\bwarnings\x12)\n" +
+	"\x10differing_fields\x18\x06 \x03(\tR\x0fdifferingFields\x12\x1c\n" +
+	"\ttruncated\x18\a \x01(\bR\ttruncated\"S\n" +
+	"\rSpokenDialect\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\tR\aversion\x12\x14\n" +
+	"\x05place\x18\x03 \x01(\x05R\x05place\"\xe9\x01\n" +
+	"\rReadingSource\x12\x14\n" +
+	"\x05event\x18\x01 \x01(\tR\x05event\x12\"\n" +
+	"\n" +
+	"log_record\x18\x02 \x01(\x05H\x00R\tlogRecord\x88\x01\x01\x12\x10\n" +
+	"\x03key\x18\x03 \x01(\tR\x03key\x12\x18\n" +
+	"\adialect\x18\x04 \x01(\tR\adialect\x12\x18\n" +
+	"\aoutcome\x18\x05 \x01(\tR\aoutcome\x12\x16\n" +
+	"\x06fields\x18\x06 \x03(\tR\x06fields\x12\x14\n" +
+	"\x05value\x18\a \x01(\tR\x05value\x12\x1b\n" +
+	"\tvalue_cut\x18\b \x01(\bR\bvalueCutB\r\n" +
+	"\v_log_record\"\x8d\x02\n" +
 	"\x15SearchContentsRequest\x12\x18\n" +
 	"\aproject\x18\x01 \x01(\tR\aproject\x12\x14\n" +
 	"\x05query\x18\x02 \x01(\tR\x05query\x129\n" +
@@ -2331,7 +2679,8 @@ const file_tiltmeter_v1_traces_proto_rawDesc = "" +
 	"highlights\"3\n" +
 	"\tHighlight\x12\x14\n" +
 	"\x05start\x18\x01 \x01(\x05R\x05start\x12\x10\n" +
-	"\x03end\x18\x02 \x01(\x05R\x03end2\x85\t\n" +
+	"\x03end\x18\x02 \x01(\x05R\x03end2\x8f\n" +
+	"\n" +
 	"\fTraceService\x12c\n" +
 	"\n" +
 	"ListTraces\x12\x1f.tiltmeter.v1.ListTracesRequest\x1a .tiltmeter.v1.ListTracesResponse\"\x12\x82\xd3\xe4\x93\x02\f\x12\n" +
@@ -2345,7 +2694,8 @@ const file_tiltmeter_v1_traces_proto_rawDesc = "" +
 	"\x0fGetConversation\x12$.tiltmeter.v1.GetConversationRequest\x1a%.tiltmeter.v1.GetConversationResponse\"*\x82\xd3\xe4\x93\x02$\x12\"/v1/traces/{trace_id}/conversation\x12j\n" +
 	"\aGetSpan\x12\x1c.tiltmeter.v1.GetSpanRequest\x1a\x12.tiltmeter.v1.Span\"-\x82\xd3\xe4\x93\x02'\x12%/v1/traces/{trace_id}/spans/{span_id}\x12w\n" +
 	"\n" +
-	"GetRawSpan\x12\x1f.tiltmeter.v1.GetRawSpanRequest\x1a\x15.tiltmeter.v1.RawSpan\"1\x82\xd3\xe4\x93\x02+\x12)/v1/traces/{trace_id}/spans/{span_id}/raw\x12u\n" +
+	"GetRawSpan\x12\x1f.tiltmeter.v1.GetRawSpanRequest\x1a\x15.tiltmeter.v1.RawSpan\"1\x82\xd3\xe4\x93\x02+\x12)/v1/traces/{trace_id}/spans/{span_id}/raw\x12\x87\x01\n" +
+	"\x0eGetSpanReading\x12#.tiltmeter.v1.GetSpanReadingRequest\x1a\x19.tiltmeter.v1.SpanReading\"5\x82\xd3\xe4\x93\x02/\x12-/v1/traces/{trace_id}/spans/{span_id}/reading\x12u\n" +
 	"\x0eSearchContents\x12#.tiltmeter.v1.SearchContentsRequest\x1a$.tiltmeter.v1.SearchContentsResponse\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/spans:searchBCZAgithub.com/tiltmeter/tiltmeter/proto/gen/tiltmeter/v1;tiltmeterv1b\x06proto3"
 
 var (
@@ -2360,7 +2710,7 @@ func file_tiltmeter_v1_traces_proto_rawDescGZIP() []byte {
 	return file_tiltmeter_v1_traces_proto_rawDescData
 }
 
-var file_tiltmeter_v1_traces_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_tiltmeter_v1_traces_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_tiltmeter_v1_traces_proto_goTypes = []any{
 	(*ListTracesRequest)(nil),         // 0: tiltmeter.v1.ListTracesRequest
 	(*ListTracesResponse)(nil),        // 1: tiltmeter.v1.ListTracesResponse
@@ -2386,85 +2736,95 @@ var file_tiltmeter_v1_traces_proto_goTypes = []any{
 	(*GetSpanRequest)(nil),            // 21: tiltmeter.v1.GetSpanRequest
 	(*GetRawSpanRequest)(nil),         // 22: tiltmeter.v1.GetRawSpanRequest
 	(*RawSpan)(nil),                   // 23: tiltmeter.v1.RawSpan
-	(*SearchContentsRequest)(nil),     // 24: tiltmeter.v1.SearchContentsRequest
-	(*SearchContentsResponse)(nil),    // 25: tiltmeter.v1.SearchContentsResponse
-	(*SearchHit)(nil),                 // 26: tiltmeter.v1.SearchHit
-	(*Highlight)(nil),                 // 27: tiltmeter.v1.Highlight
-	(*timestamppb.Timestamp)(nil),     // 28: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),       // 29: google.protobuf.Duration
-	(*Usage)(nil),                     // 30: tiltmeter.v1.Usage
-	(*Cost)(nil),                      // 31: tiltmeter.v1.Cost
-	(*Span)(nil),                      // 32: tiltmeter.v1.Span
-	(*Error)(nil),                     // 33: tiltmeter.v1.Error
-	(*Message)(nil),                   // 34: tiltmeter.v1.Message
-	(*Document)(nil),                  // 35: tiltmeter.v1.Document
-	(*structpb.Struct)(nil),           // 36: google.protobuf.Struct
+	(*GetSpanReadingRequest)(nil),     // 24: tiltmeter.v1.GetSpanReadingRequest
+	(*SpanReading)(nil),               // 25: tiltmeter.v1.SpanReading
+	(*SpokenDialect)(nil),             // 26: tiltmeter.v1.SpokenDialect
+	(*ReadingSource)(nil),             // 27: tiltmeter.v1.ReadingSource
+	(*SearchContentsRequest)(nil),     // 28: tiltmeter.v1.SearchContentsRequest
+	(*SearchContentsResponse)(nil),    // 29: tiltmeter.v1.SearchContentsResponse
+	(*SearchHit)(nil),                 // 30: tiltmeter.v1.SearchHit
+	(*Highlight)(nil),                 // 31: tiltmeter.v1.Highlight
+	(*timestamppb.Timestamp)(nil),     // 32: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),       // 33: google.protobuf.Duration
+	(*Usage)(nil),                     // 34: tiltmeter.v1.Usage
+	(*Cost)(nil),                      // 35: tiltmeter.v1.Cost
+	(*Span)(nil),                      // 36: tiltmeter.v1.Span
+	(*Error)(nil),                     // 37: tiltmeter.v1.Error
+	(*Message)(nil),                   // 38: tiltmeter.v1.Message
+	(*Document)(nil),                  // 39: tiltmeter.v1.Document
+	(*structpb.Struct)(nil),           // 40: google.protobuf.Struct
+	(*Warning)(nil),                   // 41: tiltmeter.v1.Warning
 }
 var file_tiltmeter_v1_traces_proto_depIdxs = []int32{
-	28, // 0: tiltmeter.v1.ListTracesRequest.start_time:type_name -> google.protobuf.Timestamp
-	28, // 1: tiltmeter.v1.ListTracesRequest.end_time:type_name -> google.protobuf.Timestamp
+	32, // 0: tiltmeter.v1.ListTracesRequest.start_time:type_name -> google.protobuf.Timestamp
+	32, // 1: tiltmeter.v1.ListTracesRequest.end_time:type_name -> google.protobuf.Timestamp
 	2,  // 2: tiltmeter.v1.ListTracesResponse.traces:type_name -> tiltmeter.v1.TraceSummary
-	28, // 3: tiltmeter.v1.TraceSummary.start_time:type_name -> google.protobuf.Timestamp
-	28, // 4: tiltmeter.v1.TraceSummary.end_time:type_name -> google.protobuf.Timestamp
-	29, // 5: tiltmeter.v1.TraceSummary.duration:type_name -> google.protobuf.Duration
-	30, // 6: tiltmeter.v1.TraceSummary.usage:type_name -> tiltmeter.v1.Usage
-	31, // 7: tiltmeter.v1.TraceSummary.cost:type_name -> tiltmeter.v1.Cost
-	28, // 8: tiltmeter.v1.GetFacetsRequest.start_time:type_name -> google.protobuf.Timestamp
-	28, // 9: tiltmeter.v1.GetFacetsRequest.end_time:type_name -> google.protobuf.Timestamp
+	32, // 3: tiltmeter.v1.TraceSummary.start_time:type_name -> google.protobuf.Timestamp
+	32, // 4: tiltmeter.v1.TraceSummary.end_time:type_name -> google.protobuf.Timestamp
+	33, // 5: tiltmeter.v1.TraceSummary.duration:type_name -> google.protobuf.Duration
+	34, // 6: tiltmeter.v1.TraceSummary.usage:type_name -> tiltmeter.v1.Usage
+	35, // 7: tiltmeter.v1.TraceSummary.cost:type_name -> tiltmeter.v1.Cost
+	32, // 8: tiltmeter.v1.GetFacetsRequest.start_time:type_name -> google.protobuf.Timestamp
+	32, // 9: tiltmeter.v1.GetFacetsRequest.end_time:type_name -> google.protobuf.Timestamp
 	5,  // 10: tiltmeter.v1.GetFacetsResponse.facets:type_name -> tiltmeter.v1.Facet
 	6,  // 11: tiltmeter.v1.Facet.values:type_name -> tiltmeter.v1.FacetValue
-	28, // 12: tiltmeter.v1.GetTraceHistogramRequest.start_time:type_name -> google.protobuf.Timestamp
-	28, // 13: tiltmeter.v1.GetTraceHistogramRequest.end_time:type_name -> google.protobuf.Timestamp
-	29, // 14: tiltmeter.v1.GetTraceHistogramResponse.step:type_name -> google.protobuf.Duration
+	32, // 12: tiltmeter.v1.GetTraceHistogramRequest.start_time:type_name -> google.protobuf.Timestamp
+	32, // 13: tiltmeter.v1.GetTraceHistogramRequest.end_time:type_name -> google.protobuf.Timestamp
+	33, // 14: tiltmeter.v1.GetTraceHistogramResponse.step:type_name -> google.protobuf.Duration
 	9,  // 15: tiltmeter.v1.GetTraceHistogramResponse.buckets:type_name -> tiltmeter.v1.HistogramBucket
-	28, // 16: tiltmeter.v1.HistogramBucket.start_time:type_name -> google.protobuf.Timestamp
+	32, // 16: tiltmeter.v1.HistogramBucket.start_time:type_name -> google.protobuf.Timestamp
 	2,  // 17: tiltmeter.v1.TailTracesResponse.trace:type_name -> tiltmeter.v1.TraceSummary
 	2,  // 18: tiltmeter.v1.Trace.summary:type_name -> tiltmeter.v1.TraceSummary
-	32, // 19: tiltmeter.v1.Trace.spans:type_name -> tiltmeter.v1.Span
+	36, // 19: tiltmeter.v1.Trace.spans:type_name -> tiltmeter.v1.Span
 	2,  // 20: tiltmeter.v1.TraceTree.summary:type_name -> tiltmeter.v1.TraceSummary
 	16, // 21: tiltmeter.v1.TraceTree.spans:type_name -> tiltmeter.v1.SpanNode
-	28, // 22: tiltmeter.v1.SpanNode.start_time:type_name -> google.protobuf.Timestamp
-	28, // 23: tiltmeter.v1.SpanNode.end_time:type_name -> google.protobuf.Timestamp
-	33, // 24: tiltmeter.v1.SpanNode.error:type_name -> tiltmeter.v1.Error
-	31, // 25: tiltmeter.v1.SpanNode.cost:type_name -> tiltmeter.v1.Cost
+	32, // 22: tiltmeter.v1.SpanNode.start_time:type_name -> google.protobuf.Timestamp
+	32, // 23: tiltmeter.v1.SpanNode.end_time:type_name -> google.protobuf.Timestamp
+	37, // 24: tiltmeter.v1.SpanNode.error:type_name -> tiltmeter.v1.Error
+	35, // 25: tiltmeter.v1.SpanNode.cost:type_name -> tiltmeter.v1.Cost
 	20, // 26: tiltmeter.v1.GetConversationResponse.turns:type_name -> tiltmeter.v1.Turn
 	19, // 27: tiltmeter.v1.GetConversationResponse.threads:type_name -> tiltmeter.v1.Thread
-	34, // 28: tiltmeter.v1.Turn.message:type_name -> tiltmeter.v1.Message
-	28, // 29: tiltmeter.v1.Turn.time:type_name -> google.protobuf.Timestamp
-	35, // 30: tiltmeter.v1.Turn.documents:type_name -> tiltmeter.v1.Document
-	33, // 31: tiltmeter.v1.Turn.error:type_name -> tiltmeter.v1.Error
-	36, // 32: tiltmeter.v1.RawSpan.resource_spans:type_name -> google.protobuf.Struct
-	36, // 33: tiltmeter.v1.RawSpan.resource_logs:type_name -> google.protobuf.Struct
-	28, // 34: tiltmeter.v1.SearchContentsRequest.start_time:type_name -> google.protobuf.Timestamp
-	28, // 35: tiltmeter.v1.SearchContentsRequest.end_time:type_name -> google.protobuf.Timestamp
-	26, // 36: tiltmeter.v1.SearchContentsResponse.hits:type_name -> tiltmeter.v1.SearchHit
-	28, // 37: tiltmeter.v1.SearchHit.start_time:type_name -> google.protobuf.Timestamp
-	27, // 38: tiltmeter.v1.SearchHit.highlights:type_name -> tiltmeter.v1.Highlight
-	0,  // 39: tiltmeter.v1.TraceService.ListTraces:input_type -> tiltmeter.v1.ListTracesRequest
-	3,  // 40: tiltmeter.v1.TraceService.GetFacets:input_type -> tiltmeter.v1.GetFacetsRequest
-	7,  // 41: tiltmeter.v1.TraceService.GetTraceHistogram:input_type -> tiltmeter.v1.GetTraceHistogramRequest
-	10, // 42: tiltmeter.v1.TraceService.TailTraces:input_type -> tiltmeter.v1.TailTracesRequest
-	12, // 43: tiltmeter.v1.TraceService.GetTrace:input_type -> tiltmeter.v1.GetTraceRequest
-	14, // 44: tiltmeter.v1.TraceService.GetTraceTree:input_type -> tiltmeter.v1.GetTraceTreeRequest
-	17, // 45: tiltmeter.v1.TraceService.GetConversation:input_type -> tiltmeter.v1.GetConversationRequest
-	21, // 46: tiltmeter.v1.TraceService.GetSpan:input_type -> tiltmeter.v1.GetSpanRequest
-	22, // 47: tiltmeter.v1.TraceService.GetRawSpan:input_type -> tiltmeter.v1.GetRawSpanRequest
-	24, // 48: tiltmeter.v1.TraceService.SearchContents:input_type -> tiltmeter.v1.SearchContentsRequest
-	1,  // 49: tiltmeter.v1.TraceService.ListTraces:output_type -> tiltmeter.v1.ListTracesResponse
-	4,  // 50: tiltmeter.v1.TraceService.GetFacets:output_type -> tiltmeter.v1.GetFacetsResponse
-	8,  // 51: tiltmeter.v1.TraceService.GetTraceHistogram:output_type -> tiltmeter.v1.GetTraceHistogramResponse
-	11, // 52: tiltmeter.v1.TraceService.TailTraces:output_type -> tiltmeter.v1.TailTracesResponse
-	13, // 53: tiltmeter.v1.TraceService.GetTrace:output_type -> tiltmeter.v1.Trace
-	15, // 54: tiltmeter.v1.TraceService.GetTraceTree:output_type -> tiltmeter.v1.TraceTree
-	18, // 55: tiltmeter.v1.TraceService.GetConversation:output_type -> tiltmeter.v1.GetConversationResponse
-	32, // 56: tiltmeter.v1.TraceService.GetSpan:output_type -> tiltmeter.v1.Span
-	23, // 57: tiltmeter.v1.TraceService.GetRawSpan:output_type -> tiltmeter.v1.RawSpan
-	25, // 58: tiltmeter.v1.TraceService.SearchContents:output_type -> tiltmeter.v1.SearchContentsResponse
-	49, // [49:59] is the sub-list for method output_type
-	39, // [39:49] is the sub-list for method input_type
-	39, // [39:39] is the sub-list for extension type_name
-	39, // [39:39] is the sub-list for extension extendee
-	0,  // [0:39] is the sub-list for field type_name
+	38, // 28: tiltmeter.v1.Turn.message:type_name -> tiltmeter.v1.Message
+	32, // 29: tiltmeter.v1.Turn.time:type_name -> google.protobuf.Timestamp
+	39, // 30: tiltmeter.v1.Turn.documents:type_name -> tiltmeter.v1.Document
+	37, // 31: tiltmeter.v1.Turn.error:type_name -> tiltmeter.v1.Error
+	40, // 32: tiltmeter.v1.RawSpan.resource_spans:type_name -> google.protobuf.Struct
+	40, // 33: tiltmeter.v1.RawSpan.resource_logs:type_name -> google.protobuf.Struct
+	26, // 34: tiltmeter.v1.SpanReading.dialects:type_name -> tiltmeter.v1.SpokenDialect
+	27, // 35: tiltmeter.v1.SpanReading.sources:type_name -> tiltmeter.v1.ReadingSource
+	41, // 36: tiltmeter.v1.SpanReading.warnings:type_name -> tiltmeter.v1.Warning
+	32, // 37: tiltmeter.v1.SearchContentsRequest.start_time:type_name -> google.protobuf.Timestamp
+	32, // 38: tiltmeter.v1.SearchContentsRequest.end_time:type_name -> google.protobuf.Timestamp
+	30, // 39: tiltmeter.v1.SearchContentsResponse.hits:type_name -> tiltmeter.v1.SearchHit
+	32, // 40: tiltmeter.v1.SearchHit.start_time:type_name -> google.protobuf.Timestamp
+	31, // 41: tiltmeter.v1.SearchHit.highlights:type_name -> tiltmeter.v1.Highlight
+	0,  // 42: tiltmeter.v1.TraceService.ListTraces:input_type -> tiltmeter.v1.ListTracesRequest
+	3,  // 43: tiltmeter.v1.TraceService.GetFacets:input_type -> tiltmeter.v1.GetFacetsRequest
+	7,  // 44: tiltmeter.v1.TraceService.GetTraceHistogram:input_type -> tiltmeter.v1.GetTraceHistogramRequest
+	10, // 45: tiltmeter.v1.TraceService.TailTraces:input_type -> tiltmeter.v1.TailTracesRequest
+	12, // 46: tiltmeter.v1.TraceService.GetTrace:input_type -> tiltmeter.v1.GetTraceRequest
+	14, // 47: tiltmeter.v1.TraceService.GetTraceTree:input_type -> tiltmeter.v1.GetTraceTreeRequest
+	17, // 48: tiltmeter.v1.TraceService.GetConversation:input_type -> tiltmeter.v1.GetConversationRequest
+	21, // 49: tiltmeter.v1.TraceService.GetSpan:input_type -> tiltmeter.v1.GetSpanRequest
+	22, // 50: tiltmeter.v1.TraceService.GetRawSpan:input_type -> tiltmeter.v1.GetRawSpanRequest
+	24, // 51: tiltmeter.v1.TraceService.GetSpanReading:input_type -> tiltmeter.v1.GetSpanReadingRequest
+	28, // 52: tiltmeter.v1.TraceService.SearchContents:input_type -> tiltmeter.v1.SearchContentsRequest
+	1,  // 53: tiltmeter.v1.TraceService.ListTraces:output_type -> tiltmeter.v1.ListTracesResponse
+	4,  // 54: tiltmeter.v1.TraceService.GetFacets:output_type -> tiltmeter.v1.GetFacetsResponse
+	8,  // 55: tiltmeter.v1.TraceService.GetTraceHistogram:output_type -> tiltmeter.v1.GetTraceHistogramResponse
+	11, // 56: tiltmeter.v1.TraceService.TailTraces:output_type -> tiltmeter.v1.TailTracesResponse
+	13, // 57: tiltmeter.v1.TraceService.GetTrace:output_type -> tiltmeter.v1.Trace
+	15, // 58: tiltmeter.v1.TraceService.GetTraceTree:output_type -> tiltmeter.v1.TraceTree
+	18, // 59: tiltmeter.v1.TraceService.GetConversation:output_type -> tiltmeter.v1.GetConversationResponse
+	36, // 60: tiltmeter.v1.TraceService.GetSpan:output_type -> tiltmeter.v1.Span
+	23, // 61: tiltmeter.v1.TraceService.GetRawSpan:output_type -> tiltmeter.v1.RawSpan
+	25, // 62: tiltmeter.v1.TraceService.GetSpanReading:output_type -> tiltmeter.v1.SpanReading
+	29, // 63: tiltmeter.v1.TraceService.SearchContents:output_type -> tiltmeter.v1.SearchContentsResponse
+	53, // [53:64] is the sub-list for method output_type
+	42, // [42:53] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_tiltmeter_v1_traces_proto_init() }
@@ -2474,13 +2834,14 @@ func file_tiltmeter_v1_traces_proto_init() {
 	}
 	file_tiltmeter_v1_span_proto_init()
 	file_tiltmeter_v1_traces_proto_msgTypes[16].OneofWrappers = []any{}
+	file_tiltmeter_v1_traces_proto_msgTypes[27].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tiltmeter_v1_traces_proto_rawDesc), len(file_tiltmeter_v1_traces_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   28,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

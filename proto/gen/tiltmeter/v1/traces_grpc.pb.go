@@ -28,6 +28,7 @@ const (
 	TraceService_GetConversation_FullMethodName   = "/tiltmeter.v1.TraceService/GetConversation"
 	TraceService_GetSpan_FullMethodName           = "/tiltmeter.v1.TraceService/GetSpan"
 	TraceService_GetRawSpan_FullMethodName        = "/tiltmeter.v1.TraceService/GetRawSpan"
+	TraceService_GetSpanReading_FullMethodName    = "/tiltmeter.v1.TraceService/GetSpanReading"
 	TraceService_SearchContents_FullMethodName    = "/tiltmeter.v1.TraceService/SearchContents"
 )
 
@@ -56,6 +57,9 @@ type TraceServiceClient interface {
 	GetSpan(ctx context.Context, in *GetSpanRequest, opts ...grpc.CallOption) (*Span, error)
 	// Returns one span as it was sent: OTLP/JSON with its resource and scope, and its log records.
 	GetRawSpan(ctx context.Context, in *GetRawSpanRequest, opts ...grpc.CallOption) (*RawSpan, error)
+	// Returns what each field of a span was read from: the span is read again as it was sent, with its log records, by the
+	// dialects of this server. NOT_FOUND also when the span is stored without what was sent.
+	GetSpanReading(ctx context.Context, in *GetSpanReadingRequest, opts ...grpc.CallOption) (*SpanReading, error)
 	// Finds traces by the words in the contents of their spans and log records, newest first: the first
 	// span of each that matches the filters and holds the words. Words in too many contents to follow
 	// are refused as INVALID_ARGUMENT, so that nothing is left out in silence.
@@ -169,6 +173,16 @@ func (c *traceServiceClient) GetRawSpan(ctx context.Context, in *GetRawSpanReque
 	return out, nil
 }
 
+func (c *traceServiceClient) GetSpanReading(ctx context.Context, in *GetSpanReadingRequest, opts ...grpc.CallOption) (*SpanReading, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SpanReading)
+	err := c.cc.Invoke(ctx, TraceService_GetSpanReading_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *traceServiceClient) SearchContents(ctx context.Context, in *SearchContentsRequest, opts ...grpc.CallOption) (*SearchContentsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(SearchContentsResponse)
@@ -204,6 +218,9 @@ type TraceServiceServer interface {
 	GetSpan(context.Context, *GetSpanRequest) (*Span, error)
 	// Returns one span as it was sent: OTLP/JSON with its resource and scope, and its log records.
 	GetRawSpan(context.Context, *GetRawSpanRequest) (*RawSpan, error)
+	// Returns what each field of a span was read from: the span is read again as it was sent, with its log records, by the
+	// dialects of this server. NOT_FOUND also when the span is stored without what was sent.
+	GetSpanReading(context.Context, *GetSpanReadingRequest) (*SpanReading, error)
 	// Finds traces by the words in the contents of their spans and log records, newest first: the first
 	// span of each that matches the filters and holds the words. Words in too many contents to follow
 	// are refused as INVALID_ARGUMENT, so that nothing is left out in silence.
@@ -244,6 +261,9 @@ func (UnimplementedTraceServiceServer) GetSpan(context.Context, *GetSpanRequest)
 }
 func (UnimplementedTraceServiceServer) GetRawSpan(context.Context, *GetRawSpanRequest) (*RawSpan, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetRawSpan not implemented")
+}
+func (UnimplementedTraceServiceServer) GetSpanReading(context.Context, *GetSpanReadingRequest) (*SpanReading, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetSpanReading not implemented")
 }
 func (UnimplementedTraceServiceServer) SearchContents(context.Context, *SearchContentsRequest) (*SearchContentsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SearchContents not implemented")
@@ -424,6 +444,24 @@ func _TraceService_GetRawSpan_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _TraceService_GetSpanReading_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetSpanReadingRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TraceServiceServer).GetSpanReading(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TraceService_GetSpanReading_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TraceServiceServer).GetSpanReading(ctx, req.(*GetSpanReadingRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _TraceService_SearchContents_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(SearchContentsRequest)
 	if err := dec(in); err != nil {
@@ -480,6 +518,10 @@ var TraceService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetRawSpan",
 			Handler:    _TraceService_GetRawSpan_Handler,
+		},
+		{
+			MethodName: "GetSpanReading",
+			Handler:    _TraceService_GetSpanReading_Handler,
 		},
 		{
 			MethodName: "SearchContents",
