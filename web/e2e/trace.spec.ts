@@ -153,6 +153,59 @@ describe("the trace page", () => {
     });
   });
 
+  test.each(["light", "dark"] as const)("a span says what each field was read from (%s)", async (colorScheme) => {
+    await withPage(`${invented}?span=${"5".padStart(16, "0")}&tab=reading`, { colorScheme }, async ({ page, problems }) => {
+      const fields = page.getByRole("list", { name: "Fields and what they were read from" });
+      await fields.waitFor();
+      await shoot(page, `reading-${colorScheme}`);
+      // What contradicts stands first, and is no matter of colour alone.
+      expect(await fields.locator("> li").first().textContent()).toContain("request_model");
+      expect(await fields.getByText("says otherwise").count()).toBe(2);
+      await page.getByText("2 contradictions").waitFor();
+      await page.getByText("tiltmeter reread").waitFor();
+      // Long lists are folded.
+      expect(await page.locator("[role=tabpanel] li").count()).toBeLessThan(150);
+      await expectAccessible(page);
+      await page.getByRole("button", { name: "Show 100 of 141 more" }).click();
+      await page.getByRole("button", { name: "Show 41 of 41 more" }).waitFor();
+      await page.getByRole("searchbox", { name: "Search the attributes and fields" }).fill("choice");
+      await expect.poll(() => fields.locator("> li").count()).toBe(1);
+      await fields.getByText("log record 2").waitFor();
+      await page.getByRole("searchbox").fill("<img");
+      await page.getByText("<script>alert(1)</script>").waitFor();
+      await shoot(page, `reading-search-${colorScheme}`);
+      expect(problems).toEqual([]);
+    });
+  });
+
+  test("how a span was read fits on 360 pixels, and says when it cannot be told", async () => {
+    await withPage(`${invented}?span=${"5".padStart(16, "0")}&tab=reading&view=read`, { viewport: { width: 360, height: 740 } }, async ({ page }) => {
+      await page.getByRole("list", { name: "Fields and what they were read from" }).waitFor();
+      await page.locator("[role=tabpanel] section").first().scrollIntoViewIfNeeded();
+      await shoot(page, "reading-360");
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
+      await expectAccessible(page);
+      await page.goto(`${invented}?span=${"d".padStart(16, "0")}&tab=reading&view=read`);
+      await page.getByText("is stored without what was sent").waitFor();
+      await page.goto(`${invented}?span=${"6".padStart(16, "0")}&tab=reading&view=read`);
+      await page.getByText("The span has no attributes").waitFor();
+      await shoot(page, "reading-empty");
+    });
+  });
+
+  test("the real server tells how it read a span", async () => {
+    await withPage(`${base}/traces?range=30d&filter=agent+%3D+sql-analyst`, {}, async ({ page, problems }) => {
+      await page.locator(`${listRows} a`).first().click();
+      await page.locator(spans).filter({ hasText: "chat" }).first().click();
+      await page.getByRole("tab", { name: "Reading" }).click();
+      const fields = page.getByRole("list", { name: "Fields and what they were read from" });
+      await fields.getByText("usage.input_tokens", { exact: true }).waitFor();
+      await shoot(page, "reading-real");
+      expect(await page.getByText("Stored otherwise").count()).toBe(0);
+      expect(problems).toEqual([]);
+    });
+  });
+
   test("what is not known is said to be unknown", async () => {
     await withPage(`${invented}?span=${"d".padStart(16, "0")}`, {}, async ({ page }) => {
       await page.locator("dl", { hasText: "Input tokens" }).getByText("unknown").first().waitFor();

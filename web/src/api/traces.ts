@@ -250,3 +250,15 @@ export function rawSpanQuery(traceId: string, spanId: string, project?: string) 
     staleTime: traceStaleMs,
   });
 }
+
+/** What each field of a span was read from. */
+export function readingQuery(traceId: string, spanId: string, project?: string) {
+  return queryOptions({
+    queryKey: ["trace", traceId, project ?? "", "reading", spanId],
+    queryFn: async ({ signal }) => {
+      const params = { path: { trace_id: traceId, span_id: spanId }, query: inProject(project) };
+      return must(await client.GET("/v1/traces/{trace_id}/spans/{span_id}/reading", { params, signal }));
+    },
+    staleTime: traceStaleMs,
+  });
+}

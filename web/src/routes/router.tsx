@@ -60,7 +60,7 @@ const tracesRoute = createRoute({
   },
 });
 
-const spanTabs = ["conversation", "messages", "attributes", "events", "tool", "retrieval", "raw"] as const;
+const spanTabs = ["conversation", "messages", "attributes", "events", "tool", "retrieval", "reading", "raw"] as const;
 
 interface TraceSearch {
   span?: string;

@@ -8,9 +8,10 @@ import { Conversation } from "./Conversation";
 import { KindIcon, kindNames } from "./kind";
 import { kindOf, type SpanTree } from "./layout/tree";
 import { Attributes, EmbeddingTab, Events, Facts, hasMessages, Judgement, Messages, Raw, RetrievalTab, ToolTab } from "./SpanDetail";
+import { Reading } from "./Reading";
 import css from "./Reader.module.css";
 
-export type ReaderTab = "conversation" | "messages" | "attributes" | "events" | "tool" | "retrieval" | "raw";
+export type ReaderTab = "conversation" | "messages" | "attributes" | "events" | "tool" | "retrieval" | "reading" | "raw";
 
 interface Props {
   traceId: string;
@@ -42,7 +43,7 @@ function tabsOf(span: WireSpan | undefined, node: SpanNode | undefined, asked: R
   if (kind === "retrieval" || span.retrieval?.documents?.length || kind === "embedding") tabs.push("retrieval");
   tabs.push("attributes");
   if (span.events?.length) tabs.push("events");
-  tabs.push("raw");
+  tabs.push("reading", "raw");
   return tabs;
 }
 
@@ -58,6 +59,7 @@ const names: Record<ReaderTab, string> = {
   events: "Events",
   tool: "Tool",
   retrieval: "Retrieval",
+  reading: "Reading",
   raw: "Raw",
 };
 
@@ -75,6 +77,7 @@ export function Reader({ traceId, project, tree, isStale, spanId, tab, thread, o
       return <Conversation traceId={traceId} project={project} tree={tree} isStale={isStale} thread={thread} onThread={onThread} onSelect={onSelect} />;
     if (!node) return null;
     if (shown === "raw") return <Raw traceId={traceId} spanId={spanId!} project={project} isStale={isStale || full.isError} />;
+    if (shown === "reading") return <Reading traceId={traceId} spanId={spanId!} project={project} isStale={isStale || full.isError} />;
     if (full.isPending) return <Skeleton lines={10} label="Loading the span" />;
     if (span === undefined) return <ErrorState title="The span could not be read" error={full.error as ApiError} onRetry={() => void full.refetch()} />;
     switch (shown) {
@@ -94,7 +97,9 @@ export function Reader({ traceId, project, tree, isStale, spanId, tab, thread, o
     <div className={css.reader}>
       {full.isError && span && !isStale && current !== "conversation" ? <Stale error={full.error} onRetry={() => void full.refetch()} /> : null}
       {node && current !== "conversation" ? (
-        <div className={css.about}>
+        // On a low window it scrolls.
+        // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
+        <div className={css.about} tabIndex={0}>
           <h2 className={css.title}>
             <KindIcon kind={kindOf(node.operation)} size={16} />
             <span className={css.name}>{node.name}</span>
