@@ -45,7 +45,9 @@ func supportTrace(n byte, start time.Time) []genai.Span {
 func TestOnTheRealEngine(t *testing.T) {
 	t.Parallel()
 	db := storetest.Store(t)
-	r := start(t, func(_ *api.Config, d *api.Deps, _ *auth.Options) { d.Store = db })
+	r := start(t, func(_ *api.Config, d *api.Deps, _ *auth.Options) {
+		d.Store, d.Reader = db, &reader{reading: exampleReading()}
+	})
 	tail, err := pb.NewTraceServiceClient(r.dial(t)).TailTraces(t.Context(), &pb.TailTracesRequest{Filter: []string{"service = support"}})
 	if err != nil {
 		t.Fatal(err)
@@ -82,6 +84,7 @@ func TestOnTheRealEngine(t *testing.T) {
 		"/v1/traces/" + id: `"inputMessageCount":1`,
 		"/v1/traces/" + id + "/spans/0000000000000002":                           "marmalade warehouse",
 		"/v1/traces/" + id + "/conversation":                                     "where is parcel 4",
+		"/v1/traces/" + id + "/spans/0000000000000002/reading":                   `"key":"gen_ai.request.model"`,
 		"/v1/spans:search?query=marmalade":                                       `"traceId":"` + id,
 		"/v1/traces:facets?field=service":                                        `"value":"support"`,
 		"/v1/traces:histogram":                                                   `"traces":"`,
@@ -95,7 +98,7 @@ func TestOnTheRealEngine(t *testing.T) {
 			t.Errorf("GET %s: got %d %s, want %s in it", path, code, body, want)
 		}
 	}
-	for _, path := range []string{"", "/conversation", "/spans/0000000000000002", "/spans/0000000000000002/raw"} {
+	for _, path := range []string{"", "/conversation", "/spans/0000000000000002", "/spans/0000000000000002/raw", "/spans/0000000000000002/reading"} {
 		if code, body := r.get(t, "/v1/traces/"+traceID+path); code != http.StatusNotFound || !strings.Contains(body, traceID) {
 			t.Errorf("GET of an unknown trace%s: %d %s", path, code, body)
 		}

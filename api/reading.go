@@ -111,7 +111,7 @@ func (s *traceService) GetSpanReading(ctx context.Context, r *pb.GetSpanReadingR
 	if len(raw.Span) == 0 {
 		return nil, &failure{class: classNotFound, text: "span " + what + " is stored without what was sent, so how it was read cannot be told"}
 	}
-	stored.Span.Cost = stored.Derived.Pricing.Reported
+	stored.Cost = stored.Pricing.Reported
 	reading, err := s.reader.Read(raw, &stored.Span)
 	if err != nil {
 		return nil, err

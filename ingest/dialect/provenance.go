@@ -503,8 +503,8 @@ func (r *reading) changes(do func()) (names []string) {
 	do()
 	after := sumsOf(r.dst)
 	for i := range after {
-		if before[i].sum != after[i].sum {
-			names = append(names, after[i].name)
+		if before[i] != after[i] {
+			names = append(names, spanFields[i].name)
 		}
 	}
 	if eval != r.eval && !slices.Contains(names, "Evaluations") {
@@ -531,24 +531,20 @@ func (r *reading) would(step func(*reading)) []string {
 	return nil
 }
 
-// field is a canonical field with a sum of what it holds.
-type field struct {
-	name string
-	sum  uint64
-}
-
 // sumSeed is that of all sums, so that they can be compared.
 var sumSeed = maphash.MakeSeed()
 
-// sumsOf gives the fields that attributes can fill, each with a sum that is another one when a step fills or extends
-// the field. It costs the same whatever the fields hold, so that a span of many steps and long contents is explained
-// in a time that is bounded by both and not by their product.
-func sumsOf(s *genai.Span) (out []field) {
-	eachField(s, func(name string, v reflect.Value) {
-		var h maphash.Hash
-		h.SetSeed(sumSeed)
+// sumsOf gives a sum for each of spanFields, another one when a step fills or extends the field. It costs the same
+// whatever the fields hold, so that a span of many steps and long contents is explained in a time that is bounded by
+// both and not by their product.
+func sumsOf(s *genai.Span) []uint64 {
+	out := make([]uint64, 0, len(spanFields))
+	var h maphash.Hash
+	h.SetSeed(sumSeed)
+	eachField(s, func(_ string, v reflect.Value) {
+		h.Reset()
 		addSum(&h, v)
-		out = append(out, field{name, h.Sum64()})
+		out = append(out, h.Sum64())
 	})
 	return out
 }
@@ -588,19 +584,19 @@ func addSum(h *maphash.Hash, v reflect.Value) {
 		}
 	case reflect.Slice:
 		n := v.Len()
-		number(uint64(n))
+		number(uint64(n)) //nolint:gosec // a length
 		for i := range n {
 			if i < sumElements || i >= n-sumElements {
 				addSum(h, v.Index(i))
 			}
 		}
 	case reflect.Struct:
-		if t, ok := v.Interface().(time.Time); ok {
-			number(uint64(t.UnixNano())) //nolint:gosec // any number will do
+		if t, ok := reflect.TypeAssert[time.Time](v); ok {
+			number(uint64(t.UnixNano()))
 			return
 		}
-		for i := range v.NumField() {
-			addSum(h, v.Field(i))
+		for _, f := range v.Fields() {
+			addSum(h, f)
 		}
 	default:
 		if v.CanInt() {
@@ -611,23 +607,36 @@ func addSum(h *maphash.Hash, v reflect.Value) {
 	}
 }
 
-// eachField calls f with the fields that attributes can fill.
-func eachField(s *genai.Span, f func(name string, v reflect.Value)) {
-	walkFields("", reflect.ValueOf(s).Elem(), f)
+// spanField is a field of genai.Span that attributes can fill.
+type spanField struct {
+	name  string
+	index []int // see reflect.Value.FieldByIndex
 }
 
-func walkFields(prefix string, v reflect.Value, f func(string, reflect.Value)) {
-	for i := range v.NumField() {
-		name := prefix + v.Type().Field(i).Name
-		switch of := v.Field(i); of.Interface().(type) {
+// spanFields are all of them, those of structs within the span one by one.
+var spanFields = fieldsIn(reflect.TypeFor[genai.Span](), "", nil)
+
+// eachField calls f with the fields of a span that attributes can fill.
+func eachField(s *genai.Span, f func(name string, v reflect.Value)) {
+	v := reflect.ValueOf(s).Elem()
+	for i := range spanFields {
+		f(spanFields[i].name, v.FieldByIndex(spanFields[i].index))
+	}
+}
+
+func fieldsIn(t reflect.Type, prefix string, at []int) (out []spanField) {
+	for i := range t.NumField() {
+		name, index := prefix+t.Field(i).Name, append(slices.Clone(at), i)
+		switch reflect.Zero(t.Field(i).Type).Interface().(type) {
 		case genai.Service, genai.Scope, []genai.Attribute, []genai.Event, []genai.Link, genai.Dropped, []byte, []genai.Warning, []genai.ReportedCount,
 			genai.TraceID, genai.SpanID, time.Time:
 		case genai.Request, genai.Retrieval, genai.ToolExecution, genai.Embedding, genai.Usage, genai.Agent, genai.Prompt, genai.Error:
-			walkFields(name+".", of, f)
+			out = append(out, fieldsIn(t.Field(i).Type, name+".", index)...)
 		default:
 			if name != "Project" && name != "Partial" { // of who sent it, and of how it is merged
-				f(name, of)
+				out = append(out, spanField{name, index})
 			}
 		}
 	}
+	return out
 }

@@ -1,9 +1,11 @@
 package dialect_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"pgregory.net/rapid"
 
 	"github.com/tiltmeter/tiltmeter/genai"
 	"github.com/tiltmeter/tiltmeter/ingest/dialect"
@@ -43,7 +47,7 @@ func explain(t *testing.T, attrs attributes, records ...record) (*genai.Span, *d
 		l := sl.LogRecords().AppendEmpty()
 		l.SetTraceID(pcommon.TraceID{1})
 		l.SetSpanID(pcommon.SpanID{2})
-		l.SetTimestamp(pcommon.Timestamp(i + 1)) //nolint:gosec // a few
+		l.SetTimestamp(pcommon.Timestamp(i + 1))
 		l.SetEventName(rec.event)
 		if err := l.Attributes().FromRaw(rec.attrs); err != nil {
 			t.Fatal(err)
@@ -150,6 +154,94 @@ func TestAccountPreviews(t *testing.T) {
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("-want +got:\n%s", d)
+	}
+}
+
+// TestAccountOfHostileRecords: whatever a log record holds, AccountLog reads it as Log does, and merging with an account
+// gives the span that merging without one gives.
+func TestAccountOfHostileRecords(t *testing.T) {
+	t.Parallel()
+	n := dialect.New(dialect.Options{})
+	keys := append(dialect.Keys(), "content", "message", "role", "id", "tool_calls", "index", "finish_reason", "prompt", "response_text", "gen_ai.event.content")
+	events := []string{"gen_ai.user.message", "gen_ai.choice", "gen_ai.content.prompt", "gen_ai.client.inference.operation.details", "gen_ai.evaluation.result", "codex.user_prompt", "strands.telemetry.tracer", ""}
+	set := rapid.MapOfN(rapid.SampledFrom(keys), hostileValue(), 0, 12)
+	rapid.Check(t, func(rt *rapid.T) {
+		r := wire.ReadTraces(hostileSpan(t, "", "chat", set.Draw(rt, "attributes of the span")))
+		r.Next()
+		var s, plain genai.Span
+		account := n.Account(&s, r.Resource(), r.Scope(), r.Span())
+		n.Span(&plain, r.Resource(), r.Scope(), r.Span())
+		var fragments []dialect.Fragment
+		var spans []genai.Span
+		for i := range rapid.IntRange(1, 4).Draw(rt, "records") {
+			ld := plog.NewLogs()
+			sl := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty()
+			sl.Scope().SetName(rapid.SampledFrom([]string{"", "org.springframework.ai.x", "strands.telemetry.tracer"}).Draw(rt, "scope"))
+			l := sl.LogRecords().AppendEmpty()
+			l.SetTraceID(pcommon.TraceID{1})
+			l.SetSpanID(pcommon.SpanID{2})
+			l.SetTimestamp(pcommon.Timestamp(rapid.IntRange(0, 2).Draw(rt, "time")))
+			l.SetEventName(rapid.SampledFrom(events).Draw(rt, "event"))
+			body := any(set.Draw(rt, "body"))
+			if rapid.Bool().Draw(rt, "one value") {
+				body = hostileValue().Draw(rt, "body")
+			}
+			if err := errors.Join(l.Attributes().FromRaw(set.Draw(rt, "attributes")), l.Body().FromRaw(body)); err != nil {
+				rt.Fatal(err)
+			}
+			it := firstRecord(t, ld)
+			f, logged := dialect.Fragment{Number: i + 1}, genai.Span{}
+			var ok bool
+			f.Account, ok = n.AccountLog(&f.Span, it.Resource(), it.Scope(), it.Record())
+			if again := n.Log(&logged, it.Resource(), it.Scope(), it.Record()); ok != again {
+				rt.Fatalf("AccountLog says %v, Log %v", ok, again)
+			}
+			if d := cmp.Diff(logged, f.Span, cmpopts.EquateNaNs(), cmpopts.EquateEmpty()); d != "" {
+				rt.Fatalf("AccountLog reads the record differently (-Log +AccountLog):\n%s", d)
+			}
+			if ok {
+				if len(f.Sources) == 0 {
+					rt.Errorf("record %d %q is a part of the span, and nothing is said of it", f.Number, f.Span.Name)
+				}
+				fragments, spans = append(fragments, f), append(spans, logged)
+			}
+		}
+		account.Merge(&s, fragments)
+		plain.Merge(spans)
+		if d := cmp.Diff(plain, s, cmpopts.EquateNaNs(), cmpopts.EquateEmpty()); d != "" {
+			rt.Fatalf("merged differently:\n%s", d)
+		}
+	})
+}
+
+// TestAccountIsBounded: thousands of events and attributes over long contents cost what they are and not their product.
+func TestAccountIsBounded(t *testing.T) { //nolint:paralleltest // it counts what the process allocates
+	td := ptrace.NewTraces()
+	s := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty()
+	s.SetTraceID(pcommon.TraceID{1})
+	s.SetSpanID(pcommon.SpanID{2})
+	s.Attributes().PutStr("gen_ai.operation.name", "chat")
+	s.Attributes().PutStr("gen_ai.input.messages", `[`+strings.Repeat(`{"role":"user","parts":[{"type":"text","content":"`+strings.Repeat("x", 1000)+`"}]},`, 1000)+`{}]`)
+	for i := range 900 {
+		s.Attributes().PutStr(fmt.Sprintf("gen_ai.prompt.variable.%d", i), "v")
+	}
+	const events = 4000
+	for range events {
+		e := s.Events().AppendEmpty()
+		e.SetName("gen_ai.choice")
+		e.Attributes().PutStr("message", `{"content":"a"}`)
+	}
+	r := firstSpan(t, td)
+	var before, after runtime.MemStats
+	var got genai.Span
+	runtime.ReadMemStats(&before)
+	sources := dialect.New(dialect.Options{}).Explain(&got, r.Resource(), r.Scope(), r.Span())
+	runtime.ReadMemStats(&after)
+	if len(got.Output) != events || len(sources) < events+900 {
+		t.Errorf("%d messages of %d events, %d sources", len(got.Output), events, len(sources))
+	}
+	if mb := (after.TotalAlloc - before.TotalAlloc) >> 20; mb > 256 { // comparing the contents themselves takes some 20 GB
+		t.Errorf("%d MiB allocated for a span of 1 MiB with %d events", mb, events)
 	}
 }
 
