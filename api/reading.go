@@ -30,7 +30,7 @@ type Reading struct {
 // SpokenDialect is a dialect that the span shows.
 type SpokenDialect struct {
 	Name, Version string
-	Place         int // in the order in which all dialects are asked, from 1 on
+	Place         int // in the order in which all dialects are asked, from 1 on; 0: a user's rule, its name as the version
 }
 
 // ReadingSource is an attribute, event or log record and what became of it.
@@ -39,6 +39,7 @@ type ReadingSource struct {
 	Record  int // the place of its log record in the RawSpan's Logs, from 1 on; 0: none
 	Key     string
 	Dialect string
+	Rule    string // the user's rule that read it
 	Outcome string
 	Fields  []string
 	Value   string // its beginning
@@ -158,7 +159,7 @@ func readingProto(r *Reading, limit int) *pb.SpanReading {
 
 func sourceProto(s *ReadingSource) *pb.ReadingSource {
 	p := &pb.ReadingSource{
-		Event: validText(s.Event), Key: validText(s.Key), Dialect: validText(s.Dialect), Outcome: validText(s.Outcome), Fields: paths(s.Fields),
+		Event: validText(s.Event), Key: validText(s.Key), Dialect: validText(s.Dialect), Rule: validText(s.Rule), Outcome: validText(s.Outcome), Fields: paths(s.Fields),
 		Value: validText(s.Value), ValueCut: s.Cut,
 	}
 	if s.Record > 0 {

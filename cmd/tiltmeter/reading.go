@@ -14,12 +14,12 @@ import (
 	"github.com/tiltmeter/tiltmeter/store"
 )
 
-// spanReader tells the API how stored spans are read. It has a Normalizer of its own, with the limits of the writer's:
+// spanReader tells the API how stored spans are read. It has a Normalizer of its own, with the limits and rules of the writer's:
 // what is only looked at counts in no metric.
 type spanReader struct{ norm *dialect.Normalizer }
 
 func newSpanReader(a *app) spanReader {
-	return spanReader{dialect.New(dialect.Options{Limits: a.dialectLimits()})}
+	return spanReader{a.s.normalizer(nil)}
 }
 
 // Read implements api.Reader.
@@ -52,7 +52,7 @@ func (v spanReader) Read(raw *store.RawSpan, stored *genai.Span) (api.Reading, e
 	}
 	for _, src := range slices.Concat(account.Sources, alone) {
 		out.Sources = append(out.Sources, api.ReadingSource{
-			Event: src.Event, Record: src.Record, Key: src.Key, Dialect: src.Dialect, Outcome: string(src.Outcome), Fields: src.Fields,
+			Event: src.Event, Record: src.Record, Key: src.Key, Dialect: src.Dialect, Rule: src.Rule, Outcome: string(src.Outcome), Fields: src.Fields,
 			Value: src.Value, Cut: src.Cut,
 		})
 	}

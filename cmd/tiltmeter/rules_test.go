@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -92,6 +93,14 @@ func TestRulesOfUsers(t *testing.T) {
 	if s := got; s.Dialect != "rules" || s.DialectVersion != "acme-gateway" || s.Operation != "chat" || s.RequestModel != "gpt-4o-mini" ||
 		s.Usage.InputTokens != "12" || s.Usage.OutputTokens != "7" {
 		t.Errorf("the API has %+v", s)
+	}
+	var reading struct {
+		Sources         []struct{ Key, Rule string }
+		DifferingFields []string
+	}
+	getJSON(t, address+"/reading", &reading)
+	if s := fmt.Sprint(reading.Sources); !strings.Contains(s, "{acme.model acme-gateway}") || len(reading.DifferingFields) > 0 {
+		t.Errorf("how the span was read: %+v", reading)
 	}
 	if code := s.stop(); code != 0 {
 		t.Fatalf("exit code %d", code)

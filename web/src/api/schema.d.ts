@@ -600,6 +600,8 @@ export interface components {
              *     derived: follows from several.
              */
             outcome?: string;
+            /** @description the rule of the server's settings that read it; its dialect is "rules" */
+            rule?: string;
             /** @description the beginning of what was sent, at most 200 bytes */
             value?: string;
             /** @description it is longer: GetRawSpan has all */
@@ -809,7 +811,7 @@ export interface components {
             name?: string;
             /**
              * Format: int32
-             * @description in the order in which all dialects are asked, from 1 on
+             * @description in the order in which all dialects are asked, from 1 on; 0: a rule of the server's settings, its name as the version
              */
             place?: number;
             /** @description empty when it cannot be told */

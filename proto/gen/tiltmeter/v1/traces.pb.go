@@ -2003,7 +2003,7 @@ type SpokenDialect struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Version       string                 `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"` // empty when it cannot be told
-	Place         int32                  `protobuf:"varint,3,opt,name=place,proto3" json:"place,omitempty"`    // in the order in which all dialects are asked, from 1 on
+	Place         int32                  `protobuf:"varint,3,opt,name=place,proto3" json:"place,omitempty"`    // in the order in which all dialects are asked, from 1 on; 0: a rule of the server's settings, its name as the version
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2072,6 +2072,7 @@ type ReadingSource struct {
 	Fields        []string `protobuf:"bytes,6,rep,name=fields,proto3" json:"fields,omitempty"`
 	Value         string   `protobuf:"bytes,7,opt,name=value,proto3" json:"value,omitempty"`                        // the beginning of what was sent, at most 200 bytes
 	ValueCut      bool     `protobuf:"varint,8,opt,name=value_cut,json=valueCut,proto3" json:"value_cut,omitempty"` // it is longer: GetRawSpan has all
+	Rule          string   `protobuf:"bytes,9,opt,name=rule,proto3" json:"rule,omitempty"`                          // the rule of the server's settings that read it; its dialect is "rules"
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2160,6 +2161,13 @@ func (x *ReadingSource) GetValueCut() bool {
 		return x.ValueCut
 	}
 	return false
+}
+
+func (x *ReadingSource) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
 }
 
 type SearchContentsRequest struct {
@@ -2640,7 +2648,7 @@ const file_tiltmeter_v1_traces_proto_rawDesc = "" +
 	"\rSpokenDialect\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x14\n" +
-	"\x05place\x18\x03 \x01(\x05R\x05place\"\xe9\x01\n" +
+	"\x05place\x18\x03 \x01(\x05R\x05place\"\xfd\x01\n" +
 	"\rReadingSource\x12\x14\n" +
 	"\x05event\x18\x01 \x01(\tR\x05event\x12\"\n" +
 	"\n" +
@@ -2650,7 +2658,8 @@ const file_tiltmeter_v1_traces_proto_rawDesc = "" +
 	"\aoutcome\x18\x05 \x01(\tR\aoutcome\x12\x16\n" +
 	"\x06fields\x18\x06 \x03(\tR\x06fields\x12\x14\n" +
 	"\x05value\x18\a \x01(\tR\x05value\x12\x1b\n" +
-	"\tvalue_cut\x18\b \x01(\bR\bvalueCutB\r\n" +
+	"\tvalue_cut\x18\b \x01(\bR\bvalueCut\x12\x12\n" +
+	"\x04rule\x18\t \x01(\tR\x04ruleB\r\n" +
 	"\v_log_record\"\x8d\x02\n" +
 	"\x15SearchContentsRequest\x12\x18\n" +
 	"\aproject\x18\x01 \x01(\tR\aproject\x12\x14\n" +

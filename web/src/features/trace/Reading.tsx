@@ -107,7 +107,7 @@ function Speakers({ reading }: { reading: WireReading }) {
       <span className={css.label}>Read by</span>
       <ol className={css.chain} aria-label="Dialects, in the order in which they fill fields">
         {dialects.map((d) => (
-          <li key={d.name} className={css.speaker}>
+          <li key={`${d.name} ${d.version ?? ""}`} className={css.speaker}>
             <b>{d.name}</b> {d.version}
           </li>
         ))}
@@ -152,7 +152,7 @@ function Source({ source }: { source: ReadingSource }) {
         {of ? <span className={css.label}>{of}</span> : null}
         {key ? <code className={css.key}>{key}</code> : null}
         {said ? <span className={css.said}>{said}</span> : null}
-        {source.dialect ? <span className={css.dialect}>{source.dialect}</span> : null}
+        {source.dialect ? <span className={css.dialect}>{[source.dialect, source.rule].filter(Boolean).join(" ")}</span> : null}
       </p>
       <Value source={source} />
     </li>

@@ -51,7 +51,7 @@ export function matchingSources(sources: readonly ReadingSource[], query: string
   const words = query.toLowerCase().split(/\s+/).filter(Boolean);
   if (words.length === 0) return sources;
   return sources.filter((s) => {
-    const text = [s.event, s.key, s.dialect, s.outcome, s.value, ...(s.fields ?? [])].join(" ").toLowerCase();
+    const text = [s.event, s.key, s.dialect, s.rule, s.outcome, s.value, ...(s.fields ?? [])].join(" ").toLowerCase();
     return words.every((w) => text.includes(w));
   });
 }
