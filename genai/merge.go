@@ -70,6 +70,11 @@ func (s *Span) mergeFields(f *Span) {
 	if s.Error == (Error{}) {
 		s.Error = f.Error
 	}
+	for _, w := range f.Warnings { // of a content that one record lacks another may have: see MissingContent
+		if w.Code != WarnContentMissing && !slices.Contains(s.Warnings, w) {
+			s.Warnings = append(s.Warnings, w)
+		}
+	}
 	for _, e := range f.Evaluations {
 		if !slices.Contains(s.Evaluations, e) {
 			s.Evaluations = append(s.Evaluations, e)

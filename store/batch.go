@@ -189,8 +189,7 @@ func (b *Batch) AddPriced(s *genai.Span, p *Price) {
 	c.genAI(s, p, moved)
 	c.print(e.versions.of(s, e.system, e.tools))
 	b.attributes(s.Attributes)
-	c.inputMessages.u32(uint32(len(s.Input)))   //nolint:gosec // bounded by the request's size
-	c.outputMessages.u32(uint32(len(s.Output))) //nolint:gosec // bounded by the request's size
+	c.said.add(s)
 	c.inputPreview.str(inputPreview(s))
 	c.outputPreview.str(outputPreview(s))
 	// Raw last: it finds the contents of the canonical form.
@@ -286,6 +285,11 @@ func (b *Batch) AddFragment(f *genai.Span, l *Log) {
 	e.start(b, l.Project, dayOf(nanos))
 	e.fragment(f)
 	c.event.add(e, l, nanos)
+	for i := range f.Warnings {
+		c.warnings.elem.str(string(f.Warnings[i].Code))
+	}
+	c.warnings.end(len(f.Warnings))
+	c.said.add(f)
 	c.detail.bytes(e.buf)
 	c.refs.end(e.appendRefs(&c.refs.elem))
 	c.rows++

@@ -24,7 +24,7 @@ type (
 	params []param
 )
 
-// boundSets is the context key of statements whose sets must not exceed limits.set.
+// boundSets is the context key of statements whose sets and joined rows must not exceed limits.set.
 type boundSets struct{}
 
 func bounding(ctx context.Context, sets bool) context.Context {
@@ -36,6 +36,7 @@ func (s *Store) query(ctx context.Context, method, sql string, ps params) (drive
 	settings := clickhouse.Settings{"log_comment": method}
 	if bounded, _ := ctx.Value(boundSets{}).(bool); bounded {
 		settings["max_rows_in_set"], settings["set_overflow_mode"] = s.limits.set, "throw"
+		settings["max_rows_in_join"], settings["join_overflow_mode"] = s.limits.set, "throw"
 	}
 	if s.asked != nil {
 		s.asked(method, sql, ps)

@@ -35,7 +35,7 @@ const spanColumnList = `span_id, parent_span_id, name, kind, start, duration_ns,
     input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, usage_rollup, usage_rule,
     toString(cost), cost_currency, cost_source, cost_unknown, cost_parts, fingerprint_model, fingerprint_system, fingerprint_tools, fingerprint_params, ttft_ns,
     agent_name, workflow, conversation, user, prompt_name, prompt_version, tool_name, error_type, tags,
-    mapKeys(attributes), mapValues(attributes), input_messages, output_messages, input_preview, output_preview, refs, detail`
+    mapKeys(attributes), mapValues(attributes), input_messages, output_messages, has_input, has_output, input_preview, output_preview, refs, detail`
 
 // latest puts of the copies of a span, which its sender sent again when it changed, the last one first: it counts.
 const latest = `inserted_at DESC, duration_ns DESC`
@@ -76,11 +76,11 @@ WHERE project = {project:String} AND trace_id = unhex({trace:String})
   AND time BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
   AND ({span:String} = '' OR span_id = unhex({span:String}))`
 
-const fragmentsByTrace = `SELECT span_id, time, refs, detail FROM fragments` + fragmentWhere + `
+const fragmentsByTrace = `SELECT span_id, time, has_input, has_output, refs, detail FROM fragments` + fragmentWhere + `
 ORDER BY time, seq LIMIT {limit:UInt32}`
 
 const fragmentsOfTraces = `
-SELECT trace_id, span_id, time, refs, detail FROM fragments
+SELECT trace_id, span_id, time, has_input, has_output, refs, detail FROM fragments
 WHERE project = {project:String} AND notEmpty(refs)
   AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
   AND time BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
@@ -94,10 +94,16 @@ type spanRow struct {
 	cost         genai.Cost // that counts; no Currency: unknown
 	unknown      string     // see SpanCost
 	parts        string
+	said         said
 	refs         []content.Hash
 	detail       string
 	day          uint16
 }
+
+// said is whether messages say anything, of a span and of its log records.
+type said struct{ input, output bool }
+
+func (a said) or(b said) said { return said{a.input || b.input, a.output || b.output} }
 
 func (w *spanRow) scan(r driver.Rows, project string, trace genai.TraceID) error {
 	s := &w.Span
@@ -108,6 +114,7 @@ func (w *spanRow) scan(r driver.Rows, project string, trace genai.TraceID) error
 	var counts [5]int64
 	var finish, refs []string
 	var in, out uint32
+	var hasIn, hasOut uint8
 	var op, rule string
 	f := &w.Version
 	err := r.Scan(&id, &parent, &s.Name, &kind, &start, &duration, &status,
@@ -117,7 +124,7 @@ func (w *spanRow) scan(r driver.Rows, project string, trace genai.TraceID) error
 		&counts[0], &counts[1], &counts[2], &counts[3], &counts[4], &rollup, &rule,
 		&w.cost.Amount, &w.cost.Currency, &w.cost.Source, &w.unknown, &w.parts, &f.Model, &f.System, &f.Tools, &f.Params, &ttft,
 		&s.Agent.Name, &s.Workflow, &s.Conversation, &s.User, &s.Prompt.Name, &s.Prompt.Version, &s.Tool.Name, &s.Error.Type, &s.Tags,
-		&w.keys, &w.values, &in, &out, &w.InputPreview, &w.OutputPreview, &refs, &w.detail)
+		&w.keys, &w.values, &in, &out, &hasIn, &hasOut, &w.InputPreview, &w.OutputPreview, &refs, &w.detail)
 	if err != nil {
 		return err
 	}
@@ -139,6 +146,7 @@ func (w *spanRow) scan(r driver.Rows, project string, trace genai.TraceID) error
 		s.Tags = nil
 	}
 	w.InputMessages, w.OutputMessages = int(in), int(out)
+	w.said = said{hasIn != 0, hasOut != 0}
 	w.refs = hashes(refs)
 	w.day = dayOf(start.UnixNano())
 	return nil
@@ -291,19 +299,20 @@ func (s *Store) outlineLogs(ctx context.Context, rows []spanRow, tr traceRange, 
 		return nil
 	}
 	frags, more, err := s.fragments(ctx, out.Spans[0].Project, out.Spans[0].TraceID, tr, "")
-	if err != nil || len(frags) == 0 {
+	if err != nil {
 		return err
 	}
-	told := make(map[genai.SpanID]bool, len(frags))
-	for i := range frags {
-		told[frags[i].span] = true
-	}
+	heard := hearings(frags)
 	var with []spanRow
 	var at []int
 	for i := range rows {
-		if told[rows[i].SpanID] {
+		if _, told := heard[rows[i].SpanID]; told {
 			with, at = append(with, rows[i]), append(at, i)
 		}
+		rows[i].settleContent(&out.Spans[i].Span, heard)
+	}
+	if len(with) == 0 {
+		return nil
 	}
 	spans, cut, err := s.whole(ctx, with, frags, traceBudget)
 	if err != nil {
@@ -317,7 +326,7 @@ func (s *Store) outlineLogs(ctx context.Context, rows []spanRow, tr traceRange, 
 		o.Operation, o.Provider, o.Framework = w.Operation, w.Provider, w.Framework
 		o.RequestModel, o.ResponseModel, o.ResponseID = w.RequestModel, w.ResponseModel, w.ResponseID
 		o.Conversation, o.User, o.FinishReasons = w.Conversation, w.User, w.FinishReasons
-		o.Usage, o.Error, o.Evaluations = w.Usage, w.Error, w.Evaluations
+		o.Usage, o.Error, o.Evaluations, o.Warnings = w.Usage, w.Error, w.Evaluations, w.Warnings
 	}
 	return nil
 }
@@ -345,6 +354,7 @@ func (s *Store) Span(ctx context.Context, project string, trace genai.TraceID, i
 	}
 	if len(spans) == 0 { // its own texts are beyond the budget
 		one, err := rows[0].read(&pieces{skip: true})
+		rows[0].settleContent(&one, hearings(frags))
 		return &SpanDetail{Span: one, Derived: rows[0].Derived, Truncated: true}, err
 	}
 	return &SpanDetail{Span: spans[0], Derived: rows[0].Derived, Truncated: more || cut}, nil
@@ -381,6 +391,7 @@ func (s *Store) SpansWithContent(ctx context.Context, project string, trace gena
 type fragmentRow struct {
 	trace  genai.TraceID
 	span   genai.SpanID
+	said   said
 	refs   []content.Hash
 	detail string
 	day    uint16
@@ -400,8 +411,10 @@ func (s *Store) fragments(ctx context.Context, project string, trace genai.Trace
 		f := fragmentRow{trace: trace}
 		var id string
 		var when time.Time
+		var hasIn, hasOut uint8
 		var refs []string
-		err := r.Scan(&id, &when, &refs, &f.detail)
+		err := r.Scan(&id, &when, &hasIn, &hasOut, &refs, &f.detail)
+		f.said = said{hasIn != 0, hasOut != 0}
 		copy(f.span[:], id)
 		f.refs, f.day = hashes(refs), dayOf(when.UnixNano())
 		frags = append(frags, f)
@@ -460,12 +473,31 @@ func (s *Store) whole(ctx context.Context, rows []spanRow, frags []fragmentRow, 
 		}
 		return nil
 	})
+	heard := hearings(frags)
 	for i := range spans {
 		if list := parts[spans[i].SpanID]; len(list) > 0 {
 			spans[i].Merge(list)
 		}
+		rows[i].settleContent(&spans[i], heard)
 	}
 	return spans, cut, err
+}
+
+// hearings is what the log records of each span say.
+func hearings(frags []fragmentRow) map[genai.SpanID]said {
+	out := make(map[genai.SpanID]said, len(frags))
+	for i := range frags {
+		out[frags[i].span] = out[frags[i].span].or(frags[i].said)
+	}
+	return out
+}
+
+// settleContent warns of what neither the span nor its log records have. It goes by the columns, which count contents that
+// are not read, too.
+func (w *spanRow) settleContent(s *genai.Span, heard map[genai.SpanID]said) {
+	records, told := heard[w.SpanID]
+	all := w.said.or(records)
+	s.MissingContent(all.input, all.output, told)
 }
 
 // fragmentsOf reads log records of several traces, and where their contents are.
@@ -476,8 +508,10 @@ func (s *Store) fragmentsOf(ctx context.Context, project string, ids []genai.Tra
 		var f fragmentRow
 		var trace, span string
 		var when time.Time
+		var hasIn, hasOut uint8
 		var refs []string
-		err := r.Scan(&trace, &span, &when, &refs, &f.detail)
+		err := r.Scan(&trace, &span, &when, &hasIn, &hasOut, &refs, &f.detail)
+		f.said = said{hasIn != 0, hasOut != 0}
 		copy(f.trace[:], trace)
 		copy(f.span[:], span)
 		f.refs, f.day = hashes(refs), dayOf(when.UnixNano())

@@ -71,7 +71,11 @@ func TestStatements(t *testing.T) {
 		"Projects":                func() error { _, err := s.Projects(ctx); return err },
 		"Counts":                  func() error { _, err := s.Counts(ctx, "default"); return err },
 		"Stored":                  func() error { _, _, err := s.Stored(ctx, "default"); return err },
-		"StorageStats":            func() error { _, err := s.StorageStats(ctx); return err },
+		"Instrumentations": func() error {
+			_, err := s.Instrumentations(ctx, store.InstrumentationQuery{Project: "default", From: q.From, To: q.To})
+			return err
+		},
+		"StorageStats": func() error { _, err := s.StorageStats(ctx); return err },
 	} {
 		var out strings.Builder
 		store.Limit(s, 10, 10, 100)

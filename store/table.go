@@ -147,14 +147,39 @@ func (c *eventColumns) add(e *encoder, l *Log, nanos int64) {
 
 type fragmentColumns struct {
 	table
-	event  eventColumns
-	refs   hashesCol
-	detail stringCol
+	event    eventColumns
+	warnings namesCol
+	said     saidColumns
+	refs     hashesCol
+	detail   stringCol
 }
 
 func (c *fragmentColumns) init() {
 	c.name = "fragments"
-	c.columns = append(c.event.columns(), namedColumn{"refs", &c.refs}, namedColumn{"detail", &c.detail})
+	c.columns = slices.Concat(c.event.columns(), []namedColumn{{"warnings", &c.warnings}}, c.said.columns(),
+		[]namedColumn{{"refs", &c.refs}, {"detail", &c.detail}})
+}
+
+// saidColumns say how many messages there are, and whether they say anything.
+type saidColumns struct {
+	inputMessages, outputMessages u32Col
+	hasInput, hasOutput           u8Col
+}
+
+func (c *saidColumns) columns() []namedColumn {
+	return []namedColumn{
+		{"input_messages", &c.inputMessages},
+		{"output_messages", &c.outputMessages},
+		{"has_input", &c.hasInput},
+		{"has_output", &c.hasOutput},
+	}
+}
+
+func (c *saidColumns) add(s *genai.Span) {
+	c.inputMessages.u32(uint32(len(s.Input)))   //nolint:gosec // bounded by the request's size
+	c.outputMessages.u32(uint32(len(s.Output))) //nolint:gosec // bounded by the request's size
+	c.hasInput.u8(boolean(genai.AnyContent(s.Input)))
+	c.hasOutput.u8(boolean(genai.AnyContent(s.Output)))
 }
 
 type logColumns struct {
@@ -191,7 +216,7 @@ type spanColumns struct {
 	responseID, conversation, user, inputPreview, outputPreview, detail, raw    stringCol
 	finish, tags, warnings                                                      namesCol
 	attributes                                                                  mapCol
-	inputMessages, outputMessages                                               u32Col
+	said                                                                        saidColumns
 	refs                                                                        hashesCol
 
 	insertedAt millisCol // of rows that are made anew; else the engine's clock counts
@@ -254,8 +279,7 @@ func (c *spanColumns) init() {
 		{"tags", &c.tags},
 		{"warnings", &c.warnings},
 		{"attributes", &c.attributes},
-		{"input_messages", &c.inputMessages},
-		{"output_messages", &c.outputMessages},
+	}, c.said.columns(), []namedColumn{
 		{"input_preview", &c.inputPreview},
 		{"output_preview", &c.outputPreview},
 		{"refs", &c.refs},

@@ -240,6 +240,7 @@ func join(spans []*explained, fragments []dialect.Fragment) (alone []genai.Span)
 		if s.records > 0 {
 			s.account.Merge(&s.Span, of[at])
 		}
+		s.MissingContent(genai.AnyContent(s.Input), genai.AnyContent(s.Output), s.records > 0)
 	}
 	return alone
 }

@@ -64,6 +64,8 @@ CREATE TABLE IF NOT EXISTS spans {{.OnCluster}}
     attributes         Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     input_messages     UInt32 CODEC(ZSTD(1)),
     output_messages    UInt32 CODEC(ZSTD(1)),
+    has_input          UInt8,                     -- 1: one of the messages says something, a list of roles does not
+    has_output         UInt8,
     input_preview      String CODEC(ZSTD(1)),
     output_preview     String CODEC(ZSTD(1)),
     refs               Array(FixedString(16)) CODEC(ZSTD(1)), -- contents and list nodes, used by detail and raw in order
@@ -126,6 +128,11 @@ CREATE TABLE IF NOT EXISTS fragments {{.OnCluster}}
     time        DateTime64(9, 'UTC') CODEC(Delta, ZSTD(1)), -- as spans.start
     seq         UInt64 CODEC(Delta, ZSTD(1)),
     event_name  LowCardinality(String),
+    warnings    Array(LowCardinality(String)),
+    input_messages  UInt32 CODEC(ZSTD(1)),
+    output_messages UInt32 CODEC(ZSTD(1)),
+    has_input   UInt8,                            -- as in spans
+    has_output  UInt8,
     refs        Array(FixedString(16)) CODEC(ZSTD(1)),
     detail      String CODEC(ZSTD(1)),
     resource    FixedString(16) CODEC(ZSTD(1)),

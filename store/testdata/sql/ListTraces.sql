@@ -78,7 +78,7 @@ SET param_traces = '01000000000000000000000000000002';
 SET param_from = '1772616600123456789';
 SET param_to = '1772623801623456789';
 SET param_limit = '2000';
-SELECT trace_id, span_id, time, refs, detail FROM fragments
+SELECT trace_id, span_id, time, has_input, has_output, refs, detail FROM fragments
 WHERE project = {project:String} AND notEmpty(refs)
   AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
   AND time BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})

@@ -19,7 +19,7 @@ SELECT span_id, parent_span_id, name, kind, start, duration_ns, status,
     input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, usage_rollup, usage_rule,
     toString(cost), cost_currency, cost_source, cost_unknown, cost_parts, fingerprint_model, fingerprint_system, fingerprint_tools, fingerprint_params, ttft_ns,
     agent_name, workflow, conversation, user, prompt_name, prompt_version, tool_name, error_type, tags,
-    mapKeys(attributes), mapValues(attributes), input_messages, output_messages, input_preview, output_preview, refs, detail
+    mapKeys(attributes), mapValues(attributes), input_messages, output_messages, has_input, has_output, input_preview, output_preview, refs, detail
 FROM spans
 WHERE project = {project:String} AND trace_id = unhex({trace:String})
   AND toStartOfFiveMinutes(start) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
@@ -40,7 +40,7 @@ SET param_from = '1772616600123456789';
 SET param_to = '1772623800123456789';
 SET param_span = '';
 SET param_limit = '11';
-SELECT span_id, time, refs, detail FROM fragments
+SELECT span_id, time, has_input, has_output, refs, detail FROM fragments
 WHERE project = {project:String} AND trace_id = unhex({trace:String})
   AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
   AND time BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})

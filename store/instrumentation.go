@@ -1,0 +1,257 @@
+package store
+
+// What instrumentations send, and what of it is missing: counted by service and by what spoke. Content may come with a span
+// or in log records of it, so both are looked at before a span is said to have none.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/tiltmeter/tiltmeter/genai"
+)
+
+const (
+	// MaxInstrumentations bounds the rows of a report, the worst first.
+	MaxInstrumentations = 200
+	// maxFindings bounds the pairs of row and finding that are read: more than every row can have.
+	maxFindings = 20 * MaxInstrumentations
+)
+
+// FindingCode names what is wrong with spans of an instrumentation, or good to know: a genai.WarningCode, or one of those
+// below, which follow from what a span lacks.
+type FindingCode string
+
+// The findings that are no warnings.
+const (
+	FindTokensMissing FindingCode = "tokens_missing" // a model call that did not fail has no token counts
+	FindModelMissing  FindingCode = "model_missing"  // a model call names no model
+	FindCostUnknown   FindingCode = "cost_unknown"   // a model call has token counts and no cost
+	FindUnread        FindingCode = "unread"         // a dialect spoke, and no operation could be read
+	FindUnknown       FindingCode = "unknown"        // no dialect spoke, and attributes look as if a model was called
+	FindUsageRepeated FindingCode = "usage_repeated" // a wrapper has the counts of the spans below; handled
+)
+
+// FindingCodes lists every code.
+var FindingCodes = func() []FindingCode {
+	list := []FindingCode{FindTokensMissing, FindModelMissing, FindCostUnknown, FindUnread, FindUnknown, FindUsageRepeated}
+	for _, c := range genai.WarningCodes {
+		list = append(list, FindingCode(c))
+	}
+	return list
+}()
+
+// InstrumentationQuery asks about spans that start in [From, To).
+type InstrumentationQuery struct {
+	Project  string
+	From, To time.Time
+}
+
+// Instrumentation is what one instrumentation of one service sent.
+type Instrumentation struct {
+	Service, Namespace      string
+	Dialect, DialectVersion string // "" when no dialect spoke
+	ScopeName, ScopeVersion string
+	Spans, ModelCalls       int64
+	Input, Output           Share // of calls that are asked and answer in messages; Output: of those that did not fail
+	Model                   Share // of model calls
+	Tokens                  Share // of model calls that did not fail
+	Cost                    Share // of model calls with token counts, without those that repeat others
+	FirstSeen, LastSeen     time.Time
+	Findings                []Finding // most spans first
+}
+
+// Share is how many of some spans have something.
+type Share struct{ Have, Of int64 }
+
+// Finding is what is wrong with some spans, or good to know, with the first and the last of them.
+type Finding struct {
+	Code        FindingCode
+	Spans       int64
+	First, Last SpanRef // equal when there is one
+}
+
+// SpanRef names a span.
+type SpanRef struct {
+	TraceID genai.TraceID
+	SpanID  genai.SpanID
+	Start   time.Time
+}
+
+// InstrumentationReport is the instrumentations of a project, the worst first.
+type InstrumentationReport struct {
+	Rows      []Instrumentation
+	Truncated bool // there are more than MaxInstrumentations
+}
+
+// reportedSpans are the spans of a report with what is known of each, their log records included.
+const reportedSpans = `
+  SELECT spans.trace_id AS trace_id, spans.span_id AS span_id, start, outcome, usage_rollup,
+    service, service_namespace, dialect, dialect_version, scope_name, scope_version, operation,
+    operation IN ('chat', 'text_completion', 'generate_content', 'embeddings', 'rerank') AS calls,
+    operation IN ('chat', 'text_completion', 'generate_content') AS says,
+    says AND outcome = 0 AS answers,
+    input_tokens >= 0 OR output_tokens >= 0 AS counted,
+    request_model != '' OR response_model != '' AS named,
+    cost_currency != '' AS priced,
+    spans.has_input = 1 OR records.told_input = 1 AS input,
+    spans.has_output = 1 OR records.told_output = 1 AS output,
+    records.told AS told,
+    arrayConcat(arrayMap(w -> toString(w), spans.warnings), records.doubts) AS doubts,
+    dialect = '' AND arrayExists(k -> match(k, '` + looksGenAI + `'), attributes.keys) AS unknown
+  FROM spans LEFT ANY JOIN
+  (
+    SELECT trace_id, span_id, max(has_input) AS told_input, max(has_output) AS told_output, 1 AS told,
+      arrayFilter(w -> w != 'content_missing', groupUniqArrayArray(arrayMap(w -> toString(w), warnings))) AS doubts
+    FROM fragments
+    WHERE project = {project:String} AND (has_input = 1 OR has_output = 1 OR notEmpty(warnings))
+      AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_to:Int64}))
+      AND time BETWEEN fromUnixTimestamp64Nano({log_from:Int64}) AND fromUnixTimestamp64Nano({log_to:Int64})
+    GROUP BY trace_id, span_id
+  ) AS records ON spans.trace_id = records.trace_id AND spans.span_id = records.span_id
+  WHERE project = {project:String}
+    AND toStartOfFiveMinutes(start) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
+    AND start >= fromUnixTimestamp64Nano({from:Int64}) AND start < fromUnixTimestamp64Nano({to:Int64})
+    AND (dialect != '' OR unknown)`
+
+// looksGenAI is what keys look like that tell of a model call, in the words of instrumentations without a dialect here.
+const looksGenAI = `(^|[._-])(llm|gen_?ai|openai|anthropic|(prompt|completion|input|output)_tokens)([._-]|$)`
+
+const reportKey = `service, service_namespace, dialect, dialect_version, scope_name, scope_version`
+
+const instrumentations = `
+SELECT ` + reportKey + `, count(), countIf(calls),
+  countIf(says AND input), countIf(says), countIf(answers AND output), countIf(answers),
+  countIf(calls AND named), countIf(calls AND outcome = 0 AND counted), countIf(calls AND outcome = 0),
+  countIf(calls AND counted AND usage_rollup = 0 AND priced), countIf(calls AND counted AND usage_rollup = 0),
+  min(start), max(start)
+FROM
+(` + reportedSpans + `
+)
+GROUP BY ` + reportKey + `
+ORDER BY countIf(says AND NOT input OR answers AND NOT output) DESC, countIf(operation = '') DESC,
+  countIf(calls AND outcome = 0 AND NOT counted) DESC, countIf(notEmpty(doubts)) DESC, count() DESC, ` + reportKey + `
+LIMIT {limit:UInt32}`
+
+// Where log records brought all of a call's content, its own doubt is gone, as genai.MissingContent has it.
+const instrumentationFindings = `
+SELECT ` + reportKey + `, code, spans, first.1, first.2, first.3, last.1, last.2, last.3
+FROM
+(
+  SELECT ` + reportKey + `, code, count() AS spans, min((start, trace_id, span_id)) AS first, max((start, trace_id, span_id)) AS last
+  FROM
+  (
+    SELECT ` + reportKey + `, trace_id, span_id, start, arrayJoin(arrayDistinct(arrayConcat(
+      arrayFilter(w -> w != 'content_missing' OR NOT (says AND told AND input AND (output OR outcome = 1)), doubts),
+      if(says AND NOT input OR answers AND NOT output, ['content_missing'], []),
+      if(calls AND outcome = 0 AND NOT counted, ['` + string(FindTokensMissing) + `'], []),
+      if(calls AND NOT named, ['` + string(FindModelMissing) + `'], []),
+      if(calls AND counted AND usage_rollup = 0 AND NOT priced, ['` + string(FindCostUnknown) + `'], []),
+      if(dialect != '' AND operation = '', ['` + string(FindUnread) + `'], []),
+      if(unknown, ['` + string(FindUnknown) + `'], []),
+      if(usage_rollup = 1 AND counted, ['` + string(FindUsageRepeated) + `'], [])))) AS code
+    FROM
+    (` + reportedSpans + `
+    )
+  )
+  GROUP BY ` + reportKey + `, code
+)
+ORDER BY spans DESC, ` + reportKey + `, code LIMIT {limit:UInt32}`
+
+// ErrTooManyRecords says that more log records carry content than one report can follow.
+var ErrTooManyRecords = errors.New("too many log records carry content in this time: choose a shorter one")
+
+// instrumentationKey names a row.
+type instrumentationKey struct{ service, namespace, dialect, dialectVersion, scope, scopeVersion string }
+
+func (k *instrumentationKey) to() []any {
+	return []any{&k.service, &k.namespace, &k.dialect, &k.dialectVersion, &k.scope, &k.scopeVersion}
+}
+
+// Instrumentations reports what each instrumentation sent and what of it is missing, or ErrTooManyRecords.
+func (s *Store) Instrumentations(ctx context.Context, q InstrumentationQuery) (out InstrumentationReport, err error) {
+	from, to := bounds(q.From, q.To)
+	logs := traceRange{from, to}.logs()
+	ps := params{{"project", q.Project}, nanoParam("from", from), nanoParam("to", to), nanoParam("log_from", logs.from), nanoParam("log_to", logs.to)}
+	places := map[instrumentationKey]int{}
+	ctx = bounding(ctx, true)
+	err = s.each(ctx, "Instrumentations", instrumentations, append(slices.Clone(ps), param{"limit", strconv.Itoa(MaxInstrumentations + 1)}), func(r driver.Rows) error {
+		if len(out.Rows) == MaxInstrumentations {
+			out.Truncated = true
+			return nil
+		}
+		var k instrumentationKey
+		var one Instrumentation
+		if err := one.scan(r, &k); err != nil {
+			return err
+		}
+		places[k] = len(out.Rows)
+		out.Rows = append(out.Rows, one)
+		return nil
+	})
+	if err != nil {
+		return out, fmt.Errorf("report on instrumentations: %w", tooManyRecords(err))
+	}
+	err = s.each(ctx, "Instrumentations", instrumentationFindings, append(slices.Clone(ps), param{"limit", strconv.Itoa(maxFindings)}), func(r driver.Rows) error {
+		var k instrumentationKey
+		var f Finding
+		if err := f.scan(r, &k); err != nil {
+			return err
+		}
+		if at, ok := places[k]; ok {
+			out.Rows[at].Findings = append(out.Rows[at].Findings, f)
+		}
+		return nil
+	})
+	if err != nil {
+		return out, fmt.Errorf("report on instrumentations: %w", tooManyRecords(err))
+	}
+	return out, nil
+}
+
+func tooManyRecords(err error) error {
+	if errors.Is(tooBroad(err), ErrTooBroad) {
+		return ErrTooManyRecords
+	}
+	return err
+}
+
+func (i *Instrumentation) scan(r driver.Rows, k *instrumentationKey) error {
+	var n [11]uint64
+	to := k.to()
+	for j := range n {
+		to = append(to, &n[j])
+	}
+	if err := r.Scan(append(to, &i.FirstSeen, &i.LastSeen)...); err != nil {
+		return err
+	}
+	i.Service, i.Namespace, i.Dialect, i.DialectVersion, i.ScopeName, i.ScopeVersion = k.service, k.namespace, k.dialect, k.dialectVersion, k.scope, k.scopeVersion
+	i.FirstSeen, i.LastSeen = i.FirstSeen.UTC(), i.LastSeen.UTC()
+	i.Spans, i.ModelCalls = int64(n[0]), int64(n[1])                           //nolint:gosec // counts of rows
+	share := func(at int) Share { return Share{int64(n[at]), int64(n[at+1])} } //nolint:gosec // counts of rows
+	i.Input, i.Output, i.Tokens, i.Cost = share(2), share(4), share(7), share(9)
+	i.Model = Share{int64(n[6]), i.ModelCalls} //nolint:gosec // a count of rows
+	return nil
+}
+
+func (f *Finding) scan(r driver.Rows, k *instrumentationKey) error {
+	var code string
+	var n uint64
+	var traces, spans [2]string
+	err := r.Scan(append(k.to(), &code, &n, &f.First.Start, &traces[0], &spans[0], &f.Last.Start, &traces[1], &spans[1])...)
+	if err != nil {
+		return err
+	}
+	f.Code, f.Spans = FindingCode(code), int64(n) //nolint:gosec // a count of rows
+	for i, ref := range []*SpanRef{&f.First, &f.Last} {
+		copy(ref.TraceID[:], traces[i])
+		copy(ref.SpanID[:], spans[i])
+		ref.Start = ref.Start.UTC()
+	}
+	return nil
+}

@@ -1,0 +1,225 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tiltmeter/tiltmeter/genai"
+	"github.com/tiltmeter/tiltmeter/store"
+	"github.com/tiltmeter/tiltmeter/store/storetest"
+)
+
+// codesOf are the codes of a span's warnings, with their fields.
+func codesOf(ws []genai.Warning) (codes []string) {
+	for _, w := range ws {
+		codes = append(codes, string(w.Code)+" "+w.Field)
+	}
+	return codes
+}
+
+// TestContentMissing: whether a call has content is said of the span and its log records together, whichever came first.
+func TestContentMissing(t *testing.T) {
+	t.Parallel()
+	s := storetest.Store(t)
+	ctx := context.Background()
+	missing := func(fields ...string) (list []string) {
+		for _, f := range fields {
+			list = append(list, string(genai.WarnContentMissing)+" "+f)
+		}
+		return list
+	}
+	roles := []genai.Message{{Role: genai.RoleUser}} // what is left of messages when their content is not captured
+	marker := genai.Warning{Code: genai.WarnContentMissing, Field: "llm.input_messages"}
+	cut := genai.Warning{Code: genai.WarnMalformedJSON, Field: "body"}
+	for i, c := range []struct {
+		name   string
+		change func(*genai.Span)
+		tell   []genai.Span
+		want   []string
+	}{
+		{name: "silent", want: missing(genai.FieldInput, genai.FieldOutput)},
+		{name: "roles alone", change: func(s *genai.Span) { s.Input = roles }, want: missing(genai.FieldInput, genai.FieldOutput)},
+		{name: "a failure has no answer", change: func(s *genai.Span) { s.Error.Type = "timeout" }, want: missing(genai.FieldInput)},
+		{name: "an embedding has no messages", change: func(s *genai.Span) { s.Operation = genai.OpEmbeddings }},
+		{name: "an agent", change: func(s *genai.Span) { s.Operation = genai.OpInvokeAgent }},
+		{
+			name: "records have all", change: func(s *genai.Span) { s.Warnings = []genai.Warning{marker} },
+			tell: []genai.Span{{Input: []genai.Message{say(genai.RoleUser, "q")}}, {Output: []genai.Message{say(genai.RoleAssistant, "a")}}},
+		},
+		{name: "records have the question", tell: []genai.Span{{Input: []genai.Message{say(genai.RoleUser, "q")}}}, want: missing(genai.FieldOutput)},
+		{
+			name: "records have roles alone", tell: []genai.Span{{Input: roles, Output: roles, Warnings: []genai.Warning{cut}}},
+			want: append([]string{"malformed_json body"}, missing(genai.FieldInput, genai.FieldOutput)...),
+		},
+		{
+			name:   "the span has all, and a doubt of its own",
+			change: func(s *genai.Span) { *s = *chat(1, 1, base); s.Warnings = []genai.Warning{marker} }, want: missing("llm.input_messages"),
+		},
+	} {
+		for _, recordsFirst := range []bool{false, true} {
+			sp := quiet(1, 1, base)
+			sp.Warnings = nil
+			if c.change != nil {
+				c.change(sp)
+			}
+			sp.TraceID = id(100 + 2*i)
+			if recordsFirst {
+				sp.TraceID = id(101 + 2*i)
+			}
+			b := s.NewBatch()
+			span := func() { b.AddSpan(sp) }
+			records := func() {
+				for j := range c.tell {
+					f := c.tell[j]
+					b.AddFragment(&f, &store.Log{Project: sp.Project, TraceID: sp.TraceID, SpanID: sp.SpanID, Time: base, Seq: uint64(j)})
+				}
+			}
+			order := []func(){span, records}
+			if recordsFirst {
+				order = []func(){records, span}
+			}
+			for n, add := range order {
+				if add(); b.Rows() == 0 {
+					continue
+				}
+				if err := s.Insert(ctx, b, fmt.Sprint(i, recordsFirst, n)); err != nil {
+					t.Fatal(err)
+				}
+				b.Reset()
+			}
+			got, err := s.Span(ctx, "default", sp.TraceID, sp.SpanID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(c.want, codesOf(got.Warnings)); d != "" {
+				t.Errorf("%s (-want +got):\n%s", c.name, d)
+			}
+			trace, err := s.Trace(ctx, "default", sp.TraceID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(c.want, codesOf(trace.Spans[0].Warnings)); d != "" {
+				t.Errorf("%s, in its trace (-want +got):\n%s", c.name, d)
+			}
+		}
+	}
+}
+
+// TestInstrumentations counts by service and by what spoke, over spans and their log records.
+func TestInstrumentations(t *testing.T) {
+	t.Parallel()
+	s := storetest.Store(t)
+	ctx := context.Background()
+	b := s.NewBatch()
+	at := func(n int) time.Time { return base.Add(time.Duration(n) * time.Second) }
+	ref := func(trace, span int) store.SpanRef {
+		return store.SpanRef{TraceID: id(trace), SpanID: quiet(trace, span, base).SpanID, Start: at(span)}
+	}
+	add := func(trace, span int, change func(*genai.Span)) *genai.Span {
+		sp := quiet(trace, span, at(span))
+		sp.Dialect, sp.DialectVersion, sp.Scope = "otel-genai", "1.37", genai.Scope{Name: "instr", Version: "1"}
+		sp.Service = genai.Service{Name: "shop"}
+		sp.Warnings, sp.Cost = nil, genai.Cost{Amount: "1", Currency: "USD", Source: "reported"}
+		if change != nil {
+			change(sp)
+		}
+		b.AddSpan(sp)
+		return sp
+	}
+	full := func(s *genai.Span) {
+		s.Input, s.Output = []genai.Message{say(genai.RoleUser, "q")}, []genai.Message{say(genai.RoleAssistant, "a")}
+		s.Service.Name = "desk"
+	}
+	add(1, 1, nil) // lost
+	told := add(1, 2, func(s *genai.Span) {
+		s.Warnings = []genai.Warning{{Code: genai.WarnContentMissing, Field: "x"}, {Code: genai.WarnTokensDisagree}}
+	})
+	tell(b, told, "question", "answer")
+	add(1, 3, func(s *genai.Span) { // failed, and says nothing
+		s.Error.Type, s.Usage, s.Cost = "timeout", genai.Usage{}, genai.Cost{}
+	})
+	add(1, 4, func(s *genai.Span) { s.Usage, s.Cost, s.RequestModel, s.ResponseModel = genai.Usage{}, genai.Cost{}, "", "" })
+	add(1, 5, func(s *genai.Span) { s.Operation, s.Usage.Rollup = genai.OpInvokeAgent, true })
+	add(1, 6, func(s *genai.Span) { s.Operation, s.Usage, s.Cost = "", genai.Usage{}, genai.Cost{} })
+	add(2, 7, full)
+	add(2, 8, func(s *genai.Span) { full(s); s.Cost = genai.Cost{} })
+	plain := func(key string) func(*genai.Span) {
+		return func(s *genai.Span) {
+			*s = genai.Span{
+				Project: "default", TraceID: s.TraceID, SpanID: s.SpanID, Start: s.Start, End: s.End, Name: "POST", Service: genai.Service{Name: "own"},
+				Attributes: []genai.Attribute{{Key: key, Value: genai.String("x")}},
+			}
+		}
+	}
+	add(3, 9, plain("my.llm.model"))
+	add(3, 10, plain("http.route"))
+	f := genai.Span{Warnings: []genai.Warning{{Code: genai.WarnMalformedJSON}}}
+	b.AddFragment(&f, &store.Log{Project: "default", TraceID: told.TraceID, SpanID: told.SpanID, Time: base})
+	if err := s.Insert(ctx, b, "a"); err != nil {
+		t.Fatal(err)
+	}
+	q := store.InstrumentationQuery{Project: "default", From: base.Add(-time.Hour), To: base.Add(time.Hour)}
+	got, err := s.Instrumentations(ctx, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := func(code store.FindingCode, n int64, first, last store.SpanRef) store.Finding {
+		return store.Finding{Code: code, Spans: n, First: first, Last: last}
+	}
+	want := store.InstrumentationReport{Rows: []store.Instrumentation{
+		{
+			Service: "shop", Dialect: "otel-genai", DialectVersion: "1.37", ScopeName: "instr", ScopeVersion: "1", Spans: 6, ModelCalls: 4,
+			Input: store.Share{Have: 1, Of: 4}, Output: store.Share{Have: 1, Of: 3}, Model: store.Share{Have: 3, Of: 4},
+			Tokens: store.Share{Have: 2, Of: 3}, Cost: store.Share{Have: 2, Of: 2}, FirstSeen: at(1), LastSeen: at(6),
+			Findings: []store.Finding{
+				one("content_missing", 3, ref(1, 1), ref(1, 4)),
+				one("malformed_json", 1, ref(1, 2), ref(1, 2)),
+				one(store.FindModelMissing, 1, ref(1, 4), ref(1, 4)),
+				one("tokens_disagree", 1, ref(1, 2), ref(1, 2)),
+				one(store.FindTokensMissing, 1, ref(1, 4), ref(1, 4)),
+				one(store.FindUnread, 1, ref(1, 6), ref(1, 6)),
+				one(store.FindUsageRepeated, 1, ref(1, 5), ref(1, 5)),
+			},
+		},
+		{
+			Service: "own", Spans: 1, FirstSeen: at(9), LastSeen: at(9),
+			Findings: []store.Finding{one(store.FindUnknown, 1, ref(3, 9), ref(3, 9))},
+		},
+		{
+			Service: "desk", Dialect: "otel-genai", DialectVersion: "1.37", ScopeName: "instr", ScopeVersion: "1", Spans: 2, ModelCalls: 2,
+			Input: store.Share{Have: 2, Of: 2}, Output: store.Share{Have: 2, Of: 2}, Model: store.Share{Have: 2, Of: 2},
+			Tokens: store.Share{Have: 2, Of: 2}, Cost: store.Share{Have: 1, Of: 2}, FirstSeen: at(7), LastSeen: at(8),
+			Findings: []store.Finding{one(store.FindCostUnknown, 1, ref(2, 8), ref(2, 8))},
+		},
+	}}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	for name, other := range map[string]store.InstrumentationQuery{
+		"another project": {Project: "other", From: q.From, To: q.To},
+		"before":          {Project: "default", From: q.From, To: at(1)},
+	} {
+		if got, err := s.Instrumentations(ctx, other); err != nil || len(got.Rows) != 0 {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+	more := s.NewBatch()
+	for i := range 100 {
+		tell(more, quiet(4, i, base), "q", "a")
+	}
+	if err := s.Insert(ctx, more, "b"); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := s.Instrumentations(ctx, q); err != nil || !cmp.Equal(got, again) {
+		t.Errorf("log records without their spans: %v\n%s", err, cmp.Diff(got, again))
+	}
+	store.Limit(s, 10, 10, 10)
+	if _, err := s.Instrumentations(ctx, q); !errors.Is(err, store.ErrTooManyRecords) {
+		t.Errorf("more log records than are followed: %v", err)
+	}
+}

@@ -1,0 +1,104 @@
+-- Instrumentations
+SET param_project = 'default';
+SET param_from = '1772616600123456789';
+SET param_to = '1772622000123456789';
+SET param_log_from = '1772613000123456789';
+SET param_log_to = '1772625600123456789';
+SET param_limit = '201';
+SELECT service, service_namespace, dialect, dialect_version, scope_name, scope_version, count(), countIf(calls),
+  countIf(says AND input), countIf(says), countIf(answers AND output), countIf(answers),
+  countIf(calls AND named), countIf(calls AND outcome = 0 AND counted), countIf(calls AND outcome = 0),
+  countIf(calls AND counted AND usage_rollup = 0 AND priced), countIf(calls AND counted AND usage_rollup = 0),
+  min(start), max(start)
+FROM
+(
+  SELECT spans.trace_id AS trace_id, spans.span_id AS span_id, start, outcome, usage_rollup,
+    service, service_namespace, dialect, dialect_version, scope_name, scope_version, operation,
+    operation IN ('chat', 'text_completion', 'generate_content', 'embeddings', 'rerank') AS calls,
+    operation IN ('chat', 'text_completion', 'generate_content') AS says,
+    says AND outcome = 0 AS answers,
+    input_tokens >= 0 OR output_tokens >= 0 AS counted,
+    request_model != '' OR response_model != '' AS named,
+    cost_currency != '' AS priced,
+    spans.has_input = 1 OR records.told_input = 1 AS input,
+    spans.has_output = 1 OR records.told_output = 1 AS output,
+    records.told AS told,
+    arrayConcat(arrayMap(w -> toString(w), spans.warnings), records.doubts) AS doubts,
+    dialect = '' AND arrayExists(k -> match(k, '(^|[._-])(llm|gen_?ai|openai|anthropic|(prompt|completion|input|output)_tokens)([._-]|$)'), attributes.keys) AS unknown
+  FROM spans LEFT ANY JOIN
+  (
+    SELECT trace_id, span_id, max(has_input) AS told_input, max(has_output) AS told_output, 1 AS told,
+      arrayFilter(w -> w != 'content_missing', groupUniqArrayArray(arrayMap(w -> toString(w), warnings))) AS doubts
+    FROM fragments
+    WHERE project = {project:String} AND (has_input = 1 OR has_output = 1 OR notEmpty(warnings))
+      AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_to:Int64}))
+      AND time BETWEEN fromUnixTimestamp64Nano({log_from:Int64}) AND fromUnixTimestamp64Nano({log_to:Int64})
+    GROUP BY trace_id, span_id
+  ) AS records ON spans.trace_id = records.trace_id AND spans.span_id = records.span_id
+  WHERE project = {project:String}
+    AND toStartOfFiveMinutes(start) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
+    AND start >= fromUnixTimestamp64Nano({from:Int64}) AND start < fromUnixTimestamp64Nano({to:Int64})
+    AND (dialect != '' OR unknown)
+)
+GROUP BY service, service_namespace, dialect, dialect_version, scope_name, scope_version
+ORDER BY countIf(says AND NOT input OR answers AND NOT output) DESC, countIf(operation = '') DESC,
+  countIf(calls AND outcome = 0 AND NOT counted) DESC, countIf(notEmpty(doubts)) DESC, count() DESC, service, service_namespace, dialect, dialect_version, scope_name, scope_version
+LIMIT {limit:UInt32};
+
+-- Instrumentations
+SET param_project = 'default';
+SET param_from = '1772616600123456789';
+SET param_to = '1772622000123456789';
+SET param_log_from = '1772613000123456789';
+SET param_log_to = '1772625600123456789';
+SET param_limit = '4000';
+SELECT service, service_namespace, dialect, dialect_version, scope_name, scope_version, code, spans, first.1, first.2, first.3, last.1, last.2, last.3
+FROM
+(
+  SELECT service, service_namespace, dialect, dialect_version, scope_name, scope_version, code, count() AS spans, min((start, trace_id, span_id)) AS first, max((start, trace_id, span_id)) AS last
+  FROM
+  (
+    SELECT service, service_namespace, dialect, dialect_version, scope_name, scope_version, trace_id, span_id, start, arrayJoin(arrayDistinct(arrayConcat(
+      arrayFilter(w -> w != 'content_missing' OR NOT (says AND told AND input AND (output OR outcome = 1)), doubts),
+      if(says AND NOT input OR answers AND NOT output, ['content_missing'], []),
+      if(calls AND outcome = 0 AND NOT counted, ['tokens_missing'], []),
+      if(calls AND NOT named, ['model_missing'], []),
+      if(calls AND counted AND usage_rollup = 0 AND NOT priced, ['cost_unknown'], []),
+      if(dialect != '' AND operation = '', ['unread'], []),
+      if(unknown, ['unknown'], []),
+      if(usage_rollup = 1 AND counted, ['usage_repeated'], [])))) AS code
+    FROM
+    (
+  SELECT spans.trace_id AS trace_id, spans.span_id AS span_id, start, outcome, usage_rollup,
+    service, service_namespace, dialect, dialect_version, scope_name, scope_version, operation,
+    operation IN ('chat', 'text_completion', 'generate_content', 'embeddings', 'rerank') AS calls,
+    operation IN ('chat', 'text_completion', 'generate_content') AS says,
+    says AND outcome = 0 AS answers,
+    input_tokens >= 0 OR output_tokens >= 0 AS counted,
+    request_model != '' OR response_model != '' AS named,
+    cost_currency != '' AS priced,
+    spans.has_input = 1 OR records.told_input = 1 AS input,
+    spans.has_output = 1 OR records.told_output = 1 AS output,
+    records.told AS told,
+    arrayConcat(arrayMap(w -> toString(w), spans.warnings), records.doubts) AS doubts,
+    dialect = '' AND arrayExists(k -> match(k, '(^|[._-])(llm|gen_?ai|openai|anthropic|(prompt|completion|input|output)_tokens)([._-]|$)'), attributes.keys) AS unknown
+  FROM spans LEFT ANY JOIN
+  (
+    SELECT trace_id, span_id, max(has_input) AS told_input, max(has_output) AS told_output, 1 AS told,
+      arrayFilter(w -> w != 'content_missing', groupUniqArrayArray(arrayMap(w -> toString(w), warnings))) AS doubts
+    FROM fragments
+    WHERE project = {project:String} AND (has_input = 1 OR has_output = 1 OR notEmpty(warnings))
+      AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_to:Int64}))
+      AND time BETWEEN fromUnixTimestamp64Nano({log_from:Int64}) AND fromUnixTimestamp64Nano({log_to:Int64})
+    GROUP BY trace_id, span_id
+  ) AS records ON spans.trace_id = records.trace_id AND spans.span_id = records.span_id
+  WHERE project = {project:String}
+    AND toStartOfFiveMinutes(start) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
+    AND start >= fromUnixTimestamp64Nano({from:Int64}) AND start < fromUnixTimestamp64Nano({to:Int64})
+    AND (dialect != '' OR unknown)
+    )
+  )
+  GROUP BY service, service_namespace, dialect, dialect_version, scope_name, scope_version, code
+)
+ORDER BY spans DESC, service, service_namespace, dialect, dialect_version, scope_name, scope_version, code LIMIT {limit:UInt32};
+
