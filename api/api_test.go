@@ -53,6 +53,8 @@ type answers struct {
 	looks    int
 	projects []store.Project
 	counts   store.Counts
+	report   store.InstrumentationReport
+	reported []store.InstrumentationQuery
 	stats    []store.StorageStats
 	block    bool // until the context ends
 	panics   bool
@@ -148,6 +150,13 @@ func (a *answers) RecentTraces(_ context.Context, _ string, after store.Arrival,
 
 func (a *answers) Projects(context.Context) ([]store.Project, error) { return a.projects, a.err }
 
+func (a *answers) Instrumentations(_ context.Context, q store.InstrumentationQuery) (store.InstrumentationReport, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.reported = append(a.reported, q)
+	return a.report, a.err
+}
+
 func (a *answers) Counts(context.Context, string) (store.Counts, error) { return a.counts, a.err }
 
 func (a *answers) StorageStats(context.Context) ([]store.StorageStats, error) { return a.stats, a.err }
@@ -176,6 +185,16 @@ func (i *intake) DeadLetters(_ context.Context, _ string, limit int) ([]api.Dead
 func (i *intake) Replay(_ context.Context, ids []string) (int64, error) {
 	i.replayed = ids
 	return int64(len(ids)), i.err
+}
+
+// advisor explains every code in a sentence.
+type advisor struct{}
+
+func (advisor) Advise(code store.FindingCode, dialect, scope string) api.Advice {
+	return api.Advice{
+		Title: "Title of " + string(code), Meaning: "It means.", Action: "Do it in " + dialect + ".", Settings: []string{scope + "=on"},
+		Information: code == store.FindUsageRepeated,
+	}
 }
 
 // running is a server on a port of its own.
@@ -226,7 +245,7 @@ func start(t *testing.T, opts ...option) *running {
 	r := &running{store: &answers{}, ingest: &intake{}, keys: keys, log: &syncBuffer{}, gatherer: prometheus.NewRegistry()}
 	c := api.Config{Addr: "127.0.0.1:0"}
 	d := api.Deps{
-		Store: r.store, Ingest: r.ingest, Logger: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Store: r.store, Ingest: r.ingest, Advisor: advisor{}, Logger: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Registerer: r.gatherer, Gatherer: r.gatherer,
 		Web: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "the page") }),
 	}

@@ -43,6 +43,7 @@ func (s *Server) newGRPC(d Deps) *grpc.Server {
 	pb.RegisterIngestServiceServer(g, &ingestService{ingest: d.Ingest, limits: s.limits})
 	pb.RegisterProjectServiceServer(g, &projectService{store: d.Store})
 	pb.RegisterStorageServiceServer(g, &storageService{store: d.Store})
+	pb.RegisterInstrumentationServiceServer(g, &instrumentationService{store: d.Store, advisor: d.Advisor, now: time.Now})
 	grpc_health_v1.RegisterHealthServer(g, &healthService{ready: s.ready})
 	reflection.Register(g)
 	return g

@@ -36,11 +36,12 @@ type Config struct {
 	Limits      Limits
 }
 
-// Deps is what the server is wired to. Guard, Store and Ingest are needed, the rest may be nil.
+// Deps is what the server is wired to. Guard, Store, Ingest and Advisor are needed, the rest may be nil.
 type Deps struct {
 	Store      Store
 	Ingest     Ingest
 	Reader     Reader // nil: GetSpanReading fails
+	Advisor    Advisor
 	Guard      *auth.Guard
 	Web        http.Handler // everything that no other path takes
 	Ready      []Part       // what /readyz asks, in this order
@@ -87,8 +88,8 @@ type Server struct {
 
 // New builds the server. It opens no port; Start does.
 func New(c Config, d Deps) (*Server, error) {
-	if d.Guard == nil || d.Store == nil || d.Ingest == nil {
-		return nil, errors.New("build API: Guard, Store and Ingest are needed")
+	if d.Guard == nil || d.Store == nil || d.Ingest == nil || d.Advisor == nil {
+		return nil, errors.New("build API: Guard, Store, Ingest and Advisor are needed")
 	}
 	if (c.TLSCertFile == "") != (c.TLSKeyFile == "") {
 		return nil, errors.New("build API: TLS needs both a certificate and a key file")

@@ -274,12 +274,12 @@ func TestShutdownEndsTails(t *testing.T) {
 func TestBuildRefuses(t *testing.T) {
 	t.Parallel()
 	g := auth.NewGuard(auth.Options{})
-	full := api.Deps{Store: &answers{}, Ingest: &intake{}, Guard: g}
+	full := api.Deps{Store: &answers{}, Ingest: &intake{}, Advisor: advisor{}, Guard: g}
 	for name, c := range map[string]struct {
 		config api.Config
 		deps   api.Deps
 	}{
-		"no guard":          {api.Config{}, api.Deps{Store: &answers{}, Ingest: &intake{}}},
+		"no guard":          {api.Config{}, api.Deps{Store: &answers{}, Ingest: &intake{}, Advisor: advisor{}}},
 		"half of TLS":       {api.Config{TLSCertFile: "x"}, full},
 		"TLS files missing": {api.Config{TLSCertFile: "/nowhere/a", TLSKeyFile: "/nowhere/b"}, full},
 	} {

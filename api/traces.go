@@ -31,6 +31,7 @@ type Store interface {
 	RecentTraces(ctx context.Context, project string, after store.Arrival, limit int, f store.Filter) (store.RecentPage, error)
 	Projects(context.Context) ([]store.Project, error)
 	Counts(ctx context.Context, project string) (store.Counts, error)
+	Instrumentations(context.Context, store.InstrumentationQuery) (store.InstrumentationReport, error)
 	StorageStats(context.Context) ([]store.StorageStats, error)
 }
 

@@ -143,7 +143,9 @@ func TestInstrumentations(t *testing.T) {
 	add(1, 3, func(s *genai.Span) { // failed, and says nothing
 		s.Error.Type, s.Usage, s.Cost = "timeout", genai.Usage{}, genai.Cost{}
 	})
-	add(1, 4, func(s *genai.Span) { s.Usage, s.Cost, s.RequestModel, s.ResponseModel = genai.Usage{}, genai.Cost{}, "", "" })
+	add(1, 4, func(s *genai.Span) {
+		s.Usage, s.Cost, s.RequestModel, s.ResponseModel = genai.Usage{}, genai.Cost{}, "", ""
+	})
 	add(1, 5, func(s *genai.Span) { s.Operation, s.Usage.Rollup = genai.OpInvokeAgent, true })
 	add(1, 6, func(s *genai.Span) { s.Operation, s.Usage, s.Cost = "", genai.Usage{}, genai.Cost{} })
 	add(2, 7, full)

@@ -138,6 +138,7 @@ var examples = map[string]string{
 	"get /v1/traces/{trace_id}/spans/{span_id}":         `/v1/traces/` + docTrace + `/spans/` + docSpan,
 	"get /v1/traces/{trace_id}/spans/{span_id}/raw":     `/v1/traces/` + docTrace + `/spans/` + docSpan + `/raw`,
 	"get /v1/traces/{trace_id}/spans/{span_id}/reading": `/v1/traces/` + docTrace + `/spans/` + docSpan + `/reading`,
+	"get /v1/instrumentation":                           `/v1/instrumentation`,
 	"get /v1/projects":                                  `/v1/projects`,
 	"get /v1/storage":                                   `/v1/storage`,
 	"get /v1/ingest/status":                             `/v1/ingest/status`,

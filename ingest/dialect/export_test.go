@@ -21,3 +21,11 @@ func Prefixes() (flat, scopes, spans []string) {
 	}
 	return flat, scopes, spans
 }
+
+// AdvisedDialects are those for which capture of content has advice of its own.
+func AdvisedDialects() (names []string) {
+	for _, c := range captures {
+		names = append(names, c.dialect)
+	}
+	return names
+}

@@ -52,6 +52,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/instrumentation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Reports what each instrumentation of each service sent and what of it is missing, the worst first. Content
+         *     counts as there when the span or a log record of it has it.
+         */
+        get: operations["InstrumentationService_GetReadingReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/projects": {
         parameters: {
             query?: never;
@@ -399,6 +419,33 @@ export interface components {
             traces?: string;
             value?: string;
         };
+        /** @description What is wrong with some of the spans, or good to know. */
+        Finding: {
+            /** @description what to do about it, for this dialect where its setting is known */
+            action?: string;
+            /**
+             * @description The code of a warning on the spans (as in Warning), or what spans lack: tokens_missing, model_missing, cost_unknown, unread,
+             *     unknown; or usage_repeated.
+             */
+            code?: string;
+            /** @description the earliest span and the latest, when there are two */
+            examples?: components["schemas"]["FindingExample"][];
+            /** @description nothing is lost: it is handled, or none of the sender's business */
+            information?: boolean;
+            /** @description what it says of the data */
+            meaning?: string;
+            /** @description to be set where the service runs, as NAME=value or as the instrumentation's options; may be empty */
+            settings?: string[];
+            /** Format: int64 */
+            spans?: string;
+            title?: string;
+        };
+        FindingExample: {
+            spanId?: string;
+            /** Format: date-time */
+            startTime?: string;
+            traceId?: string;
+        };
         /**
          * @description The version of what answered, as found in the span: equal when two calls were made alike. Each part is 16 hexadecimal
          *     characters, unset when the sender said nothing of it.
@@ -492,6 +539,40 @@ export interface components {
              */
             storedSpans?: string;
         };
+        /** @description What one instrumentation sent for one service. */
+        Instrumentation: {
+            /** @description model calls whose cost is known, of those whose tokens are */
+            cost?: components["schemas"]["Share"];
+            /** @description docs/dialects.md; empty: no dialect knows these spans, though they look like calls of a model */
+            dialect?: string;
+            /** @description of the convention; empty: unknown */
+            dialectVersion?: string;
+            /** @description those of most spans first */
+            findings?: components["schemas"]["Finding"][];
+            /**
+             * Format: date-time
+             * @description in the time asked for
+             */
+            firstSeen?: string;
+            /** @description model calls with what was asked, of those that ask in messages */
+            input?: components["schemas"]["Share"];
+            /** Format: date-time */
+            lastSeen?: string;
+            /** @description model calls that name a model */
+            model?: components["schemas"]["Share"];
+            /** Format: int64 */
+            modelCalls?: string;
+            /** @description model calls with an answer, of those that answer in messages and did not fail */
+            output?: components["schemas"]["Share"];
+            scopeName?: string;
+            scopeVersion?: string;
+            service?: string;
+            serviceNamespace?: string;
+            /** Format: int64 */
+            spans?: string;
+            /** @description model calls with token counts, of those that did not fail */
+            tokens?: components["schemas"]["Share"];
+        };
         Link: {
             attributes?: Record<string, unknown>;
             spanId?: string;
@@ -581,6 +662,22 @@ export interface components {
             /** @description the span has more log records than the server returns */
             truncated?: boolean;
         };
+        ReadingReport: {
+            /**
+             * Format: date-time
+             * @description exclusive
+             */
+            endTime?: string;
+            /** @description those that lose most content first */
+            instrumentations?: components["schemas"]["Instrumentation"][];
+            /**
+             * Format: date-time
+             * @description of the spans that were looked at, inclusive
+             */
+            startTime?: string;
+            /** @description there are more than the server reports */
+            truncated?: boolean;
+        };
         /** @description One attribute, event or log record, and what became of it. */
         ReadingSource: {
             /** @description which dialect read it; empty when none did */
@@ -667,6 +764,13 @@ export interface components {
             name?: string;
             namespace?: string;
             version?: string;
+        };
+        /** @description How many of some spans have something. */
+        Share: {
+            /** Format: int64 */
+            have?: string;
+            /** Format: int64 */
+            of?: string;
         };
         /** @description One span. Messages, documents and the raw form are set where the method says so. */
         Span: {
@@ -1116,6 +1220,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["IngestStatus"];
+                };
+            };
+            /** @description An unexpected error response. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["google.rpc.Status"];
+                };
+            };
+        };
+    };
+    InstrumentationService_GetReadingReport: {
+        parameters: {
+            query?: {
+                /** @description empty: the key's project, or "default" */
+                project?: string;
+                /** @description inclusive; unset: 24 hours before end_time */
+                startTime?: string;
+                /** @description exclusive; unset: now */
+                endTime?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A successful response. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReadingReport"];
                 };
             };
             /** @description An unexpected error response. */
