@@ -440,3 +440,52 @@ func readCapture(t *testing.T, dir string) (map[string]genai.Span, []genai.Span)
 	}
 	return spans, fragments
 }
+
+// TestCapturesLoseNoContent: of what real clients sent, content is missing where they did not capture it, and nowhere else.
+// Log records bring what the span alone lacks.
+func TestCapturesLoseNoContent(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/*/*/*traces.pb")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("find captures: %v, %d found", err, len(files))
+	}
+	var got []string
+	dirs := map[string]bool{}
+	for _, file := range files {
+		dir := filepath.Dir(file)
+		if dirs[dir] {
+			continue
+		}
+		dirs[dir] = true
+		spans, fragments := readCapture(t, dir)
+		for _, s := range spans {
+			var own []genai.Span
+			for _, f := range fragments {
+				if f.SpanID == s.SpanID {
+					own = append(own, f)
+				}
+			}
+			s.Merge(own)
+			before := len(s.Warnings)
+			s.MissingContent(genai.AnyContent(s.Input), genai.AnyContent(s.Output), len(own) > 0)
+			for _, w := range s.Warnings[min(before, len(s.Warnings)):] {
+				got = append(got, fmt.Sprintf("%s: %s lacks %s", strings.TrimPrefix(filepath.ToSlash(dir), "testdata/"), s.Name, w.Field))
+			}
+		}
+	}
+	slices.Sort(got)
+	path := filepath.Join("testdata", "content_missing.golden")
+	if *update {
+		if err := os.WriteFile(path, []byte(strings.Join(got, "\n")+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := gocmp.Diff(strings.Split(strings.TrimSpace(string(want)), "\n"), got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
