@@ -55,7 +55,7 @@ func (s *instrumentationService) GetReadingReport(ctx context.Context, r *pb.Get
 func (s *instrumentationService) instrumentationProto(i *store.Instrumentation) *pb.Instrumentation {
 	return &pb.Instrumentation{
 		Service: validText(i.Service), ServiceNamespace: validText(i.Namespace),
-		Dialect: validText(i.Dialect), DialectVersion: validText(i.DialectVersion),
+		Dialect: validText(i.Dialect), DialectVersions: validTexts(i.DialectVersions),
 		ScopeName: validText(i.ScopeName), ScopeVersion: validText(i.ScopeVersion),
 		Spans: i.Spans, ModelCalls: i.ModelCalls,
 		Input: shareProto(i.Input), Output: shareProto(i.Output), Model: shareProto(i.Model), Tokens: shareProto(i.Tokens), Cost: shareProto(i.Cost),

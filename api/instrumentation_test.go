@@ -20,7 +20,7 @@ func TestReadingReport(t *testing.T) {
 	last.Start = noon.Add(time.Hour)
 	r.store.report = store.InstrumentationReport{Truncated: true, Rows: []store.Instrumentation{
 		{
-			Service: "support", Namespace: "shop", Dialect: "otel-genai", DialectVersion: "1.37", ScopeName: "instr", ScopeVersion: "2",
+			Service: "support", Namespace: "shop", Dialect: "otel-genai", DialectVersions: []string{"1.37"}, ScopeName: "instr", ScopeVersion: "2",
 			Spans: 9, ModelCalls: 4, Input: store.Share{Have: 1, Of: 4}, Output: store.Share{Have: 0, Of: 3}, Model: store.Share{Have: 4, Of: 4},
 			Tokens: store.Share{Have: 3, Of: 3}, FirstSeen: noon, LastSeen: noon.Add(time.Hour),
 			Findings: []store.Finding{{Code: "content_missing", Spans: 3, First: first, Last: last}, {Code: store.FindUsageRepeated, Spans: 1, First: first, Last: first}},

@@ -1,5 +1,7 @@
 package genai
 
+import "slices"
+
 // What a model call was asked and what it answered may come with the span, in log records before or after it, or not at
 // all. So nobody can say of a span alone that its content is missing, and it is said where all of it is known: in
 // MissingContent, of a span with its records merged.
@@ -44,12 +46,12 @@ const (
 
 // MissingContent settles whether content is missing: input and output say what the span and its log records have, told that
 // there are such records. A side that neither has is warned about; where the records brought all, a span's own
-// doubt is gone. The answer of a call that failed is not missed.
+// doubt is gone. The answer of a call that failed is not missed, nor one that a content filter withheld.
 func (s *Span) MissingContent(input, output, told bool) {
 	if !s.Operation.HasMessages() {
 		return
 	}
-	output = output || s.Failed()
+	output = output || s.Failed() || slices.Contains(s.FinishReasons, FinishContentFilter)
 	if told && input && output {
 		kept := s.Warnings[:0:0]
 		for _, w := range s.Warnings {

@@ -21,6 +21,8 @@ const (
 	MaxInstrumentations = 200
 	// maxFindings bounds the pairs of row and finding that are read: more than every row can have.
 	maxFindings = 20 * MaxInstrumentations
+	// maxDialectVersions bounds the versions of a row: the spans of one instrumentation show some of the same convention.
+	maxDialectVersions = "16"
 )
 
 // FindingCode names what is wrong with spans of an instrumentation, or good to know: a genai.WarningCode, or one of those
@@ -55,10 +57,11 @@ type InstrumentationQuery struct {
 // Instrumentation is what one instrumentation of one service sent.
 type Instrumentation struct {
 	Service, Namespace      string
-	Dialect, DialectVersion string // "" when no dialect spoke
+	Dialect                 string   // "" when no dialect spoke
+	DialectVersions         []string // of the conventions that its spans showed, at most maxDialectVersions, sorted
 	ScopeName, ScopeVersion string
 	Spans, ModelCalls       int64
-	Input, Output           Share // of calls that are asked and answer in messages; Output: of those that did not fail
+	Input, Output           Share // of calls that are asked and answer in messages; Output: of those that did not fail and were not filtered
 	Model                   Share // of model calls
 	Tokens                  Share // of model calls that did not fail
 	Cost                    Share // of model calls with token counts, without those that repeat others
@@ -95,7 +98,7 @@ const reportedSpans = `
     service, service_namespace, dialect, dialect_version, scope_name, scope_version, operation,
     operation IN ('chat', 'text_completion', 'generate_content', 'embeddings', 'rerank') AS calls,
     operation IN ('chat', 'text_completion', 'generate_content') AS says,
-    says AND outcome = 0 AS answers,
+    says AND outcome = 0 AND NOT has(finish_reasons, 'content_filter') AS answers,
     input_tokens >= 0 OR output_tokens >= 0 AS counted,
     request_model != '' OR response_model != '' AS named,
     cost_currency != '' AS priced,
@@ -122,19 +125,19 @@ const reportedSpans = `
 // looksGenAI is what keys look like that tell of a model call, in the words of instrumentations without a dialect here.
 const looksGenAI = `(^|[._-])(llm|gen_?ai|openai|anthropic|(prompt|completion|input|output)_tokens)([._-]|$)`
 
-const reportKey = `service, service_namespace, dialect, dialect_version, scope_name, scope_version`
+const reportKey = `service, service_namespace, dialect, scope_name, scope_version`
 
 const instrumentations = `
 SELECT ` + reportKey + `, count(), countIf(calls),
   countIf(says AND input), countIf(says), countIf(answers AND output), countIf(answers),
   countIf(calls AND named), countIf(calls AND outcome = 0 AND counted), countIf(calls AND outcome = 0),
   countIf(calls AND counted AND usage_rollup = 0 AND priced), countIf(calls AND counted AND usage_rollup = 0),
-  min(start), max(start)
+  arraySort(groupUniqArrayIf(` + maxDialectVersions + `)(toString(dialect_version), dialect_version != '')), min(start), max(start)
 FROM
 (` + reportedSpans + `
 )
 GROUP BY ` + reportKey + `
-ORDER BY countIf(says AND NOT input OR answers AND NOT output) DESC, countIf(operation = '') DESC,
+ORDER BY countIf(says AND NOT input OR answers AND NOT output) DESC, countIf(unknown) DESC,
   countIf(calls AND outcome = 0 AND NOT counted) DESC, countIf(notEmpty(doubts)) DESC, count() DESC, ` + reportKey + `
 LIMIT {limit:UInt32}`
 
@@ -147,7 +150,7 @@ FROM
   FROM
   (
     SELECT ` + reportKey + `, trace_id, span_id, start, arrayJoin(arrayDistinct(arrayConcat(
-      arrayFilter(w -> w != 'content_missing' OR NOT (says AND told AND input AND (output OR outcome = 1)), doubts),
+      arrayFilter(w -> w != 'content_missing' OR NOT (says AND told AND input AND (output OR NOT answers)), doubts),
       if(says AND NOT input OR answers AND NOT output, ['content_missing'], []),
       if(calls AND outcome = 0 AND NOT counted, ['` + string(FindTokensMissing) + `'], []),
       if(calls AND NOT named, ['` + string(FindModelMissing) + `'], []),
@@ -167,10 +170,10 @@ ORDER BY spans DESC, ` + reportKey + `, code LIMIT {limit:UInt32}`
 var ErrTooManyRecords = errors.New("too many log records carry content in this time: choose a shorter one")
 
 // instrumentationKey names a row.
-type instrumentationKey struct{ service, namespace, dialect, dialectVersion, scope, scopeVersion string }
+type instrumentationKey struct{ service, namespace, dialect, scope, scopeVersion string }
 
 func (k *instrumentationKey) to() []any {
-	return []any{&k.service, &k.namespace, &k.dialect, &k.dialectVersion, &k.scope, &k.scopeVersion}
+	return []any{&k.service, &k.namespace, &k.dialect, &k.scope, &k.scopeVersion}
 }
 
 // Instrumentations reports what each instrumentation sent and what of it is missing, or ErrTooManyRecords.
@@ -227,10 +230,10 @@ func (i *Instrumentation) scan(r driver.Rows, k *instrumentationKey) error {
 	for j := range n {
 		to = append(to, &n[j])
 	}
-	if err := r.Scan(append(to, &i.FirstSeen, &i.LastSeen)...); err != nil {
+	if err := r.Scan(append(to, &i.DialectVersions, &i.FirstSeen, &i.LastSeen)...); err != nil {
 		return err
 	}
-	i.Service, i.Namespace, i.Dialect, i.DialectVersion, i.ScopeName, i.ScopeVersion = k.service, k.namespace, k.dialect, k.dialectVersion, k.scope, k.scopeVersion
+	i.Service, i.Namespace, i.Dialect, i.ScopeName, i.ScopeVersion = k.service, k.namespace, k.dialect, k.scope, k.scopeVersion
 	i.FirstSeen, i.LastSeen = i.FirstSeen.UTC(), i.LastSeen.UTC()
 	i.Spans, i.ModelCalls = int64(n[0]), int64(n[1])                           //nolint:gosec // counts of rows
 	share := func(at int) Share { return Share{int64(n[at]), int64(n[at+1])} } //nolint:gosec // counts of rows

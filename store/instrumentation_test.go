@@ -45,6 +45,7 @@ func TestContentMissing(t *testing.T) {
 		{name: "silent", want: missing(genai.FieldInput, genai.FieldOutput)},
 		{name: "roles alone", change: func(s *genai.Span) { s.Input = roles }, want: missing(genai.FieldInput, genai.FieldOutput)},
 		{name: "a failure has no answer", change: func(s *genai.Span) { s.Error.Type = "timeout" }, want: missing(genai.FieldInput)},
+		{name: "a filter withheld the answer", change: func(s *genai.Span) { s.FinishReasons = []genai.FinishReason{genai.FinishContentFilter} }, want: missing(genai.FieldInput)},
 		{name: "an embedding has no messages", change: func(s *genai.Span) { s.Operation = genai.OpEmbeddings }},
 		{name: "an agent", change: func(s *genai.Span) { s.Operation = genai.OpInvokeAgent }},
 		{
@@ -146,7 +147,7 @@ func TestInstrumentations(t *testing.T) {
 	add(1, 4, func(s *genai.Span) {
 		s.Usage, s.Cost, s.RequestModel, s.ResponseModel = genai.Usage{}, genai.Cost{}, "", ""
 	})
-	add(1, 5, func(s *genai.Span) { s.Operation, s.Usage.Rollup = genai.OpInvokeAgent, true })
+	add(1, 5, func(s *genai.Span) { s.Operation, s.Usage.Rollup, s.DialectVersion = genai.OpInvokeAgent, true, "1.38" })
 	add(1, 6, func(s *genai.Span) { s.Operation, s.Usage, s.Cost = "", genai.Usage{}, genai.Cost{} })
 	add(2, 7, full)
 	add(2, 8, func(s *genai.Span) { full(s); s.Cost = genai.Cost{} })
@@ -175,7 +176,7 @@ func TestInstrumentations(t *testing.T) {
 	}
 	want := store.InstrumentationReport{Rows: []store.Instrumentation{
 		{
-			Service: "shop", Dialect: "otel-genai", DialectVersion: "1.37", ScopeName: "instr", ScopeVersion: "1", Spans: 6, ModelCalls: 4,
+			Service: "shop", Dialect: "otel-genai", DialectVersions: []string{"1.37", "1.38"}, ScopeName: "instr", ScopeVersion: "1", Spans: 6, ModelCalls: 4,
 			Input: store.Share{Have: 1, Of: 4}, Output: store.Share{Have: 1, Of: 3}, Model: store.Share{Have: 3, Of: 4},
 			Tokens: store.Share{Have: 2, Of: 3}, Cost: store.Share{Have: 2, Of: 2}, FirstSeen: at(1), LastSeen: at(6),
 			Findings: []store.Finding{
@@ -189,11 +190,11 @@ func TestInstrumentations(t *testing.T) {
 			},
 		},
 		{
-			Service: "own", Spans: 1, FirstSeen: at(9), LastSeen: at(9),
+			Service: "own", DialectVersions: []string{}, Spans: 1, FirstSeen: at(9), LastSeen: at(9),
 			Findings: []store.Finding{one(store.FindUnknown, 1, ref(3, 9), ref(3, 9))},
 		},
 		{
-			Service: "desk", Dialect: "otel-genai", DialectVersion: "1.37", ScopeName: "instr", ScopeVersion: "1", Spans: 2, ModelCalls: 2,
+			Service: "desk", Dialect: "otel-genai", DialectVersions: []string{"1.37"}, ScopeName: "instr", ScopeVersion: "1", Spans: 2, ModelCalls: 2,
 			Input: store.Share{Have: 2, Of: 2}, Output: store.Share{Have: 2, Of: 2}, Model: store.Share{Have: 2, Of: 2},
 			Tokens: store.Share{Have: 2, Of: 2}, Cost: store.Share{Have: 1, Of: 2}, FirstSeen: at(7), LastSeen: at(8),
 			Findings: []store.Finding{one(store.FindCostUnknown, 1, ref(2, 8), ref(2, 8))},

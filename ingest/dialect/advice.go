@@ -130,9 +130,10 @@ var advices = map[string]Advice{
 		Action:  "Add the model's price with --prices, and give the stored calls their cost with tiltmeter reprice: docs/cost.md.",
 	},
 	AdviceUnread: {
-		Title:   "No operation",
-		Meaning: "A dialect was recognised, and nothing says what the span does. It is shown as it was sent, and counts as no model call.",
-		Action:  "Harmless on spans around the calls. On calls themselves: see what became of each attribute with tiltmeter dialect test.",
+		Title:       "No operation",
+		Meaning:     "A dialect was recognised, and nothing says what the span does. It is shown as it was sent, and counts as no model call.",
+		Action:      "Harmless on spans around the calls. On calls themselves: see what became of each attribute with tiltmeter dialect test.",
+		Information: true,
 	},
 	AdviceUnknown: {
 		Title:   "Not understood",

@@ -5,18 +5,18 @@ SET param_to = '1772622000123456789';
 SET param_log_from = '1772613000123456789';
 SET param_log_to = '1772625600123456789';
 SET param_limit = '201';
-SELECT service, service_namespace, dialect, dialect_version, scope_name, scope_version, count(), countIf(calls),
+SELECT service, service_namespace, dialect, scope_name, scope_version, count(), countIf(calls),
   countIf(says AND input), countIf(says), countIf(answers AND output), countIf(answers),
   countIf(calls AND named), countIf(calls AND outcome = 0 AND counted), countIf(calls AND outcome = 0),
   countIf(calls AND counted AND usage_rollup = 0 AND priced), countIf(calls AND counted AND usage_rollup = 0),
-  min(start), max(start)
+  arraySort(groupUniqArrayIf(16)(toString(dialect_version), dialect_version != '')), min(start), max(start)
 FROM
 (
   SELECT spans.trace_id AS trace_id, spans.span_id AS span_id, start, outcome, usage_rollup,
     service, service_namespace, dialect, dialect_version, scope_name, scope_version, operation,
     operation IN ('chat', 'text_completion', 'generate_content', 'embeddings', 'rerank') AS calls,
     operation IN ('chat', 'text_completion', 'generate_content') AS says,
-    says AND outcome = 0 AS answers,
+    says AND outcome = 0 AND NOT has(finish_reasons, 'content_filter') AS answers,
     input_tokens >= 0 OR output_tokens >= 0 AS counted,
     request_model != '' OR response_model != '' AS named,
     cost_currency != '' AS priced,
@@ -40,9 +40,9 @@ FROM
     AND start >= fromUnixTimestamp64Nano({from:Int64}) AND start < fromUnixTimestamp64Nano({to:Int64})
     AND (dialect != '' OR unknown)
 )
-GROUP BY service, service_namespace, dialect, dialect_version, scope_name, scope_version
-ORDER BY countIf(says AND NOT input OR answers AND NOT output) DESC, countIf(operation = '') DESC,
-  countIf(calls AND outcome = 0 AND NOT counted) DESC, countIf(notEmpty(doubts)) DESC, count() DESC, service, service_namespace, dialect, dialect_version, scope_name, scope_version
+GROUP BY service, service_namespace, dialect, scope_name, scope_version
+ORDER BY countIf(says AND NOT input OR answers AND NOT output) DESC, countIf(unknown) DESC,
+  countIf(calls AND outcome = 0 AND NOT counted) DESC, countIf(notEmpty(doubts)) DESC, count() DESC, service, service_namespace, dialect, scope_name, scope_version
 LIMIT {limit:UInt32};
 
 -- Instrumentations
@@ -52,14 +52,14 @@ SET param_to = '1772622000123456789';
 SET param_log_from = '1772613000123456789';
 SET param_log_to = '1772625600123456789';
 SET param_limit = '4000';
-SELECT service, service_namespace, dialect, dialect_version, scope_name, scope_version, code, spans, first.1, first.2, first.3, last.1, last.2, last.3
+SELECT service, service_namespace, dialect, scope_name, scope_version, code, spans, first.1, first.2, first.3, last.1, last.2, last.3
 FROM
 (
-  SELECT service, service_namespace, dialect, dialect_version, scope_name, scope_version, code, count() AS spans, min((start, trace_id, span_id)) AS first, max((start, trace_id, span_id)) AS last
+  SELECT service, service_namespace, dialect, scope_name, scope_version, code, count() AS spans, min((start, trace_id, span_id)) AS first, max((start, trace_id, span_id)) AS last
   FROM
   (
-    SELECT service, service_namespace, dialect, dialect_version, scope_name, scope_version, trace_id, span_id, start, arrayJoin(arrayDistinct(arrayConcat(
-      arrayFilter(w -> w != 'content_missing' OR NOT (says AND told AND input AND (output OR outcome = 1)), doubts),
+    SELECT service, service_namespace, dialect, scope_name, scope_version, trace_id, span_id, start, arrayJoin(arrayDistinct(arrayConcat(
+      arrayFilter(w -> w != 'content_missing' OR NOT (says AND told AND input AND (output OR NOT answers)), doubts),
       if(says AND NOT input OR answers AND NOT output, ['content_missing'], []),
       if(calls AND outcome = 0 AND NOT counted, ['tokens_missing'], []),
       if(calls AND NOT named, ['model_missing'], []),
@@ -73,7 +73,7 @@ FROM
     service, service_namespace, dialect, dialect_version, scope_name, scope_version, operation,
     operation IN ('chat', 'text_completion', 'generate_content', 'embeddings', 'rerank') AS calls,
     operation IN ('chat', 'text_completion', 'generate_content') AS says,
-    says AND outcome = 0 AS answers,
+    says AND outcome = 0 AND NOT has(finish_reasons, 'content_filter') AS answers,
     input_tokens >= 0 OR output_tokens >= 0 AS counted,
     request_model != '' OR response_model != '' AS named,
     cost_currency != '' AS priced,
@@ -98,7 +98,7 @@ FROM
     AND (dialect != '' OR unknown)
     )
   )
-  GROUP BY service, service_namespace, dialect, dialect_version, scope_name, scope_version, code
+  GROUP BY service, service_namespace, dialect, scope_name, scope_version, code
 )
-ORDER BY spans DESC, service, service_namespace, dialect, dialect_version, scope_name, scope_version, code LIMIT {limit:UInt32};
+ORDER BY spans DESC, service, service_namespace, dialect, scope_name, scope_version, code LIMIT {limit:UInt32};
 

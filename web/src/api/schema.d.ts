@@ -545,8 +545,8 @@ export interface components {
             cost?: components["schemas"]["Share"];
             /** @description docs/dialects.md; empty: no dialect knows these spans, though they look like calls of a model */
             dialect?: string;
-            /** @description of the convention; empty: unknown */
-            dialectVersion?: string;
+            /** @description of the convention, as far as its spans show them */
+            dialectVersions?: string[];
             /** @description those of most spans first */
             findings?: components["schemas"]["Finding"][];
             /**
@@ -562,7 +562,7 @@ export interface components {
             model?: components["schemas"]["Share"];
             /** Format: int64 */
             modelCalls?: string;
-            /** @description model calls with an answer, of those that answer in messages and did not fail */
+            /** @description model calls with an answer, of those that answer in messages, did not fail and were not filtered */
             output?: components["schemas"]["Share"];
             scopeName?: string;
             scopeVersion?: string;

@@ -156,14 +156,14 @@ type Instrumentation struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
 	Service          string                 `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
 	ServiceNamespace string                 `protobuf:"bytes,2,opt,name=service_namespace,json=serviceNamespace,proto3" json:"service_namespace,omitempty"`
-	Dialect          string                 `protobuf:"bytes,3,opt,name=dialect,proto3" json:"dialect,omitempty"`                                     // docs/dialects.md; empty: no dialect knows these spans, though they look like calls of a model
-	DialectVersion   string                 `protobuf:"bytes,4,opt,name=dialect_version,json=dialectVersion,proto3" json:"dialect_version,omitempty"` // of the convention; empty: unknown
+	Dialect          string                 `protobuf:"bytes,3,opt,name=dialect,proto3" json:"dialect,omitempty"`                                        // docs/dialects.md; empty: no dialect knows these spans, though they look like calls of a model
+	DialectVersions  []string               `protobuf:"bytes,4,rep,name=dialect_versions,json=dialectVersions,proto3" json:"dialect_versions,omitempty"` // of the convention, as far as its spans show them
 	ScopeName        string                 `protobuf:"bytes,5,opt,name=scope_name,json=scopeName,proto3" json:"scope_name,omitempty"`
 	ScopeVersion     string                 `protobuf:"bytes,6,opt,name=scope_version,json=scopeVersion,proto3" json:"scope_version,omitempty"`
 	Spans            int64                  `protobuf:"varint,7,opt,name=spans,proto3" json:"spans,omitempty"`
 	ModelCalls       int64                  `protobuf:"varint,8,opt,name=model_calls,json=modelCalls,proto3" json:"model_calls,omitempty"`
 	Input            *Share                 `protobuf:"bytes,9,opt,name=input,proto3" json:"input,omitempty"`                           // model calls with what was asked, of those that ask in messages
-	Output           *Share                 `protobuf:"bytes,10,opt,name=output,proto3" json:"output,omitempty"`                        // model calls with an answer, of those that answer in messages and did not fail
+	Output           *Share                 `protobuf:"bytes,10,opt,name=output,proto3" json:"output,omitempty"`                        // model calls with an answer, of those that answer in messages, did not fail and were not filtered
 	Model            *Share                 `protobuf:"bytes,11,opt,name=model,proto3" json:"model,omitempty"`                          // model calls that name a model
 	Tokens           *Share                 `protobuf:"bytes,12,opt,name=tokens,proto3" json:"tokens,omitempty"`                        // model calls with token counts, of those that did not fail
 	Cost             *Share                 `protobuf:"bytes,13,opt,name=cost,proto3" json:"cost,omitempty"`                            // model calls whose cost is known, of those whose tokens are
@@ -225,11 +225,11 @@ func (x *Instrumentation) GetDialect() string {
 	return ""
 }
 
-func (x *Instrumentation) GetDialectVersion() string {
+func (x *Instrumentation) GetDialectVersions() []string {
 	if x != nil {
-		return x.DialectVersion
+		return x.DialectVersions
 	}
-	return ""
+	return nil
 }
 
 func (x *Instrumentation) GetScopeName() string {
@@ -547,12 +547,12 @@ const file_tiltmeter_v1_instrumentation_proto_rawDesc = "" +
 	"\ttruncated\x18\x02 \x01(\bR\ttruncated\x129\n" +
 	"\n" +
 	"start_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
-	"\bend_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\"\x96\x05\n" +
+	"\bend_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\"\x98\x05\n" +
 	"\x0fInstrumentation\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12+\n" +
 	"\x11service_namespace\x18\x02 \x01(\tR\x10serviceNamespace\x12\x18\n" +
-	"\adialect\x18\x03 \x01(\tR\adialect\x12'\n" +
-	"\x0fdialect_version\x18\x04 \x01(\tR\x0edialectVersion\x12\x1d\n" +
+	"\adialect\x18\x03 \x01(\tR\adialect\x12)\n" +
+	"\x10dialect_versions\x18\x04 \x03(\tR\x0fdialectVersions\x12\x1d\n" +
 	"\n" +
 	"scope_name\x18\x05 \x01(\tR\tscopeName\x12#\n" +
 	"\rscope_version\x18\x06 \x01(\tR\fscopeVersion\x12\x14\n" +
