@@ -31,3 +31,4 @@ export type Usage = Schemas["Usage"];
 export type Cost = Schemas["Cost"];
 export type Facet = Schemas["Facet"];
 export type Evaluation = Schemas["Evaluation"];
+export type WireReadingReport = Schemas["ReadingReport"];

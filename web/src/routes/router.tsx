@@ -25,11 +25,28 @@ const homeRoute = createRoute({
   },
 });
 
-interface TracesSearch {
+interface RangeSearch {
   range?: PresetId;
   /** RFC 3339; both or none. */
   from?: string;
   to?: string;
+}
+
+function rangeOf(search: Record<string, unknown>): RangeSearch {
+  const from = text(search.from);
+  const to = text(search.to);
+  const absolute = parseInstant(from) && parseInstant(to);
+  return {
+    range: oneOf(
+      search.range,
+      presets.map((p) => p.id),
+    ),
+    from: absolute ? from : undefined,
+    to: absolute ? to : undefined,
+  };
+}
+
+interface TracesSearch extends RangeSearch {
   filter?: string[];
   query?: string;
   /** Traces that match, or the passages that do. */
@@ -41,23 +58,13 @@ const tracesRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: "/traces",
   component: TracesPage,
-  validateSearch: (search: Record<string, unknown>): TracesSearch => {
-    const from = text(search.from);
-    const to = text(search.to);
-    const absolute = parseInstant(from) && parseInstant(to);
-    return {
-      range: oneOf(
-        search.range,
-        presets.map((p) => p.id),
-      ),
-      from: absolute ? from : undefined,
-      to: absolute ? to : undefined,
-      filter: Array.isArray(search.filter) ? search.filter.filter((f) => typeof f === "string") : undefined,
-      query: text(search.query),
-      show: oneOf(search.show, ["hits"]),
-      tail: oneOf(search.tail, ["on"]),
-    };
-  },
+  validateSearch: (search: Record<string, unknown>): TracesSearch => ({
+    ...rangeOf(search),
+    filter: Array.isArray(search.filter) ? search.filter.filter((f) => typeof f === "string") : undefined,
+    query: text(search.query),
+    show: oneOf(search.show, ["hits"]),
+    tail: oneOf(search.tail, ["on"]),
+  }),
 });
 
 const spanTabs = ["conversation", "messages", "attributes", "events", "tool", "retrieval", "reading", "raw"] as const;
@@ -89,8 +96,27 @@ const ingestRoute = createRoute({
   component: lazyPage(() => import("../features/ingest"), "IngestPage"),
 });
 
+interface InstrumentationSearch extends RangeSearch {
+  /** Which finding is open, of which instrumentation: its scope as name@version. Without a scope, of all of the service. */
+  service?: string;
+  scope?: string;
+  finding?: string;
+}
+
+const instrumentationRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/instrumentation",
+  component: lazyPage(() => import("../features/instrumentation"), "InstrumentationPage"),
+  validateSearch: (search: Record<string, unknown>): InstrumentationSearch => ({
+    ...rangeOf(search),
+    service: text(search.service),
+    scope: text(search.scope),
+    finding: text(search.finding),
+  }),
+});
+
 export const router = createRouter({
-  routeTree: rootRoute.addChildren([homeRoute, tracesRoute, traceRoute, ingestRoute]),
+  routeTree: rootRoute.addChildren([homeRoute, tracesRoute, traceRoute, ingestRoute, instrumentationRoute]),
   parseSearch,
   stringifySearch,
   defaultPreload: false,

@@ -38,6 +38,13 @@ export function Shell() {
   useCommands([
     { id: "help", title: "Show the keys", group: "General", keys: ["?"], run: () => setOpen("help") },
     { id: "go-traces", title: "Go to traces", group: "General", keys: ["t"], run: () => void navigate({ to: "/traces", search: { project } }) },
+    {
+      id: "go-instrumentation",
+      title: "Go to instrumentation",
+      group: "General",
+      keys: ["s"],
+      run: () => void navigate({ to: "/instrumentation", search: { project } }),
+    },
     { id: "go-ingest", title: "Go to ingest status", group: "General", keys: ["i"], run: () => void navigate({ to: "/ingest", search: { project } }) },
     { id: "theme", title: "Switch theme: system, light, dark", group: "General", keys: ["T"], run: toggleTheme },
     { id: "zone", title: "Switch between local time and UTC", group: "General", keys: ["u"], run: toggleZone },
@@ -72,6 +79,7 @@ export function Shell() {
         </Link>
         <nav className={css.nav} aria-label="Pages">
           <NavLink to="/traces">Traces</NavLink>
+          <NavLink to="/instrumentation">Instrumentation</NavLink>
           <NavLink to="/ingest">Ingest</NavLink>
         </nav>
         <ProjectPicker />
@@ -114,7 +122,7 @@ export function Shell() {
   );
 }
 
-function NavLink({ to, children }: { to: "/traces" | "/ingest"; children: string }) {
+function NavLink({ to, children }: { to: "/traces" | "/instrumentation" | "/ingest"; children: string }) {
   const path = useRouterState({ select: (s) => s.location.pathname });
   const project = useSearch({ strict: false }).project;
   const here = path === to || path.startsWith(`${to}/`);

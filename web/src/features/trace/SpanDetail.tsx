@@ -1,6 +1,7 @@
 // The tabs of one span: what was said, what is known, what was sent.
 import type { ReactNode } from "react";
 import { useQuery } from "@tanstack/react-query";
+import { Link, useSearch } from "@tanstack/react-router";
 import { TriangleAlert } from "lucide-react";
 import type { ApiError } from "../../api/error";
 import { rawSpanQuery, toTokens } from "../../api/traces";
@@ -38,12 +39,31 @@ export function Judgement({ span }: { span: WireSpan }) {
         <ul className={css.warnings}>
           {span.warnings!.map((w, i) => (
             <li key={i}>
-              <TriangleAlert size={13} aria-hidden /> <b>{(w.code ?? "").replaceAll("_", " ")}</b> {w.field ? <code>{w.field}</code> : null} {w.text}
+              <TriangleAlert size={13} aria-hidden /> <ReportLink span={span} code={w.code ?? ""} /> {w.field ? <code>{w.field}</code> : null} {w.text}
             </li>
           ))}
         </ul>
       ) : null}
     </>
+  );
+}
+
+/** What the report searches around a span, so that the span is in it whenever it was sent. */
+const aroundMs = 12 * 3_600_000;
+
+/** A warning's name leads to what it means and how often it comes. */
+function ReportLink({ span, code }: { span: WireSpan; code: string }) {
+  const { project } = useSearch({ strict: false });
+  const start = parseInstant(span.startTime);
+  const around = (by: number) => (start ? new Date(instantToMs(start) + by).toISOString() : undefined);
+  const scope = [span.scope?.name, span.scope?.version].filter(Boolean).join("@");
+  return (
+    <Link
+      to="/instrumentation"
+      search={{ project, from: around(-aroundMs), to: around(aroundMs), service: span.service?.name || undefined, scope: scope || undefined, finding: code }}
+    >
+      <b>{code.replaceAll("_", " ")}</b>
+    </Link>
   );
 }
 

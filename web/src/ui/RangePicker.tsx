@@ -1,9 +1,9 @@
 import { useState, type FormEvent } from "react";
 import { DialogTrigger, Dialog, Popover } from "react-aria-components";
 import { Clock } from "lucide-react";
-import { formatClock, formatDay, fromFieldValue, presets, toFieldValue, type PresetId, type TimeRange } from "../../lib/time";
-import { Button } from "../../ui/Button";
-import { usePreferences } from "../../ui/preferences";
+import { formatClock, formatDay, fromFieldValue, presets, toFieldValue, type PresetId, type TimeRange } from "../lib/time";
+import { Button } from "./Button";
+import { usePreferences } from "./preferences";
 import css from "./RangePicker.module.css";
 
 interface Choice {

@@ -1,0 +1,82 @@
+// What the report comes to, without a browser.
+import type { Finding, Instrumentation, ReadingReport, Share } from "../../api/instrumentation";
+import { formatCount, plural } from "../../lib/format";
+
+/** How much is there: a number, or nothing to count. */
+export type Measure = "none" | "whole" | "part" | "nothing";
+
+export function measure({ have, of }: Share): Measure {
+  if (of === 0) return "none";
+  if (have >= of) return "whole";
+  return have === 0 ? "nothing" : "part";
+}
+
+/** "83%"; what lacks one of a million is not whole, and what has one is not nothing. */
+export function percent({ have, of }: Share): string {
+  if (of === 0) return "–";
+  const exact = (have / of) * 100;
+  if (have >= of) return "100%";
+  if (exact > 99) return `${Math.min(99.9, Math.floor(exact * 10) / 10)}%`;
+  if (have > 0 && exact < 1) return "<1%";
+  return `${Math.floor(exact)}%`;
+}
+
+export function sumOf(rows: readonly Instrumentation[], of: (row: Instrumentation) => Share): Share {
+  return rows.reduce((sum, row) => ({ have: sum.have + of(row).have, of: sum.of + of(row).of }), { have: 0, of: 0 });
+}
+
+const has = (row: Instrumentation, code: string) => row.findings.find((f) => f.code === code);
+
+/** What to fix, without what is only good to know. */
+export function problems(row: Instrumentation): readonly Finding[] {
+  return row.findings.filter((f) => !f.isInformation);
+}
+
+/** The report in a sentence: how bad it is, then how much. */
+export function verdict({ rows }: ReadingReport): { tone: "well" | "doubt" | "loss"; title: string; text: string } {
+  const calls = rows.reduce((n, row) => n + row.modelCalls, 0);
+  const losing = rows.filter((row) => has(row, "content_missing"));
+  if (losing.length > 0) {
+    const lost = losing.reduce((n, row) => n + has(row, "content_missing")!.spans, 0);
+    return {
+      tone: "loss",
+      title: losing.length === 1 ? "One instrumentation loses content" : `${formatCount(losing.length)} instrumentations lose content`,
+      text: `${plural(lost, "span")} came without what was asked or answered, of ${plural(calls, "model call")}.`,
+    };
+  }
+  const doubtful = rows.filter((row) => problems(row).length > 0);
+  if (doubtful.length > 0) {
+    return {
+      tone: "doubt",
+      title: "No content is lost",
+      text: `${doubtful.length === 1 ? "One instrumentation leaves" : `${formatCount(doubtful.length)} instrumentations leave`} something else out.`,
+    };
+  }
+  return {
+    tone: "well",
+    title: "All is well",
+    text:
+      calls > 0
+        ? `${calls === 1 ? "The model call" : `All ${formatCount(calls)} model calls`} came with all that was expected.`
+        : "Nothing is missing, and no model was called.",
+  };
+}
+
+/** Names an instrumentation of a service in the address. */
+export function scopeOf(scopeName: string, scopeVersion: string): string {
+  return scopeVersion ? `${scopeName}@${scopeVersion}` : scopeName;
+}
+
+/** Which finding is open, as the address says it. */
+export interface Opened {
+  service?: string | undefined;
+  scope?: string | undefined;
+  finding?: string | undefined;
+}
+
+/** The finding of a row that the address opens: without a scope, that of every instrumentation of the service. */
+export function openedOf(row: Instrumentation, at: Opened): Finding | undefined {
+  if (at.finding === undefined || (at.service ?? "") !== row.service) return undefined;
+  if (at.scope !== undefined && at.scope !== scopeOf(row.scopeName, row.scopeVersion)) return undefined;
+  return has(row, at.finding);
+}
