@@ -12,7 +12,7 @@ import { Copy } from "../../ui/Copy";
 import { usePreferences } from "../../ui/preferences";
 import { RangePicker } from "../../ui/RangePicker";
 import { EmptyState, ErrorState, Skeleton, Stale } from "../../ui/State";
-import { measure, openedOf, percent, scopeOf, sumOf, verdict, type Opened } from "./report";
+import { byWeight, measure, openedOf, percent, scopeOf, sumOf, verdict, type Opened } from "./report";
 import css from "./InstrumentationPage.module.css";
 
 const route = getRouteApi("/instrumentation");
@@ -217,7 +217,7 @@ function Row({ row, now, opened, onOpen }: { row: Instrumentation; now: number; 
       {row.modelCalls > 0 ? <Meters of={(get) => get(row)} whose={`of ${name}, ${row.dialect}`} /> : <p className={css.noCalls}>no model calls</p>}
       {row.findings.length > 0 ? (
         <ul className={css.chips} aria-label={`Findings of ${name}`}>
-          {row.findings.map((f) => (
+          {byWeight(row.findings).map((f) => (
             <li key={f.code}>
               <Button
                 look="plain"

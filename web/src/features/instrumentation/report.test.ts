@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { toReadingReport, type Finding, type Instrumentation } from "../../api/instrumentation";
-import { measure, openedOf, percent, problems, scopeOf, sumOf, verdict } from "./report";
+import { byWeight, measure, openedOf, percent, problems, scopeOf, sumOf, verdict } from "./report";
 
 const finding = (code: string, spans: number, isInformation = false): Finding => ({
   code,
@@ -59,6 +59,8 @@ test("the verdict says the worst first", () => {
   expect(say(row("a", 1))).toBe("well: All is well. The model call came with all that was expected.");
   expect(say(row("a", 0))).toBe("well: All is well. Nothing is missing, and no model was called.");
   expect(problems(row("a", 1, [finding("usage_repeated", 5, true), lost])).map((f) => f.code)).toEqual(["content_missing"]);
+  const mixed = [finding("usage_repeated", 9, true), finding("cost_unknown", 5), finding("truncated", 4), lost];
+  expect(byWeight(mixed).map((f) => f.code)).toEqual(["content_missing", "cost_unknown", "truncated", "usage_repeated"]);
   expect(sumOf([row("a", 2), row("b", 3)], (r) => r.input)).toEqual({ have: 2, of: 5 });
 });
 

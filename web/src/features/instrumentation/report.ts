@@ -32,6 +32,12 @@ export function problems(row: Instrumentation): readonly Finding[] {
   return row.findings.filter((f) => !f.isInformation);
 }
 
+/** Lost content first, what is only good to know last; else as the server has them. */
+export function byWeight(findings: readonly Finding[]): readonly Finding[] {
+  const weight = (f: Finding) => (f.code === "content_missing" ? 0 : f.isInformation ? 2 : 1);
+  return [...findings].sort((a, b) => weight(a) - weight(b));
+}
+
 /** The report in a sentence: how bad it is, then how much. */
 export function verdict({ rows }: ReadingReport): { tone: "well" | "doubt" | "loss"; title: string; text: string } {
   const calls = rows.reduce((n, row) => n + row.modelCalls, 0);

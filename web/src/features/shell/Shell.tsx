@@ -91,7 +91,7 @@ export function Shell() {
               {menuKeys}
             </kbd>
           </Button>
-          {/* On a phone it is among the commands alone. */}
+          {/* On a phone they are among the commands alone. */}
           <span className={css.roomy}>
             <Segmented
               label="Clock"
@@ -103,9 +103,11 @@ export function Shell() {
               onChange={setZone}
             />
           </span>
-          <IconButton label={`Theme: ${theme}`} hotkey="T" onPress={toggleTheme}>
-            <ThemeIcon size={16} aria-hidden />
-          </IconButton>
+          <span className={css.roomy}>
+            <IconButton label={`Theme: ${theme}`} hotkey="T" onPress={toggleTheme}>
+              <ThemeIcon size={16} aria-hidden />
+            </IconButton>
+          </span>
           <span className={css.wide}>
             <IconButton label="Keys" hotkey="?" onPress={() => setOpen("help")}>
               <Keyboard size={16} aria-hidden />
