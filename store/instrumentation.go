@@ -105,8 +105,7 @@ const reportedSpans = `
     spans.has_input = 1 OR records.told_input = 1 AS input,
     spans.has_output = 1 OR records.told_output = 1 AS output,
     records.told AS told,
-    arrayConcat(arrayMap(w -> toString(w), spans.warnings), records.doubts) AS doubts,
-    dialect = '' AND arrayExists(k -> match(k, '` + looksGenAI + `'), attributes.keys) AS unknown
+    arrayConcat(arrayMap(w -> toString(w), spans.warnings), records.doubts) AS doubts
   FROM spans LEFT ANY JOIN
   (
     SELECT trace_id, span_id, max(has_input) AS told_input, max(has_output) AS told_output, 1 AS told,
@@ -117,10 +116,12 @@ const reportedSpans = `
       AND time BETWEEN fromUnixTimestamp64Nano({log_from:Int64}) AND fromUnixTimestamp64Nano({log_to:Int64})
     GROUP BY trace_id, span_id
   ) AS records ON spans.trace_id = records.trace_id AND spans.span_id = records.span_id
-  WHERE project = {project:String}
+` + reportedTime + `
+    AND dialect != ''`
+
+const reportedTime = `  WHERE project = {project:String}
     AND toStartOfFiveMinutes(start) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
-    AND start >= fromUnixTimestamp64Nano({from:Int64}) AND start < fromUnixTimestamp64Nano({to:Int64})
-    AND (dialect != '' OR unknown)`
+    AND start >= fromUnixTimestamp64Nano({from:Int64}) AND start < fromUnixTimestamp64Nano({to:Int64})`
 
 // looksGenAI is what keys look like that tell of a model call, in the words of instrumentations without a dialect here.
 const looksGenAI = `(^|[._-])(llm|gen_?ai|openai|anthropic|(prompt|completion|input|output)_tokens)([._-]|$)`
@@ -137,7 +138,7 @@ FROM
 (` + reportedSpans + `
 )
 GROUP BY ` + reportKey + `
-ORDER BY countIf(says AND NOT input OR answers AND NOT output) DESC, countIf(unknown) DESC,
+ORDER BY countIf(says AND NOT input OR answers AND NOT output) DESC,
   countIf(calls AND outcome = 0 AND NOT counted) DESC, countIf(notEmpty(doubts)) DESC, count() DESC, ` + reportKey + `
 LIMIT {limit:UInt32}`
 
@@ -155,8 +156,7 @@ FROM
       if(calls AND outcome = 0 AND NOT counted, ['` + string(FindTokensMissing) + `'], []),
       if(calls AND NOT named, ['` + string(FindModelMissing) + `'], []),
       if(calls AND counted AND usage_rollup = 0 AND NOT priced, ['` + string(FindCostUnknown) + `'], []),
-      if(dialect != '' AND operation = '', ['` + string(FindUnread) + `'], []),
-      if(unknown, ['` + string(FindUnknown) + `'], []),
+      if(operation = '', ['` + string(FindUnread) + `'], []),
       if(usage_rollup = 1 AND counted, ['` + string(FindUsageRepeated) + `'], [])))) AS code
     FROM
     (` + reportedSpans + `
@@ -165,6 +165,19 @@ FROM
   GROUP BY ` + reportKey + `, code
 )
 ORDER BY spans DESC, ` + reportKey + `, code LIMIT {limit:UInt32}`
+
+// Asked for by itself: of spans that a dialect knows, nobody needs the keys, which are the most to read.
+const unknownInstrumentations = `
+SELECT service, service_namespace, dialect, scope_name, scope_version, spans, first.1, first.2, first.3, last.1, last.2, last.3
+FROM
+(
+  SELECT ` + reportKey + `, count() AS spans, min((start, trace_id, span_id)) AS first, max((start, trace_id, span_id)) AS last
+  FROM spans
+` + reportedTime + `
+    AND dialect = '' AND arrayExists(k -> match(k, '` + looksGenAI + `'), attributes.keys)
+  GROUP BY ` + reportKey + `
+)
+ORDER BY spans DESC, ` + reportKey + ` LIMIT {limit:UInt32}`
 
 // ErrTooManyRecords says that more log records carry content than one report can follow.
 var ErrTooManyRecords = errors.New("too many log records carry content in this time: choose a shorter one")
@@ -180,41 +193,63 @@ func (k *instrumentationKey) to() []any {
 func (s *Store) Instrumentations(ctx context.Context, q InstrumentationQuery) (out InstrumentationReport, err error) {
 	from, to := bounds(q.From, q.To)
 	logs := traceRange{from, to}.logs()
-	ps := params{{"project", q.Project}, nanoParam("from", from), nanoParam("to", to), nanoParam("log_from", logs.from), nanoParam("log_to", logs.to)}
-	places := map[instrumentationKey]int{}
-	ctx = bounding(ctx, true)
-	err = s.each(ctx, "Instrumentations", instrumentations, append(slices.Clone(ps), param{"limit", strconv.Itoa(MaxInstrumentations + 1)}), func(r driver.Rows) error {
-		if len(out.Rows) == MaxInstrumentations {
-			out.Truncated = true
-			return nil
+	window := params{{"project", q.Project}, nanoParam("from", from), nanoParam("to", to)}
+	all := append(slices.Clone(window), nanoParam("log_from", logs.from), nanoParam("log_to", logs.to))
+	ask := func(sql string, ps params, limit int, scan func(driver.Rows) error) {
+		if err == nil {
+			err = s.each(bounding(ctx, true), "Instrumentations", sql, append(slices.Clone(ps), param{"limit", strconv.Itoa(limit)}), scan)
 		}
+	}
+	places := map[instrumentationKey]int{}
+	ask(instrumentations, all, MaxInstrumentations+1, func(r driver.Rows) error {
 		var k instrumentationKey
 		var one Instrumentation
-		if err := one.scan(r, &k); err != nil {
-			return err
-		}
+		err := one.scan(r, &k)
 		places[k] = len(out.Rows)
 		out.Rows = append(out.Rows, one)
-		return nil
+		return err
 	})
-	if err != nil {
-		return out, fmt.Errorf("report on instrumentations: %w", tooManyRecords(err))
-	}
-	err = s.each(ctx, "Instrumentations", instrumentationFindings, append(slices.Clone(ps), param{"limit", strconv.Itoa(maxFindings)}), func(r driver.Rows) error {
+	ask(instrumentationFindings, all, maxFindings, func(r driver.Rows) error {
 		var k instrumentationKey
 		var f Finding
-		if err := f.scan(r, &k); err != nil {
-			return err
-		}
+		var code string
+		err := f.scan(r, &k, &code)
+		f.Code = FindingCode(code)
 		if at, ok := places[k]; ok {
 			out.Rows[at].Findings = append(out.Rows[at].Findings, f)
 		}
-		return nil
+		return err
+	})
+	var unknown []Instrumentation
+	ask(unknownInstrumentations, window, MaxInstrumentations+1, func(r driver.Rows) error {
+		var k instrumentationKey
+		f := Finding{Code: FindUnknown}
+		err := f.scan(r, &k)
+		unknown = append(unknown, Instrumentation{
+			Service: k.service, Namespace: k.namespace, ScopeName: k.scope, ScopeVersion: k.scopeVersion,
+			Spans: f.Spans, FirstSeen: f.First.Start, LastSeen: f.Last.Start, Findings: []Finding{f},
+		})
+		return err
 	})
 	if err != nil {
-		return out, fmt.Errorf("report on instrumentations: %w", tooManyRecords(err))
+		return InstrumentationReport{}, fmt.Errorf("report on instrumentations: %w", tooManyRecords(err))
 	}
+	out.add(unknown)
 	return out, nil
+}
+
+// add puts what nobody knows behind what loses content, and before the rest.
+func (r *InstrumentationReport) add(unknown []Instrumentation) {
+	at := slices.IndexFunc(r.Rows, func(i Instrumentation) bool {
+		return !slices.ContainsFunc(i.Findings, func(f Finding) bool { return f.Code == FindingCode(genai.WarnContentMissing) })
+	})
+	if at < 0 {
+		at = len(r.Rows)
+	}
+	r.Rows = slices.Insert(r.Rows, at, unknown...)
+	if r.Truncated = len(r.Rows) > MaxInstrumentations; r.Truncated {
+		r.Rows = r.Rows[:MaxInstrumentations]
+	}
 }
 
 func tooManyRecords(err error) error {
@@ -242,15 +277,15 @@ func (i *Instrumentation) scan(r driver.Rows, k *instrumentationKey) error {
 	return nil
 }
 
-func (f *Finding) scan(r driver.Rows, k *instrumentationKey) error {
-	var code string
+// scan reads the key of a row, what further columns there are, and a finding.
+func (f *Finding) scan(r driver.Rows, k *instrumentationKey, more ...any) error {
 	var n uint64
 	var traces, spans [2]string
-	err := r.Scan(append(k.to(), &code, &n, &f.First.Start, &traces[0], &spans[0], &f.Last.Start, &traces[1], &spans[1])...)
+	err := r.Scan(slices.Concat(k.to(), more, []any{&n, &f.First.Start, &traces[0], &spans[0], &f.Last.Start, &traces[1], &spans[1]})...)
 	if err != nil {
 		return err
 	}
-	f.Code, f.Spans = FindingCode(code), int64(n) //nolint:gosec // a count of rows
+	f.Spans = int64(n)
 	for i, ref := range []*SpanRef{&f.First, &f.Last} {
 		copy(ref.TraceID[:], traces[i])
 		copy(ref.SpanID[:], spans[i])

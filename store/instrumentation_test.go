@@ -190,7 +190,7 @@ func TestInstrumentations(t *testing.T) {
 			},
 		},
 		{
-			Service: "own", DialectVersions: []string{}, Spans: 1, FirstSeen: at(9), LastSeen: at(9),
+			Service: "own", Spans: 1, FirstSeen: at(9), LastSeen: at(9),
 			Findings: []store.Finding{one(store.FindUnknown, 1, ref(3, 9), ref(3, 9))},
 		},
 		{

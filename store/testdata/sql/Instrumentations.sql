@@ -23,8 +23,7 @@ FROM
     spans.has_input = 1 OR records.told_input = 1 AS input,
     spans.has_output = 1 OR records.told_output = 1 AS output,
     records.told AS told,
-    arrayConcat(arrayMap(w -> toString(w), spans.warnings), records.doubts) AS doubts,
-    dialect = '' AND arrayExists(k -> match(k, '(^|[._-])(llm|gen_?ai|openai|anthropic|(prompt|completion|input|output)_tokens)([._-]|$)'), attributes.keys) AS unknown
+    arrayConcat(arrayMap(w -> toString(w), spans.warnings), records.doubts) AS doubts
   FROM spans LEFT ANY JOIN
   (
     SELECT trace_id, span_id, max(has_input) AS told_input, max(has_output) AS told_output, 1 AS told,
@@ -38,10 +37,10 @@ FROM
   WHERE project = {project:String}
     AND toStartOfFiveMinutes(start) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
     AND start >= fromUnixTimestamp64Nano({from:Int64}) AND start < fromUnixTimestamp64Nano({to:Int64})
-    AND (dialect != '' OR unknown)
+    AND dialect != ''
 )
 GROUP BY service, service_namespace, dialect, scope_name, scope_version
-ORDER BY countIf(says AND NOT input OR answers AND NOT output) DESC, countIf(unknown) DESC,
+ORDER BY countIf(says AND NOT input OR answers AND NOT output) DESC,
   countIf(calls AND outcome = 0 AND NOT counted) DESC, countIf(notEmpty(doubts)) DESC, count() DESC, service, service_namespace, dialect, scope_name, scope_version
 LIMIT {limit:UInt32};
 
@@ -64,8 +63,7 @@ FROM
       if(calls AND outcome = 0 AND NOT counted, ['tokens_missing'], []),
       if(calls AND NOT named, ['model_missing'], []),
       if(calls AND counted AND usage_rollup = 0 AND NOT priced, ['cost_unknown'], []),
-      if(dialect != '' AND operation = '', ['unread'], []),
-      if(unknown, ['unknown'], []),
+      if(operation = '', ['unread'], []),
       if(usage_rollup = 1 AND counted, ['usage_repeated'], [])))) AS code
     FROM
     (
@@ -80,8 +78,7 @@ FROM
     spans.has_input = 1 OR records.told_input = 1 AS input,
     spans.has_output = 1 OR records.told_output = 1 AS output,
     records.told AS told,
-    arrayConcat(arrayMap(w -> toString(w), spans.warnings), records.doubts) AS doubts,
-    dialect = '' AND arrayExists(k -> match(k, '(^|[._-])(llm|gen_?ai|openai|anthropic|(prompt|completion|input|output)_tokens)([._-]|$)'), attributes.keys) AS unknown
+    arrayConcat(arrayMap(w -> toString(w), spans.warnings), records.doubts) AS doubts
   FROM spans LEFT ANY JOIN
   (
     SELECT trace_id, span_id, max(has_input) AS told_input, max(has_output) AS told_output, 1 AS told,
@@ -95,10 +92,28 @@ FROM
   WHERE project = {project:String}
     AND toStartOfFiveMinutes(start) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
     AND start >= fromUnixTimestamp64Nano({from:Int64}) AND start < fromUnixTimestamp64Nano({to:Int64})
-    AND (dialect != '' OR unknown)
+    AND dialect != ''
     )
   )
   GROUP BY service, service_namespace, dialect, scope_name, scope_version, code
 )
 ORDER BY spans DESC, service, service_namespace, dialect, scope_name, scope_version, code LIMIT {limit:UInt32};
+
+-- Instrumentations
+SET param_project = 'default';
+SET param_from = '1772616600123456789';
+SET param_to = '1772622000123456789';
+SET param_limit = '201';
+SELECT service, service_namespace, dialect, scope_name, scope_version, spans, first.1, first.2, first.3, last.1, last.2, last.3
+FROM
+(
+  SELECT service, service_namespace, dialect, scope_name, scope_version, count() AS spans, min((start, trace_id, span_id)) AS first, max((start, trace_id, span_id)) AS last
+  FROM spans
+  WHERE project = {project:String}
+    AND toStartOfFiveMinutes(start) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
+    AND start >= fromUnixTimestamp64Nano({from:Int64}) AND start < fromUnixTimestamp64Nano({to:Int64})
+    AND dialect = '' AND arrayExists(k -> match(k, '(^|[._-])(llm|gen_?ai|openai|anthropic|(prompt|completion|input|output)_tokens)([._-]|$)'), attributes.keys)
+  GROUP BY service, service_namespace, dialect, scope_name, scope_version
+)
+ORDER BY spans DESC, service, service_namespace, dialect, scope_name, scope_version LIMIT {limit:UInt32};
 
