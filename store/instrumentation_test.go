@@ -107,6 +107,9 @@ func TestContentMissing(t *testing.T) {
 			if d := cmp.Diff(c.want, codesOf(trace.Spans[0].Warnings)); d != "" {
 				t.Errorf("%s, in its trace (-want +got):\n%s", c.name, d)
 			}
+			if got := trace.Summary.Warnings; got != int64(len(c.want)) {
+				t.Errorf("%s: the summary of its trace has %d warnings, want %d", c.name, got, len(c.want))
+			}
 		}
 	}
 }

@@ -128,7 +128,7 @@ func (p pico) String() string {
 	return "-" + decimalText(hi, lo, costScale)
 }
 
-// settle gives the spans of a trace their roles, and its summary the sums.
+// settle gives the spans of a trace their roles, and its summary the sums and the warnings.
 func (d *TraceDetail) settle() {
 	nodes := make([]costNode, len(d.Spans))
 	for i := range d.Spans {
@@ -136,7 +136,9 @@ func (d *TraceDetail) settle() {
 		nodes[i] = costNode{UsageNode: s.UsageNode(s.Usage.Rollup), cost: s.Cost}
 	}
 	sum := sumUsage(nodes)
+	d.Summary.Warnings = 0 // the summary table counts what spans say without their log records
 	for i := range d.Spans {
+		d.Summary.Warnings += int64(len(d.Spans[i].Warnings))
 		d.Spans[i].Role, d.Spans[i].Repeats = sum.roles[i], sum.repeats[i]
 	}
 	d.Summary.sums(sum)

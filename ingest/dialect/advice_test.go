@@ -1,6 +1,8 @@
 package dialect_test
 
 import (
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -55,16 +57,45 @@ func TestAdvise(t *testing.T) {
 	}
 }
 
-// TestAdviceKnowsItsDialects: advice for a dialect that there is not would never be seen.
-func TestAdviceKnowsItsDialects(t *testing.T) {
+// TestAdviceTable: docs/instrumentation.md has every setting, each of a dialect that there is.
+func TestAdviceTable(t *testing.T) {
 	t.Parallel()
 	var names []string
 	for _, d := range dialect.List() {
 		names = append(names, d.Name)
 	}
-	for _, name := range dialect.AdvisedDialects() {
+	var w strings.Builder
+	w.WriteString("| dialect | scopes | settings |\n| --- | --- | --- |\n")
+	dialect.Captures(func(name, scope string, settings []string) {
 		if !slices.Contains(names, name) {
-			t.Errorf("there is no dialect %q", name)
+			t.Errorf("there is no dialect %q: its advice would never be seen", name)
 		}
+		if scope != "" {
+			scope = "`" + scope + "*`"
+		}
+		fmt.Fprintf(&w, "| `%s` | %s | `%s` |\n", name, scope, strings.Join(settings, "`, `"))
+	})
+	const (
+		file  = "../../docs/instrumentation.md"
+		begin = "<!-- settings: go test ./ingest/dialect -run TestAdviceTable -update -->\n"
+		end   = "<!-- end of settings -->\n"
+	)
+	doc, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok := strings.Cut(string(doc), begin)
+	_, after, ok2 := strings.Cut(rest, end)
+	want := before + begin + w.String() + end + after
+	switch {
+	case !ok || !ok2:
+		t.Fatalf("%s has no table between %q and %q", file, begin, end)
+	case want == string(doc):
+	case *update:
+		if err := os.WriteFile(file, []byte(want), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	default:
+		t.Errorf("the table of %s is not what the dialects know; run go test ./ingest/dialect -run TestAdviceTable -update", file)
 	}
 }

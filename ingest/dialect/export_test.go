@@ -22,10 +22,9 @@ func Prefixes() (flat, scopes, spans []string) {
 	return flat, scopes, spans
 }
 
-// AdvisedDialects are those for which capture of content has advice of its own.
-func AdvisedDialects() (names []string) {
+// Captures gives, for each way to switch capture on, the dialect, the beginning of the scopes and the settings.
+func Captures(each func(dialect, scope string, settings []string)) {
 	for _, c := range captures {
-		names = append(names, c.dialect)
+		each(c.dialect, c.scope, c.settings)
 	}
-	return names
 }
