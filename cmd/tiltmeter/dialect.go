@@ -575,12 +575,21 @@ type (
 	}
 )
 
+// canonical are messages that print as the conventions have them, not as their sender did.
+func canonical(list []genai.Message) []genai.Message {
+	out := slices.Clone(list)
+	for i := range out {
+		out[i].Encoded = ""
+	}
+	return out
+}
+
 func (s *explained) json() explainedJSON {
 	out := explainedJSON{
 		Type: "span", TraceID: s.TraceID.String(), SpanID: s.SpanID.String(), Name: s.Name, Dialect: s.Dialect, Version: s.DialectVersion,
 		Operation: string(s.Operation), Provider: s.Provider, Framework: s.Framework,
 		RequestModel: s.RequestModel, ResponseModel: s.ResponseModel, ResponseID: s.ResponseID,
-		System: s.System, Input: s.Input, Output: s.Output, Query: s.Retrieval.Query, Documents: s.Retrieval.Documents,
+		System: s.System, Input: canonical(s.Input), Output: canonical(s.Output), Query: s.Retrieval.Query, Documents: s.Retrieval.Documents,
 		PromptName: s.Prompt.Name, PromptVersion: s.Prompt.Version,
 		Rollup: s.Usage.Rollup, CacheRule: s.Usage.Rule, Cost: s.Cost.Amount, Finish: s.FinishReasons,
 		Conversation: s.Conversation, User: s.User, Agent: s.Agent.Name, Workflow: s.Workflow, LogRecords: s.records,
@@ -628,7 +637,7 @@ func (s *explained) json() explainedJSON {
 }
 
 func (r *stray) json() strayJSON {
-	out := strayJSON{Type: "log_record", Name: r.Name, Time: r.Start, Dialect: r.Dialect, System: r.System, Input: r.Input, Output: r.Output}
+	out := strayJSON{Type: "log_record", Name: r.Name, Time: r.Start, Dialect: r.Dialect, System: r.System, Input: canonical(r.Input), Output: canonical(r.Output)}
 	if !r.TraceID.IsZero() {
 		out.TraceID = r.TraceID.String()
 	}

@@ -46,6 +46,7 @@ func (v spanReader) Read(raw *store.RawSpan, stored *genai.Span) (api.Reading, e
 		}
 	}
 	account.Merge(&s, fragments)
+	s.MissingContent(genai.AnyContent(s.Input), genai.AnyContent(s.Output), len(fragments) > 0)
 	out := api.Reading{Warnings: s.Warnings, Differing: dialect.Differences(stored, &s)}
 	for _, d := range account.Dialects {
 		out.Dialects = append(out.Dialects, api.SpokenDialect(d))

@@ -111,6 +111,11 @@ var advices = map[string]Advice{
 		Meaning: "A token count is negative, no number, or too large to be one. It is left out.",
 		Action:  "Look at the attributes of an example, and update the instrumentation.",
 	},
+	string(genai.WarnRuleFailed): {
+		Title:   "A rule of yours could not read a value",
+		Meaning: "A rule of the settings file found its attribute, and the value does not fit the field. The field is left to the dialects.",
+		Action:  "Open an example: the warning names the rule and the attribute. Correct the rule, or what is sent.",
+	},
 	AdviceTokensMissing: {
 		Title:   "Token counts missing",
 		Meaning: "Model calls that did not fail came without token counts, so their cost is unknown, too.",
