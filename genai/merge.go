@@ -6,8 +6,9 @@ import (
 )
 
 // Merge joins fragments that log records carried into s, field by field. What s has already
-// stays; of two message lists the longer one wins, and the list of s when they are equally long,
-// so content that came twice is kept once. Fragments whose Name is a message event
+// stays; of two message lists one that says something goes before one of roles alone, then the longer one wins, and the
+// list of s when they are equally long, so content that came twice is kept once. Costs and what spans have of their own
+// (attributes, links) are not merged. Fragments whose Name is a message event
 // (gen_ai.*.message, gen_ai.choice) hold one message of a list and are joined by their time,
 // equal times in the order given; choices are then put in the order of their index.
 func (s *Span) Merge(fragments []Span) {
@@ -43,10 +44,13 @@ func (s *Span) CompleteFinishReasons() {
 }
 
 func longer(a, b []Message) []Message {
-	if len(b) > len(a) {
-		return b
+	switch says := AnyContent(a); {
+	case len(b) == 0, says && len(a) >= len(b):
+		return a
+	case says == AnyContent(b) && len(a) >= len(b), says && !AnyContent(b):
+		return a
 	}
-	return a
+	return b
 }
 
 func (s *Span) mergeFields(f *Span) {
@@ -67,6 +71,25 @@ func (s *Span) mergeFields(f *Span) {
 	if !s.Usage.Known() {
 		s.Usage = f.Usage
 	}
+	if len(s.Tools) == 0 {
+		s.Tools = f.Tools
+	}
+	if len(s.Tags) == 0 {
+		s.Tags = f.Tags
+	}
+	s.Workflow = cmp.Or(s.Workflow, f.Workflow)
+	s.TimeToFirstToken = cmp.Or(s.TimeToFirstToken, f.TimeToFirstToken)
+	s.Agent.merge(&f.Agent)
+	if s.Prompt.Name == "" && s.Prompt.Version == "" && len(s.Prompt.Variables) == 0 { // a version is one of its own prompt
+		s.Prompt = f.Prompt
+	}
+	s.Request.merge(&f.Request)
+	s.Tool.merge(&f.Tool)
+	s.Retrieval.merge(&f.Retrieval)
+	s.Embedding.Dimensions = cmp.Or(s.Embedding.Dimensions, f.Embedding.Dimensions)
+	if len(s.Embedding.Items) == 0 {
+		s.Embedding.Items = f.Embedding.Items
+	}
 	if s.Error == (Error{}) {
 		s.Error = f.Error
 	}
@@ -79,5 +102,48 @@ func (s *Span) mergeFields(f *Span) {
 		if !slices.Contains(s.Evaluations, e) {
 			s.Evaluations = append(s.Evaluations, e)
 		}
+	}
+}
+
+func (a *Agent) merge(f *Agent) {
+	a.ID = cmp.Or(a.ID, f.ID)
+	a.Name = cmp.Or(a.Name, f.Name)
+	a.Description = cmp.Or(a.Description, f.Description)
+	a.Version = cmp.Or(a.Version, f.Version)
+}
+
+func (r *Request) merge(f *Request) {
+	r.MaxTokens = cmp.Or(r.MaxTokens, f.MaxTokens)
+	r.Temperature = cmp.Or(r.Temperature, f.Temperature)
+	r.TopP = cmp.Or(r.TopP, f.TopP)
+	r.TopK = cmp.Or(r.TopK, f.TopK)
+	r.FrequencyPenalty = cmp.Or(r.FrequencyPenalty, f.FrequencyPenalty)
+	r.PresencePenalty = cmp.Or(r.PresencePenalty, f.PresencePenalty)
+	r.Seed = cmp.Or(r.Seed, f.Seed)
+	r.ChoiceCount = cmp.Or(r.ChoiceCount, f.ChoiceCount)
+	r.Stream = cmp.Or(r.Stream, f.Stream)
+	r.OutputType = cmp.Or(r.OutputType, f.OutputType)
+	r.ReasoningLevel = cmp.Or(r.ReasoningLevel, f.ReasoningLevel)
+	r.ServerAddress = cmp.Or(r.ServerAddress, f.ServerAddress)
+	if len(r.StopSequences) == 0 {
+		r.StopSequences = f.StopSequences
+	}
+}
+
+func (t *ToolExecution) merge(f *ToolExecution) {
+	t.Name = cmp.Or(t.Name, f.Name)
+	t.Type = cmp.Or(t.Type, f.Type)
+	t.Description = cmp.Or(t.Description, f.Description)
+	t.CallID = cmp.Or(t.CallID, f.CallID)
+	t.Arguments = cmp.Or(t.Arguments, f.Arguments)
+	t.Result = cmp.Or(t.Result, f.Result)
+}
+
+func (r *Retrieval) merge(f *Retrieval) {
+	r.DataSource = cmp.Or(r.DataSource, f.DataSource)
+	r.Query = cmp.Or(r.Query, f.Query)
+	r.TopK = cmp.Or(r.TopK, f.TopK)
+	if len(r.Documents) == 0 {
+		r.Documents = f.Documents
 	}
 }

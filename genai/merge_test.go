@@ -17,6 +17,7 @@ func TestMerge(t *testing.T) {
 		m := Message{Role: RoleAssistant, Index: i, FinishReason: f, Parts: []Part{{Type: PartText, Content: s}}}
 		return Span{Start: at(9), Partial: true, Output: []Message{m}, FinishReasons: []FinishReason{f}}
 	}
+	limit, other := int64(5), int64(6)
 	evaluation := []Evaluation{{Name: "e", Score: 1, HasScore: true}}
 	for name, tc := range map[string]struct {
 		span      Span
@@ -55,6 +56,27 @@ func TestMerge(t *testing.T) {
 			Span{Input: said(RoleUser, "cut")},
 			[]Span{{Input: append(said(RoleUser, "a"), said(RoleUser, "b")...)}},
 			Span{Input: append(said(RoleUser, "a"), said(RoleUser, "b")...)},
+		},
+		"a list that says something before roles alone": {
+			Span{Input: []Message{{Role: RoleUser}, {Role: RoleAssistant}}},
+			[]Span{{Input: said(RoleUser, "record")}},
+			Span{Input: said(RoleUser, "record")},
+		},
+		"roles alone are no better": {
+			Span{Input: said(RoleUser, "attribute")},
+			[]Span{{Input: []Message{{Role: RoleUser}, {Role: RoleAssistant}}}},
+			Span{Input: said(RoleUser, "attribute")},
+		},
+		"details of a call": {
+			Span{Request: Request{MaxTokens: &limit}, Agent: Agent{Name: "a"}, Prompt: Prompt{Name: "p"}},
+			[]Span{{
+				Request: Request{MaxTokens: &other, Seed: &other}, Agent: Agent{ID: "1", Name: "b"}, Prompt: Prompt{Name: "q", Version: "2"}, TimeToFirstToken: 7,
+				Tools: []ToolDefinition{{Name: "f"}}, Tool: ToolExecution{Name: "f", Result: "1"}, Retrieval: Retrieval{Query: "q"}, Embedding: Embedding{Dimensions: 3},
+			}},
+			Span{
+				Request: Request{MaxTokens: &limit, Seed: &other}, Agent: Agent{ID: "1", Name: "a"}, Prompt: Prompt{Name: "p"}, TimeToFirstToken: 7,
+				Tools: []ToolDefinition{{Name: "f"}}, Tool: ToolExecution{Name: "f", Result: "1"}, Retrieval: Retrieval{Query: "q"}, Embedding: Embedding{Dimensions: 3},
+			},
 		},
 		"fields of the span stay, missing ones come": {
 			Span{Provider: "openai", Evaluations: evaluation},
