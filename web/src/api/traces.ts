@@ -44,6 +44,8 @@ export interface TraceRow {
   tools: string[];
   tokens: Tokens;
   cost: Cost | undefined;
+  /** Spans that count and whose cost is unknown: the cost is that of the others. */
+  unpriced: number;
   environment: string;
   input: string;
   output: string;
@@ -89,6 +91,7 @@ export function toTraceRow(wire: WireTraceSummary): TraceRow {
     tools: wire.tools ?? [],
     tokens: toTokens(wire.usage),
     cost: wire.cost?.amount ? wire.cost : undefined,
+    unpriced: parseCount(wire.unpricedCount) ?? 0,
     environment: wire.environment ?? "",
     input: wire.inputPreview ?? "",
     output: wire.outputPreview ?? "",

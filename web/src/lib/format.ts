@@ -63,6 +63,26 @@ export function formatMoney(amount: string | undefined, currency: string | undef
   return `${sign}${digits}${currency ? ` ${currency}` : ""}`;
 }
 
+/** The amount as it was computed, to the last digit: "0.0000018" → "$0.0000018". */
+export function exactMoney(amount: string, currency: string | undefined): string {
+  const symbol = symbols[currency ?? ""];
+  if (symbol) return amount.startsWith("-") ? `-${symbol}${amount.slice(1)}` : symbol + amount;
+  return currency ? `${amount} ${currency}` : amount;
+}
+
+/**
+ * What a trace cost, in short and in full. Where `unpriced` of its spans have no known cost, the sum of
+ * the others is the least that it can be, and says so.
+ */
+export function sayCost(cost: { amount?: string; currency?: string } | undefined, unpriced: number): { text: string; full: string } {
+  const lacking = unpriced > 0 ? `${plural(unpriced, "span has", "spans have")} no known cost` : "";
+  if (!cost?.amount) return { text: unknown, full: lacking ? `The cost is not known: ${lacking}` : "The cost is not known" };
+  const text = formatMoney(cost.amount, cost.currency);
+  const full = `${cost.amount} ${cost.currency ?? ""}`.trim();
+  if (!lacking) return { text, full };
+  return { text: `≥ ${text}`, full: `At least ${full}: ${lacking} and ${unpriced === 1 ? "is" : "are"} not in the sum` };
+}
+
 /** 1 → "1 span", 2 → "2 spans". */
 export function plural(n: number, one: string, many = `${one}s`): string {
   return `${formatCount(n)} ${n === 1 ? one : many}`;

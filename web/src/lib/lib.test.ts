@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { addFilter, chosenValues, formatFilter, parseFilter, readDraft, removeFilter, sameFilter } from "./filter";
-import { formatBytes, formatMoney, formatShort, parseCount, plural, splitHighlights } from "./format";
+import { exactMoney, formatBytes, formatMoney, formatShort, parseCount, plural, sayCost, splitHighlights } from "./format";
 import { parseInline, parseMarkdown, plainText } from "./markdown";
 import {
   formatAgo,
@@ -102,6 +102,21 @@ describe("numbers", () => {
     ["3", "CHF", "3.00 CHF"],
     ["-2", "USD", "-$2.00"],
   ])("formatMoney(%s %s)", (amount, currency, text) => expect(formatMoney(amount, currency)).toBe(text));
+  test("an exact amount keeps every digit", () => {
+    expect(exactMoney("0.0000018", "USD")).toBe("$0.0000018");
+    expect(exactMoney("-12.345678", "USD")).toBe("-$12.345678");
+    expect(exactMoney("3", "CHF")).toBe("3 CHF");
+    expect(exactMoney("3", undefined)).toBe("3");
+  });
+  test.each([
+    ["0.000075", 0, "$0.000075", "0.000075 USD"],
+    ["0.000075", 1, "≥ $0.000075", "At least 0.000075 USD: 1 span has no known cost and is not in the sum"],
+    ["0", 1200, "≥ $0", "At least 0 USD: 1,200 spans have no known cost and are not in the sum"],
+    ["", 0, "unknown", "The cost is not known"],
+    ["", 2, "unknown", "The cost is not known: 2 spans have no known cost"],
+  ])("the cost %s without that of %d spans is %s", (amount, unpriced, text, full) => {
+    expect(sayCost({ amount, currency: "USD" }, unpriced)).toEqual({ text, full });
+  });
   test.each([
     [999, "999"],
     [1000, "1k"],

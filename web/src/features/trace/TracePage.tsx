@@ -5,7 +5,7 @@ import { ArrowLeft, CircleAlert, TriangleAlert } from "lucide-react";
 import { ApiError } from "../../api/error";
 import { toTraceRow, traceTreeQuery, type TraceRow } from "../../api/traces";
 import type { WireTraceTree } from "../../api/types";
-import { formatCount, formatMoney, formatShort, plural, unknown } from "../../lib/format";
+import { formatCount, formatShort, plural, sayCost, unknown } from "../../lib/format";
 import { formatDuration, formatInstant } from "../../lib/time";
 import { Segmented } from "../../ui/Button";
 import { useCommands } from "../../ui/commands";
@@ -158,6 +158,7 @@ function Header({ row, traceId, truncated, loaded, circles, children }: HeaderPr
   const listSearch = useListSearch(route.useSearch().project);
   const { input, output } = row.tokens;
   const hasCalls = row.models.length > 0;
+  const cost = sayCost(row.cost, row.unpriced);
   const count = (n: number | undefined) => (n === undefined ? unknown : formatShort(n));
   return (
     <header className={css.header}>
@@ -191,11 +192,10 @@ function Header({ row, traceId, truncated, loaded, circles, children }: HeaderPr
             )}
           </Fact>
         ) : null}
-        {hasCalls || row.cost ? (
+        {hasCalls || row.cost || row.unpriced > 0 ? (
           <Fact name="Cost">
-            <span title={row.cost ? `${row.cost.amount} ${row.cost.currency}` : "The cost is not known"}>
-              {row.cost ? formatMoney(row.cost.amount, row.cost.currency) : unknown}
-            </span>
+            <span title={cost.full}>{cost.text}</span>
+            {row.cost && row.unpriced > 0 ? <span className={css.of}> {formatCount(row.unpriced)} unpriced</span> : null}
           </Fact>
         ) : null}
         {row.models.length > 0 ? (

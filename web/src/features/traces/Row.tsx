@@ -2,7 +2,7 @@ import { memo } from "react";
 import { Link } from "@tanstack/react-router";
 import { CircleAlert, TriangleAlert } from "lucide-react";
 import type { Tokens, TraceRow } from "../../api/traces";
-import { formatCount, formatMoney, formatShort, plural, unknown } from "../../lib/format";
+import { formatCount, formatShort, plural, sayCost, unknown } from "../../lib/format";
 import { plainText } from "../../lib/markdown";
 import { formatClock, formatDay, formatDuration, formatInstant, type Zone } from "../../lib/time";
 import css from "./TraceList.module.css";
@@ -47,9 +47,7 @@ export const Row = memo(function Row({ row, zone, longestNs }: { row: TraceRow; 
         </span>
       </span>
       <TokenCell tokens={row.tokens} hasCalls={row.models.length > 0} />
-      <span role="gridcell" className={css.number} title={row.cost ? `${row.cost.amount} ${row.cost.currency}` : "The cost is not known"}>
-        {row.cost ? formatMoney(row.cost.amount, row.cost.currency) : <Unknown applies={row.models.length > 0} />}
-      </span>
+      <CostCell row={row} />
       <span role="gridcell" className={css.state}>
         {row.errors > 0 ? (
           <span className={css.error} title={plural(row.errors, "failed span")}>
@@ -104,6 +102,26 @@ function TokenCell({ tokens, hasCalls }: { tokens: Tokens; hasCalls: boolean }) 
         {say(output)}
         <span className={css.unit}> out</span>
       </span>
+    </span>
+  );
+}
+
+function CostCell({ row }: { row: TraceRow }) {
+  const { text, full } = sayCost(row.cost, row.unpriced);
+  if (row.unpriced === 0) {
+    return (
+      <span role="gridcell" className={css.number} title={full}>
+        {row.cost ? text : <Unknown applies={row.models.length > 0} />}
+      </span>
+    );
+  }
+  // Something was used that ought to have a cost: a dash would say too little, and a sign alone is not read out.
+  return (
+    <span role="gridcell" className={css.number} title={full}>
+      <span aria-hidden className={row.cost ? undefined : css.unknown}>
+        {text}
+      </span>
+      <span className="srOnly">{full}</span>
     </span>
   );
 }
