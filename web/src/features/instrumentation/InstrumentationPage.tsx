@@ -4,7 +4,7 @@ import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { CircleCheck, Info, RotateCw, TriangleAlert } from "lucide-react";
 import { ApiError } from "../../api/error";
 import { readingReportQuery, type Finding, type Instrumentation, type ReadingReport, type Share } from "../../api/instrumentation";
-import { formatCount, formatShort, plural } from "../../lib/format";
+import { formatCount, plural } from "../../lib/format";
 import { formatAgo, formatInstant, resolveRange } from "../../lib/time";
 import { Button, IconButton } from "../../ui/Button";
 import { useCommands } from "../../ui/commands";
@@ -12,7 +12,7 @@ import { Copy } from "../../ui/Copy";
 import { usePreferences } from "../../ui/preferences";
 import { RangePicker } from "../../ui/RangePicker";
 import { EmptyState, ErrorState, Skeleton, Stale } from "../../ui/State";
-import { byWeight, measure, openedOf, percent, scopeOf, sumOf, verdict, type Opened } from "./report";
+import { byWeight, measure, missing, openedOf, percent, scopeOf, sumOf, verdict, type Opened } from "./report";
 import css from "./InstrumentationPage.module.css";
 
 const route = getRouteApi("/instrumentation");
@@ -177,7 +177,7 @@ function Meter({ name, long, share, whose }: { name: string; long: string; share
         {kind === "none" ? null : <span className={css.fill} style={{ inlineSize: `${(share.have / share.of) * 100}%` }} />}
       </span>
       <span className={css.meterCount} aria-hidden>
-        {kind === "none" ? "none" : `${formatShort(share.have)} of ${formatShort(share.of)}`}
+        {missing(share)}
       </span>
     </div>
   );
@@ -227,7 +227,7 @@ function Row({ row, now, opened, onOpen }: { row: Instrumentation; now: number; 
                 onPress={() => onOpen(open === f ? {} : { service: row.service || undefined, scope, finding: f.code })}
               >
                 {f.isInformation ? <Info size={12} aria-hidden /> : <TriangleAlert size={12} aria-hidden />}
-                {f.title} <b title={plural(f.spans, "span")}>{formatShort(f.spans)}</b>
+                {f.title} <b title={plural(f.spans, "span")}>{formatCount(f.spans)}</b>
               </Button>
             </li>
           ))}

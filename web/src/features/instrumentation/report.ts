@@ -11,14 +11,26 @@ export function measure({ have, of }: Share): Measure {
   return have === 0 ? "nothing" : "part";
 }
 
-/** "83%"; what lacks one of a million is not whole, and what has one is not nothing. */
+/** "83%"; what lacks one of a million is not rounded to whole, and what has one is not nothing. */
 export function percent({ have, of }: Share): string {
   if (of === 0) return "–";
   const exact = (have / of) * 100;
   if (have >= of) return "100%";
   if (exact > 99) return `${Math.min(99.9, Math.floor(exact * 10) / 10)}%`;
   if (have > 0 && exact < 1) return "<1%";
-  return `${Math.floor(exact)}%`;
+  return `${Math.round(exact)}%`;
+}
+
+/** How many are missing, to the last one: what a rounded share hides. */
+export function missing(share: Share): string {
+  switch (measure(share)) {
+    case "none":
+      return "none";
+    case "whole":
+      return `all ${formatCount(share.of)}`;
+    default:
+      return `${formatCount(share.of - share.have)} missing`;
+  }
 }
 
 export function sumOf(rows: readonly Instrumentation[], of: (row: Instrumentation) => Share): Share {
@@ -38,16 +50,33 @@ export function byWeight(findings: readonly Finding[]): readonly Finding[] {
   return [...findings].sort((a, b) => weight(a) - weight(b));
 }
 
+/** What was lost. The finding counts agents and tools, too; of model calls the shares tell, each of those that could have it. */
+function lossOf(rows: readonly Instrumentation[]): string {
+  const input = sumOf(rows, (row) => row.input);
+  const output = sumOf(rows, (row) => row.output);
+  const said: string[] = [];
+  if (input.have < input.of) said.push(`${formatCount(input.of - input.have)} of ${plural(input.of, "model call")} came without what was asked`);
+  if (output.have < output.of) {
+    const lost = formatCount(output.of - output.have);
+    said.push(
+      said.length > 0
+        ? `${lost} of the ${formatCount(output.of)} that were answered without the answer`
+        : `${lost} of ${plural(output.of, "answered model call")} came without the answer`,
+    );
+  }
+  if (said.length > 0) return `${said.join(", ")}.`;
+  const spans = rows.reduce((n, row) => n + (has(row, "content_missing")?.spans ?? 0), 0);
+  return `${plural(spans, "span")} came without some of their content; no model call lacks its question or its answer.`;
+}
+
 /** The report in a sentence: how bad it is, then how much. */
 export function verdict({ rows }: ReadingReport): { tone: "well" | "doubt" | "loss"; title: string; text: string } {
-  const calls = rows.reduce((n, row) => n + row.modelCalls, 0);
   const losing = rows.filter((row) => has(row, "content_missing"));
   if (losing.length > 0) {
-    const lost = losing.reduce((n, row) => n + has(row, "content_missing")!.spans, 0);
     return {
       tone: "loss",
       title: losing.length === 1 ? "One instrumentation loses content" : `${formatCount(losing.length)} instrumentations lose content`,
-      text: `${plural(lost, "span")} came without what was asked or answered, of ${plural(calls, "model call")}.`,
+      text: lossOf(rows),
     };
   }
   const doubtful = rows.filter((row) => problems(row).length > 0);
@@ -58,6 +87,7 @@ export function verdict({ rows }: ReadingReport): { tone: "well" | "doubt" | "lo
       text: `${doubtful.length === 1 ? "One instrumentation leaves" : `${formatCount(doubtful.length)} instrumentations leave`} something else out.`,
     };
   }
+  const calls = rows.reduce((n, row) => n + row.modelCalls, 0);
   return {
     tone: "well",
     title: "All is well",
