@@ -316,6 +316,19 @@ describe("the trace page", () => {
     });
   });
 
+  test("on a narrow window a link to a span leads to the span, and walking the timeline stays in it", async () => {
+    await withPage(`${invented}?span=${"a".padStart(16, "0")}`, { viewport: { width: 360, height: 740 } }, async ({ page, problems }) => {
+      await page.getByRole("heading", { name: "execute_tool issue_refund" }).waitFor();
+      await page.getByRole("radio", { name: "Timeline" }).click();
+      await page.waitForSelector(`${spans}[aria-selected=true]`);
+      await page.locator("[role=treegrid]").focus();
+      await page.keyboard.press("ArrowDown");
+      await page.waitForURL((url) => url.searchParams.get("span") === "000000000000000b");
+      expect(await page.getByRole("radio", { name: "Timeline" }).isChecked()).toBe(true);
+      expect(problems).toEqual([]);
+    });
+  });
+
   test("a span pointed at in the timeline alone brings the reader beside it", async () => {
     await withPage(`${invented}?view=timeline`, {}, async ({ page }) => {
       await page.locator(spans).nth(4).click();

@@ -14,6 +14,7 @@ import { clampPane, usePreferences } from "../../ui/preferences";
 import { ErrorState, Skeleton, Stale } from "../../ui/State";
 import { useMedia } from "../../ui/useMedia";
 import { useListSearch } from "../traces";
+import { panesOf, type PanesShown } from "./layout/panes";
 import { clampWindow, fullWindow } from "./layout/scale";
 import { buildTree } from "./layout/tree";
 import { Reader, type ReaderTab } from "./Reader";
@@ -84,10 +85,17 @@ function Panes({ traceId, trace, isStale, children }: OpenedProps) {
 
   const listSearch = useListSearch(project);
   const back = () => void navigate({ to: "/traces", search: listSearch });
-  const shows = isNarrow ? (view ?? "timeline") : (view ?? "both");
+  const shows = panesOf(view, isNarrow, selected >= 0);
   const select = (spanId: string, to: Partial<{ view: "read" | undefined }> = {}) =>
     void navigate({
-      search: (old) => ({ ...old, span: spanId, tab: old.tab === "conversation" ? undefined : old.tab, ...to }),
+      // Who walks through the timeline alone stays there: without a word on it, a narrow window would show the span.
+      search: (old) => ({
+        ...old,
+        span: spanId,
+        tab: old.tab === "conversation" ? undefined : old.tab,
+        view: shows === "timeline" ? shows : old.view,
+        ...to,
+      }),
       // Where another pane comes into sight, the way back leads to this one.
       replace: !("view" in to),
     });
@@ -95,8 +103,7 @@ function Panes({ traceId, trace, isStale, children }: OpenedProps) {
   const open = (spanId: string) => select(spanId, shows === "timeline" ? { view: isNarrow ? "read" : undefined } : {});
   const setTab = (next: ReaderTab) => void navigate({ search: (old) => ({ ...old, tab: next }), replace: true });
   const setThread = (next: string) => void navigate({ search: (old) => ({ ...old, thread: next }), replace: true });
-  const setView = (next: "both" | "timeline" | "read") =>
-    void navigate({ search: (old) => ({ ...old, view: next === "both" ? undefined : next }), replace: true });
+  const setView = (next: PanesShown) => void navigate({ search: (old) => ({ ...old, view: next === "both" ? undefined : next }), replace: true });
   useCommands([
     {
       id: "back",
@@ -107,7 +114,13 @@ function Panes({ traceId, trace, isStale, children }: OpenedProps) {
     },
     { id: "read", title: "Read the conversation", group: "Trace", keys: ["c"], run: () => setTab("conversation") },
     { id: "raw", title: "Show the span as it was sent", group: "Trace", keys: ["w"], run: () => (selected >= 0 ? setTab("raw") : undefined) },
-    { id: "view", title: "Switch between both panes and reading", group: "Trace", keys: ["v"], run: () => setView(view === "read" ? "both" : "read") },
+    {
+      id: "view",
+      title: "Switch between both panes and reading",
+      group: "Trace",
+      keys: ["v"],
+      run: () => setView(shows !== "read" ? "read" : isNarrow ? "timeline" : "both"),
+    },
   ]);
 
   const idOf = (row: number) => tree.spans[row]?.spanId ?? "";
