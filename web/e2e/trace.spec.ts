@@ -210,6 +210,42 @@ describe("the trace page", () => {
     await withPage(`${invented}?span=${"d".padStart(16, "0")}`, {}, async ({ page }) => {
       await page.locator("dl", { hasText: "Input tokens" }).getByText("unknown").first().waitFor();
       await page.getByText("the sender reported no token counts").waitFor();
+      await page.getByText("The cost is unknown because a count that costs money was not sent.").waitFor();
+      // The trace's sum lacks this call, and says so.
+      await page.getByText("1 unpriced").waitFor();
+      await shoot(page, "span-cost-unknown");
+      await expectAccessible(page);
+    });
+  });
+
+  test.each([
+    ["light", 1440],
+    ["dark", 1440],
+    ["light", 360],
+  ] as const)("a cost says how it came about (%s, %i pixels)", async (colorScheme, width) => {
+    await withPage(`${invented}?span=${"5".padStart(16, "0")}`, { colorScheme, viewport: { width, height: 740 } }, async ({ page, problems }) => {
+      await page.getByText("How the cost came about").click();
+      const lines = page.getByRole("table", { name: "What was paid for what" });
+      await lines.getByText("1,104 × $0.3 / million").waitFor();
+      await lines.getByRole("row", { name: /^the sender says/ }).scrollIntoViewIfNeeded();
+      await shoot(page, `span-cost-${colorScheme}-${width}`);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+      await expectAccessible(page);
+      expect(problems).toEqual([]);
+    });
+  });
+
+  test("the real server's prices are shown with the book's name", async () => {
+    await withPage(`${base}/traces?range=30d&filter=agent+%3D+sql-analyst`, {}, async ({ page }) => {
+      await page.locator(`${listRows} a`).first().click();
+      await page.locator(spans).filter({ hasText: "chat" }).first().click();
+      await page.getByText("How the cost came about").click();
+      await page
+        .getByRole("table", { name: "What was paid for what" })
+        .getByText(/^[\d,]+ × \$[\d.]+ \/ million$/)
+        .first()
+        .waitFor();
+      await shoot(page, "span-cost-real");
     });
   });
 

@@ -5,6 +5,7 @@ import { spanQuery } from "../../api/traces";
 import type { SpanNode, WireSpan } from "../../api/types";
 import { ErrorState, Skeleton, Stale } from "../../ui/State";
 import { Conversation } from "./Conversation";
+import { CostBasis } from "./CostBasis";
 import { KindIcon, kindNames } from "./kind";
 import { kindOf, type SpanTree } from "./layout/tree";
 import { Attributes, EmbeddingTab, Events, Facts, hasMessages, Judgement, Messages, Raw, RetrievalTab, ToolTab } from "./SpanDetail";
@@ -109,6 +110,7 @@ export function Reader({ traceId, project, tree, isStale, spanId, tab, thread, o
             <>
               <Judgement span={span} />
               <Facts span={span} />
+              <CostBasis cost={span.cost} />
             </>
           ) : null}
         </div>
