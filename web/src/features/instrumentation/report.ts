@@ -60,7 +60,7 @@ function lossOf(rows: readonly Instrumentation[]): string {
     const lost = formatCount(output.of - output.have);
     said.push(
       said.length > 0
-        ? `${lost} of the ${formatCount(output.of)} that were answered without the answer`
+        ? `${lost} of ${plural(output.of, "answered one")} without the answer`
         : `${lost} of ${plural(output.of, "answered model call")} came without the answer`,
     );
   }

@@ -15,7 +15,7 @@ const book = {
 
 test("a book's cost names the book, what was paid for what, and what the sender says", () => {
   render(<CostBasis cost={{ ...book, reportedAmount: "0.00002235", reportedCurrency: "USD" }} />);
-  screen.getByText("by tiltmeter 2026-11-20");
+  screen.getByText("prices: tiltmeter 2026-11-20");
   const rows = within(screen.getByRole("table", { name: "What was paid for what", hidden: true })).getAllByRole("row", { hidden: true });
   expect(rows.map((row) => [...row.children].map((cell) => cell.textContent))).toEqual([
     ["input", "25 × $0.15 / million", "$0.00000375"],

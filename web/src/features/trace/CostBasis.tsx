@@ -32,7 +32,7 @@ function BookCost({ cost }: { cost: Cost }) {
   return (
     <details>
       <summary>
-        How the cost came about <span className={css.aside}>by {cost.source || "the price book"}</span>
+        How the cost came about <span className={css.aside}>prices: {cost.source || "the price book"}</span>
       </summary>
       <table className={css.lines} aria-label="What was paid for what">
         <tbody>
