@@ -316,6 +316,37 @@ describe("the trace page", () => {
     });
   });
 
+  test("the cost of a priced and an unpriced call is the least that it can be, in the list, too", async () => {
+    const traceId = "c057".padEnd(32, "0");
+    const now = Date.now();
+    const call = (spanId: string, model: string) => ({
+      traceId,
+      spanId,
+      name: `chat ${model}`,
+      kind: 3,
+      startTimeUnixNano: `${now}000000`,
+      endTimeUnixNano: `${now + 5}000000`,
+      attributes: [
+        ...Object.entries({ "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": model }).map(([key, stringValue]) => ({
+          key,
+          value: { stringValue },
+        })),
+        ...Object.entries({ "gen_ai.usage.input_tokens": "100", "gen_ai.usage.output_tokens": "100" }).map(([key, intValue]) => ({ key, value: { intValue } })),
+      ],
+    });
+    await sendSpans(base, [call("00000000000000c1", "gpt-4o-mini"), call("00000000000000c2", "a-model-of-ours")]);
+    await withPage(`${base}/traces/${traceId}?span=00000000000000c2`, {}, async ({ page, problems }) => {
+      await page.getByText("≥ $0.000075", { exact: true }).waitFor();
+      await page.getByText("The cost is unknown because the price book does not have this model.").waitFor();
+      await shoot(page, "cost-partial");
+      await page.goto(`${base}/traces?filter=model+%3D+a-model-of-ours`);
+      await page.locator(listRows).getByText("≥ $0.000075", { exact: true }).waitFor();
+      await page.locator(listRows).getByText("1 span has no known cost and is not in the sum").waitFor();
+      await shoot(page, "cost-partial-list");
+      expect(problems).toEqual([]);
+    });
+  });
+
   test("spans that name each other as parents are shown, and what is true is said", async () => {
     const traceId = "c1c1e000000000000000000000000001";
     const now = Date.now();
