@@ -53,7 +53,7 @@ func takeADKArguments(r *reading, k key, v wire.Value) bool {
 }
 
 func takeADKResult(r *reading, k key, v wire.Value) bool {
-	if r.withheld(k, string(v.Str())) {
+	if r.emptied(k, string(v.Str())) {
 		return false
 	}
 	return takeToolResult(r, k, v)
@@ -61,10 +61,19 @@ func takeADKResult(r *reading, k key, v wire.Value) bool {
 
 // uncaptured says whether a request or response is the marker; only of a call it stands for something.
 func (r *reading) uncaptured(k key, s string) (marker, gone bool) {
-	if s == "{}" && !r.dst.Operation.IsInference() {
+	if s == emptyObject && !r.dst.Operation.IsInference() {
 		return true, true
 	}
-	return r.withheld(k, s), false
+	return r.emptied(k, s), false
+}
+
+// emptied is withheld for the keys of ADK's own, where an empty object is a marker.
+func (r *reading) emptied(k key, s string) bool {
+	if s != emptyObject {
+		return r.withheld(k, s)
+	}
+	r.warn(genai.WarnContentMissing, keys[k].name, marked)
+	return true
 }
 
 // takeGeminiRequest reads {model, contents, config}. What no field holds of it makes it stay.

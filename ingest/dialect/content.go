@@ -19,7 +19,10 @@ const (
 	numContents
 )
 
-const brokeOff = "the JSON broke off; what follows is kept as text"
+const (
+	brokeOff = "the JSON broke off; what follows is kept as text"
+	marked   = "the sender sent a marker instead of the content"
+)
 
 // content gives the JSON of a content that nothing filled yet. Otherwise again says whether the
 // value is the one that did.
@@ -50,12 +53,19 @@ func (r *reading) doubt(code genai.WarningCode, field string) {
 
 // withheld says whether a text stands for content that the sender chose not to send.
 func (r *reading) withheld(k key, s string) bool {
-	if !redacted(s) && s != "{}" {
+	if !redacted(s) {
 		return false
 	}
-	r.warn(genai.WarnContentMissing, keys[k].name, "the sender sent a marker instead of the content")
+	r.warn(genai.WarnContentMissing, keys[k].name, marked)
 	return true
 }
+
+// emptyObject is what went into a function without arguments, or what a program had when it had nothing. Only Google's
+// ADK means by it that the content was not captured.
+const emptyObject = "{}"
+
+// wordless says whether a text has nothing to read: it is withheld, or says nothing.
+func (r *reading) wordless(k key, s string) bool { return s == emptyObject || r.withheld(k, s) }
 
 // redacted says whether a text is what OpenInference or Google's ADK put in the place of a content.
 func redacted(s string) bool { return s == "__REDACTED__" || s == "<REDACTED>" }
@@ -63,7 +73,7 @@ func redacted(s string) bool { return s == "__REDACTED__" || s == "<REDACTED>" }
 func takeSystem(r *reading, k key, v wire.Value) bool {
 	d := r.dst
 	s, fresh, again := r.content(contentSystem, len(d.System) == 0, k, v)
-	if !fresh || r.withheld(k, s) {
+	if !fresh || r.wordless(k, s) {
 		return fresh || again
 	}
 	var code genai.WarningCode
@@ -83,7 +93,7 @@ func takeOutput(r *reading, k key, v wire.Value) bool {
 // takeMessages reads a list of messages, of which those that name no role have the one given.
 func (r *reading) takeMessages(c int, to *[]genai.Message, own *bool, role genai.Role, k key, v wire.Value) bool {
 	s, fresh, again := r.content(c, len(*to) == 0, k, v)
-	if !fresh || r.withheld(k, s) {
+	if !fresh || r.wordless(k, s) {
 		return fresh || again
 	}
 	var code genai.WarningCode
@@ -114,7 +124,7 @@ func takeTools(r *reading, k key, v wire.Value) bool {
 		return true
 	}
 	s, fresh, again := r.content(contentTools, len(d.Tools) == 0, k, v)
-	if !fresh || r.withheld(k, s) {
+	if !fresh || r.wordless(k, s) {
 		return fresh || again
 	}
 	var code genai.WarningCode
@@ -157,7 +167,7 @@ func (r *reading) toolsRead(k key, code genai.WarningCode) bool {
 func takeDocuments(r *reading, k key, v wire.Value) bool {
 	d := &r.dst.Retrieval
 	s, fresh, again := r.content(contentDocuments, len(d.Documents) == 0, k, v)
-	if !fresh || r.withheld(k, s) {
+	if !fresh || r.wordless(k, s) {
 		return fresh || again
 	}
 	if !appendDocuments(d, genai.JSON(s)) {

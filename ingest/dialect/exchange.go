@@ -91,13 +91,14 @@ func received(open func(string) string) taker {
 	}
 }
 
-// opened is the text of a value without what the sender wrapped it in. false: there is none, or a marker.
+// opened is the text of a value without what the sender wrapped it in. false: there is none, or a marker, or an empty
+// object, which only of a tool says something: that it takes no arguments.
 func (r *reading) opened(k key, v wire.Value, open func(string) string) (string, bool) {
 	if v.Kind() == wire.KindEmpty {
 		return "", true
 	}
 	s, ok := r.textOf(bytesOf(keys[k].name), v)
-	if !ok || r.withheld(k, s) {
+	if !ok || r.withheld(k, s) || s == emptyObject && r.dst.Operation != genai.OpExecuteTool {
 		return "", false
 	}
 	return open(s), true

@@ -449,7 +449,7 @@ func (r *reading) vector(name string, v wire.Value) ([]float32, bool) {
 
 func (r *reading) jsonVector(name string, s genai.JSON) ([]float32, bool) {
 	if redacted(string(s)) {
-		r.warn(genai.WarnContentMissing, name, "the sender sent a marker instead of the content")
+		r.warn(genai.WarnContentMissing, name, marked)
 		return nil, false
 	}
 	out := make([]float32, 0, strings.Count(string(s), ",")+1)

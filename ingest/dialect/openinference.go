@@ -293,7 +293,7 @@ func (r *reading) takeValue(k key, v wire.Value, to *[]genai.Message, own *bool,
 	if !ok || s == "" {
 		return ok
 	}
-	if r.withheld(k, s) {
+	if r.wordless(k, s) {
 		return false
 	}
 	*to = append(*to, textMessage(role, s))

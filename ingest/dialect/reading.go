@@ -434,9 +434,11 @@ func (r *reading) warnCut(name string) {
 // maxWarnings bounds the warnings of one span: one broken list must not leave thousands.
 const maxWarnings = 32
 
+// warn says a doubt once, however many rules have it.
 func (r *reading) warn(code genai.WarningCode, field, text string) {
-	if len(r.dst.Warnings) < maxWarnings {
-		r.dst.Warnings = append(r.dst.Warnings, genai.Warning{Code: code, Field: field, Text: text})
+	w := genai.Warning{Code: code, Field: field, Text: text}
+	if len(r.dst.Warnings) < maxWarnings && !slices.Contains(r.dst.Warnings, w) {
+		r.dst.Warnings = append(r.dst.Warnings, w)
 	}
 }
 

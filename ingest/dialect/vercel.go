@@ -176,7 +176,7 @@ var takeRequestMaxTokens = wholeTo(func(q *genai.Request, p *params) (**int64, *
 func takePrompt(r *reading, k key, v wire.Value) bool {
 	d := r.dst
 	s, fresh, again := r.content(contentInput, len(d.Input) == 0, k, v)
-	if !fresh || r.withheld(k, s) {
+	if !fresh || r.wordless(k, s) {
 		return fresh || again
 	}
 	good, found := true, false
