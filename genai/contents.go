@@ -28,11 +28,13 @@ func (p *Part) HasContent() bool {
 
 // AnyContent reports whether one of the messages says anything: a list of roles alone does not.
 func AnyContent(list []Message) bool {
+	return slices.ContainsFunc(list, func(m Message) bool { return anyPart(m.Parts) })
+}
+
+func anyPart(list []Part) bool {
 	for i := range list {
-		for j := range list[i].Parts {
-			if list[i].Parts[j].HasContent() {
-				return true
-			}
+		if list[i].HasContent() {
+			return true
 		}
 	}
 	return false
@@ -44,14 +46,32 @@ const (
 	FieldOutput = "gen_ai.output.messages"
 )
 
+// Settled says of each side of a call whether it is there or not to be missed. Who was refused was often not heard, and
+// has no answer; instructions alone may be all that a model is asked; and of an answer that broke off or was withheld
+// nothing may be left.
+func (s *Span) Settled() (input, output bool) {
+	failed := s.Failed()
+	input = failed || s.HasInput()
+	output = failed || AnyContent(s.Output) || slices.ContainsFunc(s.FinishReasons, FinishReason.cutsShort) ||
+		slices.ContainsFunc(s.Output, func(m Message) bool { return m.FinishReason.cutsShort() })
+	return input, output
+}
+
+// cutsShort reports whether an answer that finished so may be empty.
+func (f FinishReason) cutsShort() bool { return f == FinishLength || f == FinishContentFilter }
+
+// HasInput reports whether a message or the system instructions say anything.
+func (s *Span) HasInput() bool { return anyPart(s.System) || AnyContent(s.Input) }
+
 // MissingContent settles whether content is missing: input and output say what the span and its log records have, told that
-// there are such records. A side that neither has is warned about; where the records brought all, a span's own
-// doubt is gone. The answer of a call that failed is not missed, nor one that a content filter withheld.
+// records brought some of it. A side that neither has is warned about, once and unless it is Settled; where the records
+// brought all, a span's own doubt is gone.
 func (s *Span) MissingContent(input, output, told bool) {
 	if !s.Operation.HasMessages() {
 		return
 	}
-	output = output || s.Failed() || slices.Contains(s.FinishReasons, FinishContentFilter)
+	in, out := s.Settled()
+	input, output = input || in, output || out
 	if told && input && output {
 		kept := s.Warnings[:0:0]
 		for _, w := range s.Warnings {
@@ -62,9 +82,16 @@ func (s *Span) MissingContent(input, output, told bool) {
 		s.Warnings = kept
 	}
 	if !input {
-		s.Warnings = append(s.Warnings, Warning{WarnContentMissing, FieldInput, "what the model was asked is neither on the span nor in a log record of it"})
+		s.missing(FieldInput, "what the model was asked is neither on the span nor in a log record of it")
 	}
 	if !output {
-		s.Warnings = append(s.Warnings, Warning{WarnContentMissing, FieldOutput, "what the model answered is neither on the span nor in a log record of it"})
+		s.missing(FieldOutput, "what the model answered is neither on the span nor in a log record of it")
+	}
+}
+
+// missing warns about a field that nothing is said of yet: a marker in it says why it is not there.
+func (s *Span) missing(field, text string) {
+	if !slices.ContainsFunc(s.Warnings, func(w Warning) bool { return w.Code == WarnContentMissing && w.Field == field }) {
+		s.Warnings = append(s.Warnings, Warning{WarnContentMissing, field, text})
 	}
 }

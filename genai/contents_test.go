@@ -52,3 +52,38 @@ func TestMergeWarnings(t *testing.T) {
 		t.Errorf("the list that was shared (-want +got):\n%s", d)
 	}
 }
+
+// TestMissingContent: a side is warned about once, where it is to be expected.
+func TestMissingContent(t *testing.T) {
+	t.Parallel()
+	say := []Part{{Type: PartText, Content: "x"}}
+	for name, tc := range map[string]struct {
+		span          Span
+		input, output bool
+		want          []string
+	}{
+		"nothing":                     {want: []string{FieldInput, FieldOutput}},
+		"elsewhere":                   {input: true, output: true},
+		"on the span":                 {span: Span{Input: []Message{{Parts: say}}, Output: []Message{{Parts: say}}}},
+		"failed by its status":        {span: Span{StatusCode: StatusError}},
+		"refused":                     {span: Span{Error: Error{Type: "400"}}},
+		"instructions":                {span: Span{System: say}, want: []string{FieldOutput}},
+		"instructions without a text": {span: Span{System: []Part{{Type: PartText}}}, want: []string{FieldInput, FieldOutput}},
+		"broke off":                   {span: Span{FinishReasons: []FinishReason{FinishStop, FinishLength}}, want: []string{FieldInput}},
+		"broke off, says the message": {span: Span{Output: []Message{{FinishReason: FinishLength}}}, want: []string{FieldInput}},
+		"filtered":                    {span: Span{FinishReasons: []FinishReason{FinishContentFilter}}, want: []string{FieldInput}},
+		"stopped":                     {span: Span{FinishReasons: []FinishReason{FinishStop}}, want: []string{FieldInput, FieldOutput}},
+		"a marker in the field":       {span: Span{Warnings: []Warning{{WarnContentMissing, FieldInput, "marker"}}}, want: []string{FieldInput, FieldOutput}},
+		"another doubt of the field":  {span: Span{Warnings: []Warning{{WarnWrongType, FieldInput, ""}}}, want: []string{FieldInput, FieldInput, FieldOutput}},
+	} {
+		tc.span.Operation = OpChat
+		tc.span.MissingContent(tc.input, tc.output, false)
+		var got []string
+		for _, w := range tc.span.Warnings {
+			got = append(got, w.Field)
+		}
+		if d := cmp.Diff(tc.want, got); d != "" {
+			t.Errorf("%s (-want +got):\n%s", name, d)
+		}
+	}
+}

@@ -189,7 +189,7 @@ func (b *Batch) AddPriced(s *genai.Span, p *Price) {
 	c.genAI(s, p, moved)
 	c.print(e.versions.of(s, e.system, e.tools))
 	b.attributes(s.Attributes)
-	c.said.add(s)
+	c.said.add(s, s.HasInput(), genai.AnyContent(s.Output))
 	c.inputPreview.str(inputPreview(s))
 	c.outputPreview.str(outputPreview(s))
 	// Raw last: it finds the contents of the canonical form.
@@ -289,7 +289,8 @@ func (b *Batch) AddFragment(f *genai.Span, l *Log) {
 		c.warnings.elem.str(string(f.Warnings[i].Code))
 	}
 	c.warnings.end(len(f.Warnings))
-	c.said.add(f)
+	input, output := f.Settled()
+	c.said.add(f, input, output)
 	c.detail.bytes(e.buf)
 	c.refs.end(e.appendRefs(&c.refs.elem))
 	c.rows++

@@ -61,7 +61,7 @@ type Instrumentation struct {
 	DialectVersions         []string // of the conventions that its spans showed, at most maxDialectVersions, sorted
 	ScopeName, ScopeVersion string
 	Spans, ModelCalls       int64
-	Input, Output           Share // of calls that are asked and answer in messages; Output: of those that did not fail and were not filtered
+	Input, Output           Share // of calls that are asked and answer in messages, without those of which it is not missed (genai.Span.Settled)
 	Model                   Share // of model calls
 	Tokens                  Share // of model calls that did not fail
 	Cost                    Share // of model calls with token counts, without those that repeat others
@@ -86,7 +86,8 @@ type SpanRef struct {
 	Start   time.Time
 }
 
-// InstrumentationReport is the instrumentations of a project, the worst first.
+// InstrumentationReport is the instrumentations of a project: those that lose the greatest share of their content first, of
+// equals those with most spans.
 type InstrumentationReport struct {
 	Rows      []Instrumentation
 	Truncated bool // there are more than MaxInstrumentations
@@ -98,17 +99,18 @@ const reportedSpans = `
     service, service_namespace, dialect, dialect_version, scope_name, scope_version, operation,
     operation IN ('chat', 'text_completion', 'generate_content', 'embeddings', 'rerank') AS calls,
     operation IN ('chat', 'text_completion', 'generate_content') AS says,
-    says AND outcome = 0 AND NOT has(finish_reasons, 'content_filter') AS answers,
+    says AND (input OR outcome = 0) AS asks,
+    says AND (output OR outcome = 0 AND NOT hasAny(finish_reasons, ['length', 'content_filter'])) AS answers,
     input_tokens >= 0 OR output_tokens >= 0 AS counted,
     request_model != '' OR response_model != '' AS named,
     cost_currency != '' AS priced,
     spans.has_input = 1 OR records.told_input = 1 AS input,
     spans.has_output = 1 OR records.told_output = 1 AS output,
-    records.told AS told,
+    records.told_input = 1 OR records.told_output = 1 AS told,
     arrayConcat(arrayMap(w -> toString(w), spans.warnings), records.doubts) AS doubts
   FROM spans LEFT ANY JOIN
   (
-    SELECT trace_id, span_id, max(has_input) AS told_input, max(has_output) AS told_output, 1 AS told,
+    SELECT trace_id, span_id, max(has_input) AS told_input, max(has_output) AS told_output,
       arrayFilter(w -> w != 'content_missing', groupUniqArrayArray(arrayMap(w -> toString(w), warnings))) AS doubts
     FROM fragments
     WHERE project = {project:String} AND (has_input = 1 OR has_output = 1 OR notEmpty(warnings))
@@ -130,7 +132,7 @@ const reportKey = `service, service_namespace, dialect, scope_name, scope_versio
 
 const instrumentations = `
 SELECT ` + reportKey + `, count(), countIf(calls),
-  countIf(says AND input), countIf(says), countIf(answers AND output), countIf(answers),
+  countIf(asks AND input), countIf(asks), countIf(answers AND output), countIf(answers),
   countIf(calls AND named), countIf(calls AND outcome = 0 AND counted), countIf(calls AND outcome = 0),
   countIf(calls AND counted AND usage_rollup = 0 AND priced), countIf(calls AND counted AND usage_rollup = 0),
   arraySort(groupUniqArrayIf(` + maxDialectVersions + `)(toString(dialect_version), dialect_version != '')), min(start), max(start)
@@ -138,11 +140,12 @@ FROM
 (` + reportedSpans + `
 )
 GROUP BY ` + reportKey + `
-ORDER BY countIf(says AND NOT input OR answers AND NOT output) DESC,
-  countIf(calls AND outcome = 0 AND NOT counted) DESC, countIf(notEmpty(doubts)) DESC, count() DESC, ` + reportKey + `
+ORDER BY greatest(countIf(asks AND NOT input) / greatest(countIf(asks), 1), countIf(answers AND NOT output) / greatest(countIf(answers), 1)) DESC,
+  count() DESC, ` + reportKey + `
 LIMIT {limit:UInt32}`
 
-// Where log records brought all of a call's content, its own doubt is gone, as genai.MissingContent has it.
+// A call asks when its input is there or to be missed, and answers likewise, as genai.Span.Settled has it; where log records
+// brought all of its content, its own doubt is gone, as genai.MissingContent has it.
 const instrumentationFindings = `
 SELECT ` + reportKey + `, code, spans, first.1, first.2, first.3, last.1, last.2, last.3
 FROM
@@ -151,8 +154,8 @@ FROM
   FROM
   (
     SELECT ` + reportKey + `, trace_id, span_id, start, arrayJoin(arrayDistinct(arrayConcat(
-      arrayFilter(w -> w != 'content_missing' OR NOT (says AND told AND input AND (output OR NOT answers)), doubts),
-      if(says AND NOT input OR answers AND NOT output, ['content_missing'], []),
+      arrayFilter(w -> w != 'content_missing' OR NOT (says AND told AND (input OR NOT asks) AND (output OR NOT answers)), doubts),
+      if(asks AND NOT input OR answers AND NOT output, ['content_missing'], []),
       if(calls AND outcome = 0 AND NOT counted, ['` + string(FindTokensMissing) + `'], []),
       if(calls AND NOT named, ['` + string(FindModelMissing) + `'], []),
       if(calls AND counted AND usage_rollup = 0 AND NOT priced, ['` + string(FindCostUnknown) + `'], []),
@@ -240,9 +243,7 @@ func (s *Store) Instrumentations(ctx context.Context, q InstrumentationQuery) (o
 
 // add puts what nobody knows behind what loses content, and before the rest.
 func (r *InstrumentationReport) add(unknown []Instrumentation) {
-	at := slices.IndexFunc(r.Rows, func(i Instrumentation) bool {
-		return !slices.ContainsFunc(i.Findings, func(f Finding) bool { return f.Code == FindingCode(genai.WarnContentMissing) })
-	})
+	at := slices.IndexFunc(r.Rows, func(i Instrumentation) bool { return i.Input.Have == i.Input.Of && i.Output.Have == i.Output.Of })
 	if at < 0 {
 		at = len(r.Rows)
 	}

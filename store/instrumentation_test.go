@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,8 +36,10 @@ func TestContentMissing(t *testing.T) {
 		return list
 	}
 	roles := []genai.Message{{Role: genai.RoleUser}} // what is left of messages when their content is not captured
+	instructions := []genai.Part{{Type: genai.PartText, Content: "be terse"}}
 	marker := genai.Warning{Code: genai.WarnContentMissing, Field: "llm.input_messages"}
 	cut := genai.Warning{Code: genai.WarnMalformedJSON, Field: "body"}
+	want := map[string][]string{}
 	for i, c := range []struct {
 		name   string
 		change func(*genai.Span)
@@ -44,8 +48,25 @@ func TestContentMissing(t *testing.T) {
 	}{
 		{name: "silent", want: missing(genai.FieldInput, genai.FieldOutput)},
 		{name: "roles alone", change: func(s *genai.Span) { s.Input = roles }, want: missing(genai.FieldInput, genai.FieldOutput)},
-		{name: "a failure has no answer", change: func(s *genai.Span) { s.Error.Type = "timeout" }, want: missing(genai.FieldInput)},
+		{name: "a call that was refused", change: func(s *genai.Span) { s.Error.Type = "429" }},
+		{name: "a record says that it was refused", tell: []genai.Span{{Error: genai.Error{Type: "429"}}}},
 		{name: "a filter withheld the answer", change: func(s *genai.Span) { s.FinishReasons = []genai.FinishReason{genai.FinishContentFilter} }, want: missing(genai.FieldInput)},
+		{name: "nothing is left of the answer", change: func(s *genai.Span) { s.FinishReasons = []genai.FinishReason{genai.FinishLength} }, want: missing(genai.FieldInput)},
+		{name: "a record says so", tell: []genai.Span{{FinishReasons: []genai.FinishReason{genai.FinishLength}}}, want: missing(genai.FieldInput)},
+		{name: "instructions alone", change: func(s *genai.Span) { s.System = instructions }, want: missing(genai.FieldOutput)},
+		{name: "a record has the instructions", tell: []genai.Span{{System: instructions}}, want: missing(genai.FieldOutput)},
+		{name: "instructions that say nothing", change: func(s *genai.Span) { s.System = []genai.Part{{Type: genai.PartText}} }, want: missing(genai.FieldInput, genai.FieldOutput)},
+		{
+			name: "a marker in the place of the question",
+			change: func(s *genai.Span) {
+				s.Warnings = []genai.Warning{{Code: genai.WarnContentMissing, Field: genai.FieldInput}}
+			},
+			want: missing(genai.FieldInput, genai.FieldOutput),
+		},
+		{
+			name: "a record that says nothing leaves a doubt", change: func(s *genai.Span) { *s = *chat(1, 1, base); s.Warnings = []genai.Warning{marker} },
+			tell: []genai.Span{{Output: roles}}, want: missing("llm.input_messages"),
+		},
 		{name: "an embedding has no messages", change: func(s *genai.Span) { s.Operation = genai.OpEmbeddings }},
 		{name: "an agent", change: func(s *genai.Span) { s.Operation = genai.OpInvokeAgent }},
 		{
@@ -68,6 +89,8 @@ func TestContentMissing(t *testing.T) {
 			if c.change != nil {
 				c.change(sp)
 			}
+			sp.Service.Name, sp.Dialect = c.name, "otel-genai"
+			want[c.name] = c.want
 			sp.TraceID = id(100 + 2*i)
 			if recordsFirst {
 				sp.TraceID = id(101 + 2*i)
@@ -109,6 +132,27 @@ func TestContentMissing(t *testing.T) {
 			}
 			if got := trace.Summary.Warnings; got != int64(len(c.want)) {
 				t.Errorf("%s: the summary of its trace has %d warnings, want %d", c.name, got, len(c.want))
+			}
+		}
+	}
+	report, err := s.Instrumentations(ctx, store.InstrumentationQuery{Project: "default", From: base.Add(-time.Hour), To: base.Add(time.Hour)})
+	if err != nil || len(report.Rows) != len(want) {
+		t.Fatalf("the report has %d rows of %d, %v", len(report.Rows), len(want), err)
+	}
+	for _, r := range report.Rows {
+		var spans int64
+		for _, f := range r.Findings {
+			if f.Code == store.FindingCode(genai.WarnContentMissing) {
+				spans = f.Spans
+			}
+		}
+		told := slices.ContainsFunc(want[r.Service], func(w string) bool { return strings.HasPrefix(w, string(genai.WarnContentMissing)) })
+		if told != (spans == 2) || !told && spans != 0 {
+			t.Errorf("%s: the report finds %d of 2 spans without content, the spans warn %t", r.Service, spans, told)
+		}
+		for field, share := range map[string]store.Share{genai.FieldInput: r.Input, genai.FieldOutput: r.Output} {
+			if lost := slices.Contains(want[r.Service], missing(field)[0]); lost != (share.Have < share.Of) {
+				t.Errorf("%s: %s is there %d times of %d, the spans warn %t", r.Service, field, share.Have, share.Of, lost)
 			}
 		}
 	}
@@ -180,10 +224,10 @@ func TestInstrumentations(t *testing.T) {
 	want := store.InstrumentationReport{Rows: []store.Instrumentation{
 		{
 			Service: "shop", Dialect: "otel-genai", DialectVersions: []string{"1.37", "1.38"}, ScopeName: "instr", ScopeVersion: "1", Spans: 6, ModelCalls: 4,
-			Input: store.Share{Have: 1, Of: 4}, Output: store.Share{Have: 1, Of: 3}, Model: store.Share{Have: 3, Of: 4},
+			Input: store.Share{Have: 1, Of: 3}, Output: store.Share{Have: 1, Of: 3}, Model: store.Share{Have: 3, Of: 4},
 			Tokens: store.Share{Have: 2, Of: 3}, Cost: store.Share{Have: 2, Of: 2}, FirstSeen: at(1), LastSeen: at(6),
 			Findings: []store.Finding{
-				one("content_missing", 3, ref(1, 1), ref(1, 4)),
+				one("content_missing", 2, ref(1, 1), ref(1, 4)),
 				one("malformed_json", 1, ref(1, 2), ref(1, 2)),
 				one(store.FindModelMissing, 1, ref(1, 4), ref(1, 4)),
 				one("tokens_disagree", 1, ref(1, 2), ref(1, 2)),
@@ -227,5 +271,38 @@ func TestInstrumentations(t *testing.T) {
 	store.Limit(s, 10, 10, 10)
 	if _, err := s.Instrumentations(ctx, q); !errors.Is(err, store.ErrTooManyRecords) {
 		t.Errorf("more log records than are followed: %v", err)
+	}
+}
+
+// TestInstrumentationOrder: those that lose the greatest share of their content come first, of equals those with most spans.
+func TestInstrumentationOrder(t *testing.T) {
+	t.Parallel()
+	s := storetest.Store(t)
+	b := s.NewBatch()
+	n := 0
+	for service, calls := range map[string][2]int{"all of one": {0, 1}, "all of two": {0, 2}, "most": {1, 6}, "none of three": {3, 3}, "none of one": {1, 1}} {
+		for i := range calls[1] {
+			n++
+			sp := quiet(n, 1, base)
+			if i < calls[0] {
+				sp = chat(n, 1, base)
+			}
+			sp.Service, sp.Dialect = genai.Service{Name: service}, "otel-genai"
+			b.AddSpan(sp)
+		}
+	}
+	if err := s.Insert(context.Background(), b, "a"); err != nil {
+		t.Fatal(err)
+	}
+	report, err := s.Instrumentations(context.Background(), store.InstrumentationQuery{Project: "default", From: base.Add(-time.Hour), To: base.Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for i := range report.Rows {
+		got = append(got, report.Rows[i].Service)
+	}
+	if d := cmp.Diff([]string{"all of two", "all of one", "most", "none of three", "none of one"}, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
 	}
 }

@@ -495,9 +495,9 @@ func hearings(frags []fragmentRow) map[genai.SpanID]said {
 // settleContent warns of what neither the span nor its log records have. It goes by the columns, which count contents that
 // are not read, too.
 func (w *spanRow) settleContent(s *genai.Span, heard map[genai.SpanID]said) {
-	records, told := heard[w.SpanID]
+	records := heard[w.SpanID]
 	all := w.said.or(records)
-	s.MissingContent(all.input, all.output, told)
+	s.MissingContent(all.input, all.output, records.input || records.output)
 }
 
 // fragmentsOf reads log records of several traces, and where their contents are.

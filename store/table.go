@@ -175,11 +175,12 @@ func (c *saidColumns) columns() []namedColumn {
 	}
 }
 
-func (c *saidColumns) add(s *genai.Span) {
+// add says of a span what it has. A record is a part of one, and may say as well that a side is not to be missed.
+func (c *saidColumns) add(s *genai.Span, input, output bool) {
 	c.inputMessages.u32(uint32(len(s.Input)))   //nolint:gosec // bounded by the request's size
 	c.outputMessages.u32(uint32(len(s.Output))) //nolint:gosec // bounded by the request's size
-	c.hasInput.u8(boolean(genai.AnyContent(s.Input)))
-	c.hasOutput.u8(boolean(genai.AnyContent(s.Output)))
+	c.hasInput.u8(boolean(input))
+	c.hasOutput.u8(boolean(output))
 }
 
 type logColumns struct {

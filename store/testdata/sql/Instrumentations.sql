@@ -6,7 +6,7 @@ SET param_log_from = '1772613000123456789';
 SET param_log_to = '1772625600123456789';
 SET param_limit = '201';
 SELECT service, service_namespace, dialect, scope_name, scope_version, count(), countIf(calls),
-  countIf(says AND input), countIf(says), countIf(answers AND output), countIf(answers),
+  countIf(asks AND input), countIf(asks), countIf(answers AND output), countIf(answers),
   countIf(calls AND named), countIf(calls AND outcome = 0 AND counted), countIf(calls AND outcome = 0),
   countIf(calls AND counted AND usage_rollup = 0 AND priced), countIf(calls AND counted AND usage_rollup = 0),
   arraySort(groupUniqArrayIf(16)(toString(dialect_version), dialect_version != '')), min(start), max(start)
@@ -16,17 +16,18 @@ FROM
     service, service_namespace, dialect, dialect_version, scope_name, scope_version, operation,
     operation IN ('chat', 'text_completion', 'generate_content', 'embeddings', 'rerank') AS calls,
     operation IN ('chat', 'text_completion', 'generate_content') AS says,
-    says AND outcome = 0 AND NOT has(finish_reasons, 'content_filter') AS answers,
+    says AND (input OR outcome = 0) AS asks,
+    says AND (output OR outcome = 0 AND NOT hasAny(finish_reasons, ['length', 'content_filter'])) AS answers,
     input_tokens >= 0 OR output_tokens >= 0 AS counted,
     request_model != '' OR response_model != '' AS named,
     cost_currency != '' AS priced,
     spans.has_input = 1 OR records.told_input = 1 AS input,
     spans.has_output = 1 OR records.told_output = 1 AS output,
-    records.told AS told,
+    records.told_input = 1 OR records.told_output = 1 AS told,
     arrayConcat(arrayMap(w -> toString(w), spans.warnings), records.doubts) AS doubts
   FROM spans LEFT ANY JOIN
   (
-    SELECT trace_id, span_id, max(has_input) AS told_input, max(has_output) AS told_output, 1 AS told,
+    SELECT trace_id, span_id, max(has_input) AS told_input, max(has_output) AS told_output,
       arrayFilter(w -> w != 'content_missing', groupUniqArrayArray(arrayMap(w -> toString(w), warnings))) AS doubts
     FROM fragments
     WHERE project = {project:String} AND (has_input = 1 OR has_output = 1 OR notEmpty(warnings))
@@ -40,8 +41,8 @@ FROM
     AND dialect != ''
 )
 GROUP BY service, service_namespace, dialect, scope_name, scope_version
-ORDER BY countIf(says AND NOT input OR answers AND NOT output) DESC,
-  countIf(calls AND outcome = 0 AND NOT counted) DESC, countIf(notEmpty(doubts)) DESC, count() DESC, service, service_namespace, dialect, scope_name, scope_version
+ORDER BY greatest(countIf(asks AND NOT input) / greatest(countIf(asks), 1), countIf(answers AND NOT output) / greatest(countIf(answers), 1)) DESC,
+  count() DESC, service, service_namespace, dialect, scope_name, scope_version
 LIMIT {limit:UInt32};
 
 -- Instrumentations
@@ -58,8 +59,8 @@ FROM
   FROM
   (
     SELECT service, service_namespace, dialect, scope_name, scope_version, trace_id, span_id, start, arrayJoin(arrayDistinct(arrayConcat(
-      arrayFilter(w -> w != 'content_missing' OR NOT (says AND told AND input AND (output OR NOT answers)), doubts),
-      if(says AND NOT input OR answers AND NOT output, ['content_missing'], []),
+      arrayFilter(w -> w != 'content_missing' OR NOT (says AND told AND (input OR NOT asks) AND (output OR NOT answers)), doubts),
+      if(asks AND NOT input OR answers AND NOT output, ['content_missing'], []),
       if(calls AND outcome = 0 AND NOT counted, ['tokens_missing'], []),
       if(calls AND NOT named, ['model_missing'], []),
       if(calls AND counted AND usage_rollup = 0 AND NOT priced, ['cost_unknown'], []),
@@ -71,17 +72,18 @@ FROM
     service, service_namespace, dialect, dialect_version, scope_name, scope_version, operation,
     operation IN ('chat', 'text_completion', 'generate_content', 'embeddings', 'rerank') AS calls,
     operation IN ('chat', 'text_completion', 'generate_content') AS says,
-    says AND outcome = 0 AND NOT has(finish_reasons, 'content_filter') AS answers,
+    says AND (input OR outcome = 0) AS asks,
+    says AND (output OR outcome = 0 AND NOT hasAny(finish_reasons, ['length', 'content_filter'])) AS answers,
     input_tokens >= 0 OR output_tokens >= 0 AS counted,
     request_model != '' OR response_model != '' AS named,
     cost_currency != '' AS priced,
     spans.has_input = 1 OR records.told_input = 1 AS input,
     spans.has_output = 1 OR records.told_output = 1 AS output,
-    records.told AS told,
+    records.told_input = 1 OR records.told_output = 1 AS told,
     arrayConcat(arrayMap(w -> toString(w), spans.warnings), records.doubts) AS doubts
   FROM spans LEFT ANY JOIN
   (
-    SELECT trace_id, span_id, max(has_input) AS told_input, max(has_output) AS told_output, 1 AS told,
+    SELECT trace_id, span_id, max(has_input) AS told_input, max(has_output) AS told_output,
       arrayFilter(w -> w != 'content_missing', groupUniqArrayArray(arrayMap(w -> toString(w), warnings))) AS doubts
     FROM fragments
     WHERE project = {project:String} AND (has_input = 1 OR has_output = 1 OR notEmpty(warnings))
