@@ -79,6 +79,11 @@ func TestContentMissing(t *testing.T) {
 			want: append([]string{"malformed_json body"}, missing(genai.FieldInput, genai.FieldOutput)...),
 		},
 		{
+			name: "records repeat a doubt", change: func(s *genai.Span) { *s = *chat(1, 1, base); s.Warnings = []genai.Warning{cut} },
+			tell: []genai.Span{{Warnings: []genai.Warning{cut}}, {Warnings: []genai.Warning{{Code: cut.Code, Field: "other"}, marker}}},
+			want: []string{"malformed_json body", "malformed_json other"},
+		},
+		{
 			name:   "the span has all, and a doubt of its own",
 			change: func(s *genai.Span) { *s = *chat(1, 1, base); s.Warnings = []genai.Warning{marker} }, want: missing("llm.input_messages"),
 		},
@@ -135,6 +140,24 @@ func TestContentMissing(t *testing.T) {
 			}
 		}
 	}
+	page, err := s.ListTraces(ctx, store.TraceQuery{Project: "default", From: base.Add(-time.Hour), To: base.Add(time.Hour), Limit: store.MaxPage})
+	if err != nil || len(page.Traces) != 2*len(want) {
+		t.Fatalf("the list has %d traces of %d, %v", len(page.Traces), 2*len(want), err)
+	}
+	for i := range page.Traces {
+		if one := &page.Traces[i]; one.Warnings != int64(len(want[one.Services[0]])) {
+			t.Errorf("%s: the list counts %d warnings, want %d", one.Services[0], one.Warnings, len(want[one.Services[0]]))
+		}
+	}
+	recent, err := s.RecentTraces(ctx, "default", store.Arrival{}, store.MaxPage, store.Filter{})
+	if err != nil || len(recent.Traces) != 2*len(want) {
+		t.Fatalf("%d traces of %d are recent, %v", len(recent.Traces), 2*len(want), err)
+	}
+	for i := range recent.Traces {
+		if one := &recent.Traces[i]; one.Warnings != int64(len(want[one.Services[0]])) {
+			t.Errorf("%s: of recent traces %d warnings are counted, want %d", one.Services[0], one.Warnings, len(want[one.Services[0]]))
+		}
+	}
 	report, err := s.Instrumentations(ctx, store.InstrumentationQuery{Project: "default", From: base.Add(-time.Hour), To: base.Add(time.Hour)})
 	if err != nil || len(report.Rows) != len(want) {
 		t.Fatalf("the report has %d rows of %d, %v", len(report.Rows), len(want), err)
@@ -154,6 +177,33 @@ func TestContentMissing(t *testing.T) {
 			if lost := slices.Contains(want[r.Service], missing(field)[0]); lost != (share.Have < share.Of) {
 				t.Errorf("%s: %s is there %d times of %d, the spans warn %t", r.Service, field, share.Have, share.Of, lost)
 			}
+		}
+	}
+}
+
+// TestWarningsOfManyRecords: with more log records than a page may read, a summary has what the spans say of themselves.
+func TestWarningsOfManyRecords(t *testing.T) {
+	t.Parallel()
+	s := storetest.Store(t)
+	ctx := context.Background()
+	b := s.NewBatch()
+	sp := quiet(1, 1, base)
+	sp.Warnings = []genai.Warning{{Code: genai.WarnTokensDisagree}}
+	b.AddSpan(sp)
+	for i := range 6 {
+		b.AddFragment(&genai.Span{}, &store.Log{Project: sp.Project, TraceID: sp.TraceID, SpanID: sp.SpanID, Time: base, Seq: uint64(i)})
+	}
+	if err := s.Insert(ctx, b, "a"); err != nil {
+		t.Fatal(err)
+	}
+	for limit, want := range map[int]int64{6: 3, 5: 1} { // input and output are missing
+		store.LimitUsage(s, limit)
+		page, err := s.ListTraces(ctx, store.TraceQuery{Project: "default", From: base.Add(-time.Hour), To: base.Add(time.Hour)})
+		if err != nil || len(page.Traces) != 1 {
+			t.Fatalf("%d traces, %v", len(page.Traces), err)
+		}
+		if got := page.Traces[0].Warnings; got != want {
+			t.Errorf("of 6 records %d may be read: %d warnings, want %d", limit, got, want)
 		}
 	}
 }

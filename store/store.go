@@ -107,6 +107,7 @@ type TraceSummary struct {
 	RootOperation genai.Operation
 	RootMissing   bool
 
+	// Warnings are those that an opened trace shows; where Estimated is set, what its spans say without their log records.
 	Spans, GenAISpans, Errors, Warnings int64
 
 	Services, Operations, Models, Agents, Tools []string // sorted

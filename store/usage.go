@@ -32,22 +32,29 @@ const (
 // usageOfTraces reads what a UsageTree needs. Pairs of the key's parts: the traces of a page may lie days apart.
 const usageOfTraces = `
 SELECT trace_id, span_id, parent_span_id, start, operation, request_model, response_model, response_id, usage_rollup,
-    input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, toString(cost), cost_currency, outcome
+    input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, toString(cost), cost_currency, outcome,
+    has_input, has_output, finish_reasons, warnings
 FROM spans
-WHERE project = {project:String}
+WHERE project = {project:String}` + usagePlaces + `
+ORDER BY start, span_id, ` + latest + ` LIMIT 1 BY trace_id, span_id LIMIT {limit:UInt32}`
+
+// usagePlaces are the spans of a page's traces.
+const usagePlaces = `
   AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
   AND (toStartOfFiveMinutes(start), trace_id) IN
   (
     SELECT toDateTime(toUInt32(splitByChar('-', place)[1]), 'UTC'), toFixedString(unhex(splitByChar('-', place)[2]), 16)
     FROM (SELECT arrayJoin(splitByChar(',', {places:String})) AS place)
-  )
-ORDER BY start, span_id, ` + latest + ` LIMIT 1 BY trace_id, span_id LIMIT {limit:UInt32}`
+  )`
 
-// costNode is a span's part in its trace's usage and cost.
+// costNode is a span's part in its trace's usage and cost, and what decides about its warnings.
 type costNode struct {
 	genai.UsageNode
 	cost   genai.Cost
 	failed bool
+	said   said
+	finish []genai.FinishReason
+	codes  []string // of its own warnings
 }
 
 // spanCounts are the spans of a trace, each once: the stored summary counts a span that was sent again again.
@@ -238,16 +245,20 @@ func (s *Store) usagesOf(ctx context.Context, project string, p *usagePage) erro
 		t.count(c)
 		t.sums(sumUsage(nodes))
 	}
-	return nil
+	return s.doubts(ctx, project, p, found)
 }
 
 func (c *costNode) scan(r driver.Rows) (trace genai.TraceID, err error) {
 	var id, span, parent, op string
-	var rollup, outcome uint8
+	var rollup, outcome, hasIn, hasOut uint8
 	var counts [5]int64
+	var finish []string
 	err = r.Scan(&id, &span, &parent, &c.Start, &op, &c.RequestModel, &c.ResponseModel, &c.ResponseID, &rollup,
-		&counts[0], &counts[1], &counts[2], &counts[3], &counts[4], &c.cost.Amount, &c.cost.Currency, &outcome)
-	c.failed = outcome != 0
+		&counts[0], &counts[1], &counts[2], &counts[3], &counts[4], &c.cost.Amount, &c.cost.Currency, &outcome, &hasIn, &hasOut, &finish, &c.codes)
+	c.failed, c.said = outcome != 0, said{hasIn != 0, hasOut != 0}
+	for _, f := range finish {
+		c.finish = append(c.finish, genai.FinishReason(f))
+	}
 	copy(trace[:], id)
 	copy(c.SpanID[:], span)
 	copy(c.ParentSpanID[:], parent)

@@ -221,7 +221,8 @@ SET param_to = '1772620201623456789';
 SET param_places = '1772620200-01000000000000000000000000000001,1772620200-01000000000000000000000000000002';
 SET param_limit = '20001';
 SELECT trace_id, span_id, parent_span_id, start, operation, request_model, response_model, response_id, usage_rollup,
-    input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, toString(cost), cost_currency, outcome
+    input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, toString(cost), cost_currency, outcome,
+    has_input, has_output, finish_reasons, warnings
 FROM spans
 WHERE project = {project:String}
   AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
@@ -231,6 +232,19 @@ WHERE project = {project:String}
     FROM (SELECT arrayJoin(splitByChar(',', {places:String})) AS place)
   )
 ORDER BY start, span_id, inserted_at DESC, duration_ns DESC LIMIT 1 BY trace_id, span_id LIMIT {limit:UInt32};
+
+-- doubts
+SET param_project = 'default';
+SET param_traces = '01000000000000000000000000000001,01000000000000000000000000000002';
+SET param_from = '1772616600123456789';
+SET param_to = '1772623801623456789';
+SET param_limit = '20001';
+SELECT trace_id, span_id, has_input, has_output, detail FROM fragments
+WHERE project = {project:String}
+  AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
+  AND time BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
+  AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16))
+ORDER BY time, seq LIMIT {limit:UInt32};
 
 -- previews
 SET param_project = 'default';
