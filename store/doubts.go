@@ -103,7 +103,7 @@ func (s *Store) recordsOf(ctx context.Context, project string, p *usagePage) (ou
 		}
 		part, err := outlineOf(detail)
 		one := out[key]
-		one.said, one.parts = one.said.or(sides), append(one.parts, part)
+		one.said, one.parts = one.or(sides), append(one.parts, part)
 		out[key] = one
 		n++
 		return err
