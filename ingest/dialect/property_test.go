@@ -87,6 +87,9 @@ func TestNothingIsLost(t *testing.T) {
 		for _, a := range s.Attributes {
 			held[a.Key] = true
 		}
+		for _, c := range s.Usage.Reported { // of counts that differ
+			held[c.Key] = true
+		}
 		for k := range attrs {
 			if !held[k] {
 				t.Errorf("%s = %v is neither in a field nor kept", k, attrs[k])

@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/maphash"
+	"maps"
 	"math"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -23,15 +25,15 @@ type Outcome string
 const (
 	Filled   Outcome = "filled"   // it filled the fields
 	Repeated Outcome = "repeated" // it says what the fields hold already
-	Conflict Outcome = "conflict" // it says something else than the fields, which an earlier one filled; it stays an attribute
-	Ignored  Outcome = "ignored"  // no dialect that speaks on the span reads it; it stays an attribute
+	Conflict Outcome = "conflict" // it says something else than the fields hold; it stays an attribute, a count among those reported
+	Ignored  Outcome = "ignored"  // it says nothing of a field that the span has; it stays an attribute
 	Derived  Outcome = "derived"  // no attribute: it follows from several fields
 )
 
 // PreviewBytes is how much of a value a Source shows: enough to recognise it by.
 const PreviewBytes = 200
 
-// Source is one line of an account.
+// Source is one line of an account. An attribute that repeats some fields and contradicts others has a line for each.
 type Source struct {
 	Event   string // the span event or log record that has the attribute, "" for one of the span
 	Record  int    // the number of the log record, see Fragment; 0 for what is of the span itself
@@ -65,7 +67,7 @@ func (n *Normalizer) Account(dst *genai.Span, res *wire.Resource, scope *wire.Sc
 	r.begin(dst, res, scope)
 	n.read(r, s)
 	r.end()
-	return r.trace.account()
+	return r.trace.account(dst)
 }
 
 // Explain gives the sources of Account alone.
@@ -80,7 +82,7 @@ func (n *Normalizer) AccountLog(dst *genai.Span, res *wire.Resource, scope *wire
 	r.begin(dst, res, scope)
 	ok := r.readLog(l)
 	r.end()
-	return r.trace.account(), ok
+	return r.trace.account(dst), ok
 }
 
 // tracer notes where fields came from.
@@ -94,27 +96,151 @@ type tracer struct {
 
 func newTracer() *tracer { return &tracer{places: map[[2]int]bool{}} }
 
-// step is a source with its place.
+// step is a source with its place. One that changed nothing has what it says instead of an outcome: whether that is so
+// shows in the end only, when the span is settled.
 type step struct {
 	Source
 	set, seq int
+	said     *saying
 }
 
-func (t *tracer) account() Account {
+// saying is what an attribute says that changed nothing.
+type saying struct {
+	fields map[string]claim
+	total  genai.Tokens // of all tokens, which is no field
+	taken  bool         // it is no attribute any more
+}
+
+// claim is what an attribute says of one field.
+type claim struct {
+	v    reflect.Value // not valid when the field was moved
+	same bool          // as the field when the attribute was read: settling may have changed it since
+}
+
+// account gives the sources in the order sent, with their outcomes.
+func (t *tracer) account(dst *genai.Span) Account {
 	slices.SortStableFunc(t.steps, func(a, b step) int { return cmp.Or(a.set-b.set, a.seq-b.seq) })
-	out := Account{Dialects: t.speakers, Sources: make([]Source, len(t.steps))}
-	for i := range t.steps {
-		out.Sources[i] = t.steps[i].Source
+	out := Account{Dialects: t.speakers, Sources: make([]Source, 0, len(t.steps))}
+	has := map[string]reflect.Value{}
+	eachField(dst, func(name string, v reflect.Value) {
+		if !isEmpty(v) {
+			has[name] = v
+		}
+	})
+	for rest := t.steps; len(rest) > 0; {
+		n := 1
+		for n < len(rest) && rest[0].seq > 0 && rest[n].set == rest[0].set && rest[n].seq == rest[0].seq {
+			n++
+		}
+		out.Sources = append(out.Sources, outcomes(rest[:n], dst, has)...)
+		rest = rest[n:]
 	}
 	return out
 }
+
+// outcomes gives the lines of one attribute, from all that was noted of it.
+func outcomes(steps []step, dst *genai.Span, has map[string]reflect.Value) (lines []Source) {
+	var told []string
+	for i := range steps {
+		if steps[i].said == nil {
+			told = append(told, steps[i].Fields...)
+		}
+	}
+	for i := range steps {
+		s := &steps[i]
+		if s.said == nil {
+			if s.Outcome == Repeated { // what was moved, perhaps to where nothing is
+				s.Fields = slices.DeleteFunc(slices.Clone(s.Fields), func(f string) bool { return !has[f].IsValid() })
+			}
+			lines = append(lines, s.Source)
+			continue
+		}
+		same, other := s.said.judge(s.Fields, dst, has)
+		known := func(f string) bool { return s.Rule == "" && slices.Contains(told, f) } // a rule has a line for each of its fields
+		same, other = slices.DeleteFunc(same, known), slices.DeleteFunc(other, known)
+		told = append(append(told, same...), other...)
+		if len(same) > 0 || s.said.taken && len(other) == 0 {
+			line := s.Source
+			line.Outcome, line.Fields = Repeated, same
+			lines = append(lines, line)
+		}
+		if len(other) > 0 {
+			line := s.Source
+			line.Outcome, line.Fields = Conflict, other
+			lines = append(lines, line)
+		}
+	}
+	if s := steps[0].Source; len(lines) == 0 && s.Key != "" {
+		s.Dialect, s.Rule, s.Outcome, s.Fields = "", "", Ignored, nil
+		lines = append(lines, s)
+	}
+	return lines
+}
+
+// judge parts the fields that the span has into those of which the same is said and those of which something else is. What
+// was taken says the same, unless it is a count.
+func (a *saying) judge(fields []string, dst *genai.Span, has map[string]reflect.Value) (same, other []string) {
+	for _, f := range fields {
+		held, ok := has[f]
+		c := a.fields[f]
+		switch {
+		case !ok:
+		case c.same, c.v.IsValid() && equal(c.v, held), a.taken && !strings.HasPrefix(f, "Usage."):
+			same = append(same, f)
+		default:
+			other = append(other, f)
+		}
+	}
+	if a.total.Known && !addsUp(&dst.Usage, a.total.N) {
+		other = append(other, "Usage.Input", "Usage.Output")
+	}
+	return same, other
+}
+
+// equal says whether what is said of a field is what it holds. An evaluation is one of several; of messages that say the same,
+// one may have been sent flattened, and one may not tell why it ended. It costs no more than what is said is long.
+func equal(said, held reflect.Value) bool {
+	switch is := said.Interface().(type) {
+	case []genai.Evaluation:
+		all, _ := reflect.TypeAssert[[]genai.Evaluation](held)
+		return !slices.ContainsFunc(is, func(e genai.Evaluation) bool {
+			return !slices.ContainsFunc(all, func(o genai.Evaluation) bool { return reflect.DeepEqual(e, o) })
+		})
+	case []genai.Message:
+		other, _ := reflect.TypeAssert[[]genai.Message](held)
+		return slices.EqualFunc(is, other, func(a, b genai.Message) bool {
+			a.Encoded, b.Encoded = "", ""
+			if a.FinishReason == "" || b.FinishReason == "" {
+				a.FinishReason, b.FinishReason = "", ""
+			}
+			return reflect.DeepEqual(a, b)
+		})
+	}
+	return reflect.DeepEqual(said.Interface(), held.Interface())
+}
+
+// isEmpty says whether a field holds nothing.
+func isEmpty(v reflect.Value) bool { return v.IsZero() || v.Kind() == reflect.Slice && v.Len() == 0 }
 
 // note notes a source with the value that it had.
 func (t *tracer) note(seq int, s Source, v wire.Value) {
 	s.Event = cmp.Or(s.Event, t.event)
 	s.Value, s.Cut = preview(v)
-	t.steps = append(t.steps, step{s, t.set, seq})
+	t.steps = append(t.steps, step{Source: s, set: t.set, seq: seq})
 	t.places[[2]int{t.set, seq}] = true
+}
+
+// noteSaid notes a source that changed nothing, with what it says; its outcome shows in the end.
+func (t *tracer) noteSaid(seq int, s Source, v wire.Value, said *saying, taken bool) {
+	for _, f := range spanFields {
+		if _, ok := said.fields[f.name]; ok {
+			s.Fields = append(s.Fields, f.name)
+		}
+	}
+	t.note(seq, s, v)
+	own := *said
+	own.taken = taken
+	t.steps[len(t.steps)-1].said = &own
 }
 
 // noted says whether something is noted of an attribute of the set that is read.
@@ -163,35 +289,34 @@ func (r *reading) traceKey(d *speaker, k key) {
 		r.trace.note(int(h.seq), Source{Key: name, Dialect: d.name, Outcome: Filled, Fields: changed}, h.v)
 		return
 	}
-	would := r.would(func(p *reading) { d.takers[k](p, k, h.v) })
-	switch {
-	case ok:
-		r.trace.note(int(h.seq), Source{Key: name, Dialect: d.name, Outcome: Repeated, Fields: would}, h.v)
-	case len(would) > 0 && !r.trace.noted(int(h.seq)): // one line an attribute
-		r.trace.note(int(h.seq), Source{Key: name, Dialect: d.name, Outcome: Conflict, Fields: would}, h.v)
+	said := r.would(func(p *reading) { d.takers[k](p, k, h.v) })
+	if ok || len(said.fields) > 0 {
+		r.trace.noteSaid(int(h.seq), Source{Key: name, Dialect: d.name}, h.v, said, ok)
 	}
 }
 
 // traceList does for a flattened list what traceKey does for a key.
 func (r *reading) traceList(l *list, es []element) {
-	probe := slices.Clone(es)
+	fresh := slices.Clone(es)
 	changed := r.changes(func() { l.take(r, es) })
-	fields := changed
+	var probe []element
+	var said *saying
 	if len(changed) == 0 {
-		fields = r.would(func(p *reading) { l.take(p, probe) })
+		said = r.would(func(p *reading) {
+			probe = slices.Clone(fresh)
+			l.take(p, probe)
+		})
 	}
 	for i := range es {
-		outcome := Filled
-		switch e := &es[i]; {
-		case e.taken && len(changed) == 0:
-			outcome = Repeated
+		e := &es[i]
+		line := Source{Key: string(e.name), Dialect: l.of.name}
+		switch {
+		case said != nil && (e.taken || probe[i].taken):
+			r.trace.noteSaid(e.seq, line, e.v, said, e.taken)
 		case e.taken:
-		case probe[i].taken:
-			outcome = Conflict
-		default:
-			continue
+			line.Outcome, line.Fields = Filled, changed
+			r.trace.note(e.seq, line, e.v)
 		}
-		r.trace.note(es[i].seq, Source{Key: string(es[i].name), Dialect: l.of.name, Outcome: outcome, Fields: fields}, es[i].v)
 	}
 }
 
@@ -210,28 +335,30 @@ func (r *reading) tracePrefixed(name []byte, v wire.Value, seq int) bool {
 
 // traceOffer offers an attribute of a message event, of which seq is the place, and notes what became of it.
 func (r *reading) traceOffer(name []byte, v wire.Value, seq int) (ok bool) {
-	s := Source{Key: string(name), Outcome: Ignored}
+	s := Source{Key: string(name)}
 	k := lookup(name)
 	for _, d := range r.speakers {
 		if k == noKey || d.takers[k] == nil {
 			continue
 		}
+		s.Dialect = d.name
 		take := func(r *reading) { ok = d.takers[k](r, k, v) }
 		if fields := r.changes(func() { take(r) }); len(fields) > 0 {
-			s.Dialect, s.Outcome, s.Fields = d.name, Filled, fields
-			break
+			s.Outcome, s.Fields = Filled, fields
+			r.trace.note(seq, s, v)
+			return ok
 		}
 		taken := ok
-		if fields := r.would(take); taken {
-			s.Dialect, s.Outcome, s.Fields = d.name, Repeated, fields
-		} else if len(fields) > 0 && s.Outcome == Ignored {
-			s.Dialect, s.Outcome, s.Fields = d.name, Conflict, fields
+		if said := r.would(take); taken || len(said.fields) > 0 {
+			r.trace.noteSaid(seq, s, v, said, taken)
 		}
 		if ok = taken; ok {
-			break
+			return true
 		}
 	}
-	r.trace.note(seq, s, v)
+	if s.Dialect, s.Outcome = "", Ignored; !r.trace.noted(seq) {
+		r.trace.note(seq, s, v)
+	}
 	return ok
 }
 
@@ -242,12 +369,13 @@ func (r *reading) traceMessage(event string, add func(*reading)) {
 		return
 	}
 	s := Source{Event: event, Dialect: otelName, Outcome: Filled, Fields: r.changes(func() { add(r) })}
-	if len(s.Fields) == 0 {
-		if s.Outcome, s.Fields = Repeated, r.would(add); len(s.Fields) == 0 {
-			return
-		}
+	if len(s.Fields) > 0 {
+		r.trace.note(0, s, wire.Value{})
+	} else if said := r.would(add); len(said.fields) > 0 {
+		r.trace.noteSaid(0, s, wire.Value{}, said, true)
+	} else {
+		return
 	}
-	r.trace.note(0, s, wire.Value{})
 	r.trace.set++
 }
 
@@ -264,7 +392,7 @@ func (r *reading) traceLog(d *speaker, l *wire.LogRecord) (ok bool) {
 		return false
 	}
 	for i := range t.steps[first:] {
-		if s := &t.steps[first+i]; s.Outcome == Filled {
+		if s := &t.steps[first+i]; s.said == nil && s.Outcome == Filled {
 			whole = slices.DeleteFunc(whole, func(f string) bool { return slices.Contains(s.Fields, f) })
 		}
 	}
@@ -339,6 +467,10 @@ func (r *reading) traceMoved() {
 				s.Fields = slices.Delete(slices.Clone(s.Fields), at, at+1)
 			default:
 				s.Fields = slices.Clone(s.Fields)
+				if s.said != nil {
+					s.said.fields = maps.Clone(s.said.fields)
+					s.said.fields[m.to] = claim{same: s.said.fields[m.from].same}
+				}
 				if s.Fields[at] = m.to; m.again && s.Outcome == Filled {
 					s.Outcome = Repeated
 				}
@@ -383,9 +515,15 @@ func (a *Account) Merge(s *genai.Span, fragments []Fragment) {
 		}
 		held := valuesOf(&f.Span)
 		for _, src := range f.Sources {
-			if src.Record = f.Number; src.Outcome == Filled || src.Outcome == Derived {
+			switch src.Record = f.Number; src.Outcome {
+			case Filled, Derived:
 				if !m.judge(&src, &f.Span, held) {
 					continue
+				}
+			case Repeated, Conflict:
+				src.Fields = slices.DeleteFunc(slices.Clone(src.Fields), func(name string) bool { return m.merged[name] == "" })
+				if len(src.Fields) == 0 && src.Outcome == Conflict {
+					src.Dialect, src.Rule, src.Outcome = "", "", Ignored
 				}
 			}
 			a.Sources = append(a.Sources, src)
@@ -474,7 +612,7 @@ func within(list, of string) bool {
 func valuesOf(s *genai.Span) map[string]string {
 	out := map[string]string{}
 	eachField(s, func(name string, v reflect.Value) {
-		if v.IsZero() || v.Kind() == reflect.Slice && v.Len() == 0 {
+		if isEmpty(v) {
 			return
 		}
 		b, err := json.Marshal(v.Interface())
@@ -513,22 +651,41 @@ func (r *reading) changes(do func()) (names []string) {
 	return names
 }
 
-// would gives the fields that a step fills when it is the first.
-func (r *reading) would(step func(*reading)) []string {
-	for _, op := range []genai.Operation{"", r.dst.Operation} {
+// would gives what a step says when it is the first.
+func (r *reading) would(do func(*reading)) *saying {
+	said := &saying{}
+	for _, on := range []struct {
+		op     genai.Operation
+		counts bool // what needs counts to be there finds some
+	}{{r.dst.Operation, false}, {"", false}, {r.dst.Operation, true}} {
 		probe := *r
-		blank := genai.Span{Operation: op, Name: r.dst.Name, Scope: r.dst.Scope, Start: r.dst.Start, End: r.dst.End}
-		if op != "" { // what needs counts to be there finds some
+		blank := genai.Span{Operation: on.op, Name: r.dst.Name, Scope: r.dst.Scope, Start: r.dst.Start, End: r.dst.End}
+		if on.counts {
 			blank.Usage.Input = r.dst.Usage.Input
 		}
 		probe.dst, probe.trace, probe.params, probe.composing = &blank, nil, nil, false
-		probe.ownInput, probe.ownOutput = false, false
+		probe.ownInput, probe.ownOutput, probe.total = false, false, genai.Tokens{}
 		probe.filled = [numContents]wire.Value{}
-		if names := probe.changes(func() { step(&probe) }); len(names) > 0 {
-			return names
+		names := probe.changes(func() { do(&probe) })
+		if said.total = probe.total; len(names) == 0 {
+			continue
 		}
+		said.fields = make(map[string]claim, len(names))
+		held := reflect.ValueOf(r.dst).Elem()
+		eachField(&blank, func(name string, v reflect.Value) {
+			if slices.Contains(names, name) {
+				said.fields[name] = claim{v: v}
+			}
+		})
+		for _, f := range spanFields {
+			if c, ok := said.fields[f.name]; ok {
+				c.same = equal(c.v, held.FieldByIndex(f.index))
+				said.fields[f.name] = c
+			}
+		}
+		break
 	}
-	return nil
+	return said
 }
 
 // sumSeed is that of all sums, so that they can be compared.

@@ -119,6 +119,111 @@ func TestAccountOfRecords(t *testing.T) {
 	}
 }
 
+// TestAccountCompares: an attribute that came too late is in conflict with the fields that hold something else alone. Of those
+// that hold the same it is a repetition, and of empty ones nothing is said.
+func TestAccountCompares(t *testing.T) {
+	t.Parallel()
+	usage := `{"input_tokens":10,"output_tokens":2,"total_tokens":12}`
+	for name, c := range map[string]struct {
+		attrs attributes
+		want  []string // the lines of these keys
+		keys  []string
+	}{
+		"a whole request": {attributes{
+			"openinference.span.kind": "LLM", "llm.request.model_name": "claude-sonnet-4-5", "llm.invocation_parameters": `{"max_tokens":50}`,
+			"llm.input_messages.0.message.role": "user", "llm.input_messages.0.message.content": "Hi",
+			"input.value": `{"model":"claude-sonnet-4-5","max_tokens":50,"messages":[{"role":"user","content":"Hi"}]}`,
+		}, []string{"input.value repeated RequestModel,Request.MaxTokens,Input"}, []string{"input.value"}},
+		"a request that differs in part": {attributes{
+			"openinference.span.kind": "LLM", "llm.request.model_name": "claude-sonnet-4-5", "llm.invocation_parameters": `{"max_tokens":50}`,
+			"llm.input_messages.0.message.role": "user", "llm.input_messages.0.message.content": "Hi",
+			"input.value": `{"model":"claude-sonnet-4-5","max_tokens":60,"system":"Be brief.","messages":[{"role":"user","content":"Ho"}]}`,
+		}, []string{"input.value repeated RequestModel", "input.value conflict Request.MaxTokens,Input"}, []string{"input.value"}},
+		"usage twice": {attributes{
+			"langsmith.span.kind": "llm", "langsmith.usage_metadata": usage, "langsmith.metadata.usage_metadata": usage,
+		}, []string{"langsmith.metadata.usage_metadata repeated Usage.Input,Usage.Output"}, []string{"langsmith.metadata.usage_metadata"}},
+		"usage twice, otherwise": {attributes{
+			"langsmith.span.kind": "llm", "langsmith.usage_metadata": usage, "langsmith.metadata.usage_metadata": `{"input_tokens":10,"output_tokens":3}`,
+		}, []string{
+			"langsmith.metadata.usage_metadata repeated Usage.Input", "langsmith.metadata.usage_metadata conflict Usage.Output",
+		}, []string{"langsmith.metadata.usage_metadata"}},
+		"a wrapped operation": {attributes{
+			"ai.operationId": "ai.generateText", "operation.name": "ai.generateText fn-text",
+		}, []string{"operation.name repeated Operation"}, []string{"operation.name"}},
+		"a model": {attributes{
+			"openinference.span.kind": "LLM", "llm.request.model_name": "m", "gen_ai.operation.name": "chat", "gen_ai.request.model": "other",
+		}, []string{"gen_ai.request.model conflict RequestModel"}, []string{"gen_ai.request.model"}},
+		"a total that is none": {attributes{
+			"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": int64(10), "gen_ai.usage.output_tokens": int64(5), "gen_ai.usage.total_tokens": int64(99),
+		}, []string{"gen_ai.usage.total_tokens conflict Usage.Input,Usage.Output"}, []string{"gen_ai.usage.total_tokens"}},
+		"a total": {attributes{
+			"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": int64(10), "gen_ai.usage.output_tokens": int64(5), "gen_ai.usage.total_tokens": int64(15),
+		}, []string{"gen_ai.usage.total_tokens repeated"}, []string{"gen_ai.usage.total_tokens"}},
+		"a total beside one count": {attributes{
+			"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": int64(10), "gen_ai.usage.total_tokens": int64(15),
+		}, []string{"gen_ai.usage.total_tokens repeated"}, []string{"gen_ai.usage.total_tokens"}},
+		"a second count": {attributes{
+			"openinference.span.kind": "LLM", "llm.token_count.completion": int64(1), "gen_ai.operation.name": "chat", "gen_ai.usage.output_tokens": int64(2),
+		}, []string{"gen_ai.usage.output_tokens conflict Usage.Output"}, []string{"gen_ai.usage.output_tokens"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, _, lines := explain(t, c.attrs)
+			got := slices.DeleteFunc(lines, func(l string) bool {
+				return !slices.ContainsFunc(c.keys, func(k string) bool { return strings.HasPrefix(l, k+" ") })
+			})
+			if d := cmp.Diff(c.want, got); d != "" {
+				t.Errorf("-want +got:\n%s", d)
+			}
+		})
+	}
+}
+
+// TestConflictsDiffer: a field that an attribute is said to contradict is there, and the attribute alone gives another.
+func TestConflictsDiffer(t *testing.T) {
+	t.Parallel()
+	keys, values := dialect.Keys(), []any{
+		"m", "n", "chat", "ai.generateText f", int64(1), int64(2), "1", `["a"]`, `[{"role":"user","content":"q"}]`, true,
+		`{"model":"m","max_tokens":1,"messages":[{"role":"user","content":"q"}]}`, `{"input_tokens":1,"output_tokens":2}`,
+	}
+	scopes := []string{"openinference.instrumentation.openai", "ai", "langsmith", "langfuse-sdk", ""}
+	n := dialect.New(dialect.Options{})
+	rapid.Check(t, func(rt *rapid.T) {
+		scope := rapid.SampledFrom(scopes).Draw(rt, "scope")
+		attrs := attributes{"gen_ai.operation.name": "chat"}
+		for range rapid.IntRange(0, 30).Draw(rt, "attributes") {
+			attrs[rapid.SampledFrom(keys).Draw(rt, "key")] = rapid.SampledFrom(values).Draw(rt, "value")
+		}
+		read := func(attrs attributes) (s genai.Span, sources []dialect.Source) {
+			r := wire.ReadTraces(hostileSpan(t, scope, "n", attrs))
+			r.Next()
+			sources = n.Explain(&s, r.Resource(), r.Scope(), r.Span())
+			return s, sources
+		}
+		s, sources := read(attrs)
+		for _, src := range sources {
+			if src.Outcome != dialect.Conflict && src.Outcome != dialect.Repeated {
+				continue
+			}
+			has := dialect.Differences(&s, &genai.Span{})
+			for _, f := range src.Fields {
+				if !slices.Contains(has, f) {
+					rt.Errorf("%s is said to %s %s, which the span does not have", src.Key, src.Outcome, f)
+				}
+			}
+			alone, filled := read(attributes{src.Key: attrs[src.Key]})
+			for _, f := range src.Fields {
+				fills := slices.ContainsFunc(filled, func(o dialect.Source) bool {
+					return o.Key == src.Key && o.Outcome == dialect.Filled && slices.Contains(o.Fields, f)
+				})
+				if src.Outcome == dialect.Conflict && fills && !slices.Contains(dialect.Differences(&alone, &s), f) {
+					rt.Errorf("%s = %v contradicts %s, which holds the same", src.Key, attrs[src.Key], f)
+				}
+			}
+		}
+	})
+}
+
 // TestAccountNamesDialects: all that speak, in their order, and the version of each that shows one.
 func TestAccountNamesDialects(t *testing.T) {
 	t.Parallel()

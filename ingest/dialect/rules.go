@@ -376,17 +376,20 @@ func (r *reading) traceRule(one *rule, s *setting, h *ruled, v wire.Value, empty
 		note.Outcome = Filled
 	case !ok && empty:
 		return false // it stays as if no rule had asked for it, with a warning
-	default:
-		note.Fields = r.would(func(p *reading) { s.field.take(p, s.field.key, v) })
-		if note.Outcome = Conflict; ok {
-			note.Outcome = Repeated
-		}
+	}
+	var said *saying
+	if note.Outcome == "" {
+		said = r.would(func(p *reading) { s.field.take(p, s.field.key, v) })
 	}
 	if h.seq > 0 {
 		r.trace.forget(h.seq)
 		v = h.v
 	}
-	r.trace.note(h.seq, note, v)
+	if said != nil {
+		r.trace.noteSaid(h.seq, note, v, said, ok)
+	} else {
+		r.trace.note(h.seq, note, v)
+	}
 	if said := (Spoken{Name: rulesName, Version: one.name}); !slices.Contains(r.trace.speakers, said) {
 		r.trace.speakers = append(r.trace.speakers, said)
 	}

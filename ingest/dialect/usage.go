@@ -122,13 +122,20 @@ func (r *reading) settleUsage() {
 	if u.Reasoning.N > u.Output.N && u.Output.Known {
 		r.warn(genai.WarnTokensDisagree, "usage.reasoning", "there are more reasoning tokens than output tokens")
 	}
-	if r.total.Known && u.Input.Known && u.Output.Known && r.total.N != u.Total() {
-		added := u.Rule == genai.CacheByDialect || u.Rule == genai.CacheBySum
-		r.disagree = r.disagree || !added || r.total.N != u.Total()-cached
-	}
+	r.disagree = r.disagree || r.total.Known && !addsUp(u, r.total.N)
 	if r.disagree {
 		r.warn(genai.WarnTokensDisagree, "usage", "two counts of the same thing differ; all are kept as reported")
 	}
+}
+
+// addsUp says whether a total is what the settled counts come to, with or without the cached tokens that were added. Of one
+// count alone nothing is said.
+func addsUp(u *genai.Usage, total int64) bool {
+	if !u.Input.Known || !u.Output.Known || total == u.Total() {
+		return true
+	}
+	added := u.Rule == genai.CacheByDialect || u.Rule == genai.CacheBySum
+	return added && total == u.Total()-u.CacheRead.N-u.CacheWrite.N
 }
 
 // takeCost reads a price.
