@@ -256,9 +256,8 @@ func (r *reading) applySetting(one *rule, s *setting) {
 		}
 	case empty: // no earlier rule's value stood in the way
 		u.failed = append(u.failed, one.place)
-		if len(r.dst.Warnings) == warned {
-			r.warn(genai.WarnRuleFailed, text(h.key), s.misfit)
-		}
+		r.dst.Warnings = r.dst.Warnings[:warned] // the field's own doubt knows neither the rule nor the field
+		r.warn(genai.WarnRuleFailed, text(h.key), s.misfit)
 	}
 }
 
