@@ -38,7 +38,7 @@ type Source struct {
 	Event   string // the span event or log record that has the attribute, "" for one of the span
 	Record  int    // the number of the log record, see Fragment; 0 for what is of the span itself
 	Key     string // the attribute; "" for a whole event or record, and for what was derived
-	Dialect string // the dialect that read it, "" when none did; "rules": a user's rule
+	Dialect string // the dialect that read it, "" when none did; of one ignored that which warned of its value; "rules": a user's rule
 	Rule    string // the rule that read it
 	Outcome Outcome
 	Fields  []string // of genai.Span, as Go spells them: "RequestModel", "Usage.Input"
@@ -109,6 +109,7 @@ type saying struct {
 	fields map[string]claim
 	total  genai.Tokens // of all tokens, which is no field
 	taken  bool         // it is no attribute any more
+	doubt  bool         // a warning is all that came of it
 }
 
 // claim is what an attribute says of one field.
@@ -172,6 +173,9 @@ func outcomes(steps []step, dst *genai.Span, has map[string]reflect.Value) (line
 	}
 	if s := steps[0].Source; len(lines) == 0 && s.Key != "" {
 		s.Dialect, s.Rule, s.Outcome, s.Fields = "", "", Ignored, nil
+		if i := slices.IndexFunc(steps, func(s step) bool { return s.said.doubt }); i >= 0 {
+			s.Dialect = steps[i].Dialect
+		}
 		lines = append(lines, s)
 	}
 	return lines
@@ -280,6 +284,7 @@ func preview(v wire.Value) (string, bool) {
 func (r *reading) traceKey(d *speaker, k key) {
 	h := r.held[k]
 	var ok bool
+	warned := len(r.dst.Warnings)
 	changed := r.changes(func() { ok = d.takers[k](r, k, h.v) })
 	if ok {
 		r.consumed.add(k)
@@ -290,7 +295,8 @@ func (r *reading) traceKey(d *speaker, k key) {
 		return
 	}
 	said := r.would(func(p *reading) { d.takers[k](p, k, h.v) })
-	if ok || len(said.fields) > 0 {
+	said.doubt = !ok && len(r.dst.Warnings) > warned
+	if ok || said.doubt || len(said.fields) > 0 {
 		r.trace.noteSaid(int(h.seq), Source{Key: name, Dialect: d.name}, h.v, said, ok)
 	}
 }

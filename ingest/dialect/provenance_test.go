@@ -179,6 +179,21 @@ func TestAccountCompares(t *testing.T) {
 	}
 }
 
+// TestAccountNamesWhoRefused: a value that a dialect read and could not use is told from one that nobody read.
+func TestAccountNamesWhoRefused(t *testing.T) {
+	t.Parallel()
+	s, account, _ := explain(t, attributes{"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": "many", "mine": "x"})
+	got := map[string]string{}
+	for _, src := range account.Sources {
+		if src.Outcome == dialect.Ignored {
+			got[src.Key] = src.Dialect
+		}
+	}
+	if d := cmp.Diff(map[string]string{"gen_ai.usage.input_tokens": "otel-genai", "mine": ""}, got); d != "" || len(s.Warnings) != 1 {
+		t.Errorf("%v, -want +got:\n%s", s.Warnings, d)
+	}
+}
+
 // TestConflictsDiffer: a field that an attribute is said to contradict is there, and the attribute alone gives another.
 func TestConflictsDiffer(t *testing.T) {
 	t.Parallel()
