@@ -426,14 +426,22 @@ func TestEveryFieldHasASource(t *testing.T) {
 				t.Errorf("%s: span %s is merged differently:\n%s", dir, s.span.SpanID, d)
 			}
 			filled := map[string]bool{}
+			has := dialect.Differences(&s.span, &genai.Span{})
 			for _, src := range s.Sources {
+				if src.Outcome == dialect.Repeated || src.Outcome == dialect.Conflict {
+					for _, f := range src.Fields {
+						if !slices.Contains(has, f) {
+							t.Errorf("%s: span %s %q: %s is said to %s %s, which the span does not have", dir, s.span.SpanID, s.span.Name, src.Key, src.Outcome, f)
+						}
+					}
+				}
 				if src.Outcome == dialect.Filled || src.Outcome == dialect.Derived {
 					for _, f := range src.Fields {
 						filled[f] = f != "Usage.Reported"
 					}
 				}
 			}
-			for _, f := range dialect.Differences(&s.span, &genai.Span{}) {
+			for _, f := range has {
 				if !filled[f] && !slices.Contains(ownFields, f) {
 					t.Errorf("%s: span %s %q: nothing filled %s", dir, s.span.SpanID, s.span.Name, f)
 				}

@@ -226,7 +226,7 @@ func TestRuleCannotRead(t *testing.T) {
 			failures := 0.0
 			var warned []genai.Warning
 			if c.fails {
-				field := c.set[:strings.Index(c.set, ":")]
+				field, _, _ := strings.Cut(c.set, ":")
 				failures, warned = 1, []genai.Warning{{Code: genai.WarnRuleFailed, Field: "m", Text: "rule r: the value does not fit " + field}}
 			}
 			got := slices.Clone(s.Warnings)

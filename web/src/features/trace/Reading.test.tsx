@@ -60,6 +60,22 @@ describe("how a span was read", () => {
     expect(screen.queryByRole("searchbox")).toBeNull();
   });
 
+  test("a value that a dialect could not read is told from one that nobody knows", async () => {
+    show({
+      sources: [
+        { key: "gen_ai.usage.input_tokens", dialect: "otel-genai", outcome: "ignored", value: "many" },
+        { key: "gen_ai.usage.total_tokens", dialect: "otel-genai", outcome: "repeated", value: "3" },
+        { key: "mine", outcome: "ignored", value: "x" },
+      ],
+    });
+    const unread = await screen.findByRole("list", { name: /no field was read/ });
+    expect(
+      within(unread)
+        .getAllByRole("listitem")
+        .map((li) => li.textContent?.includes("otel-genai could not read it")),
+    ).toEqual([true, false, false]);
+  });
+
   test("the search keeps what it finds, and says when that is nothing", async () => {
     show({ sources: [...filled(12), { key: "mine", outcome: "ignored", value: "x" }] });
     const box = await screen.findByRole("searchbox");

@@ -186,6 +186,7 @@ function Unread({ sources }: { sources: readonly ReadingSource[] }) {
               <span className={css.field}>
                 {of ? <span className={css.label}>{of} </span> : null}
                 <code>{key}</code>
+                {s.dialect && s.outcome === "ignored" ? <span className={css.aside}> {s.dialect} could not read it</span> : null}
               </span>
               <Value source={s} />
             </li>
