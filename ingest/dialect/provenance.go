@@ -191,7 +191,7 @@ func (a *saying) judge(fields []string, dst *genai.Span, has map[string]reflect.
 		case !ok:
 		case c.same, c.v.IsValid() && equal(c.v, held), a.taken && !strings.HasPrefix(f, "Usage."):
 			same = append(same, f)
-		default:
+		case c.v.IsValid():
 			other = append(other, f)
 		}
 	}
@@ -673,8 +673,8 @@ func (r *reading) would(do func(*reading)) *saying {
 		probe.ownInput, probe.ownOutput, probe.total = false, false, genai.Tokens{}
 		probe.filled = [numContents]wire.Value{}
 		names := probe.changes(func() { do(&probe) })
-		if said.total = probe.total; len(names) == 0 {
-			continue
+		if said.total = probe.total; len(names) == 0 || on.op != r.dst.Operation && !slices.Contains(names, "Operation") {
+			continue // nothing is said, or only where the operation is another
 		}
 		said.fields = make(map[string]claim, len(names))
 		held := reflect.ValueOf(r.dst).Elem()

@@ -150,6 +150,9 @@ func TestAccountCompares(t *testing.T) {
 		"a wrapped operation": {attributes{
 			"ai.operationId": "ai.generateText", "operation.name": "ai.generateText fn-text",
 		}, []string{"operation.name repeated Operation"}, []string{"operation.name"}},
+		"what was embedded": {attributes{
+			"openinference.span.kind": "EMBEDDING", "embedding.embeddings.0.embedding.text": "a", "input.value": "a",
+		}, []string{"input.value repeated Embedding.Items"}, []string{"input.value"}},
 		"a model": {attributes{
 			"openinference.span.kind": "LLM", "llm.request.model_name": "m", "gen_ai.operation.name": "chat", "gen_ai.request.model": "other",
 		}, []string{"gen_ai.request.model conflict RequestModel"}, []string{"gen_ai.request.model"}},
