@@ -204,13 +204,20 @@ func TestConflictsDiffer(t *testing.T) {
 		"m", "n", "chat", "ai.generateText f", int64(1), int64(2), "1", `["a"]`, `[{"role":"user","content":"q"}]`, true,
 		`{"model":"m","max_tokens":1,"messages":[{"role":"user","content":"q"}]}`, `{"input_tokens":1,"output_tokens":2}`,
 	}
-	scopes := []string{"openinference.instrumentation.openai", "ai", "langsmith", "langfuse-sdk", ""}
+	partly := []string{ // what is not wholly taken, and what fills the same
+		"input.value", "llm.request.model_name", "llm.invocation_parameters", "langsmith.usage_metadata", "langsmith.metadata.usage_metadata", "operation.name", "ai.operationId",
+	}
+	wholes := []any{"m", "ai.generateText f", values[len(values)-2], values[len(values)-1]}
+	scopes := []string{"openinference.instrumentation.openai", "ai", "langsmith", "langfuse-sdk"}
 	n := dialect.New(dialect.Options{})
 	rapid.Check(t, func(rt *rapid.T) {
 		scope := rapid.SampledFrom(scopes).Draw(rt, "scope")
 		attrs := attributes{"gen_ai.operation.name": "chat"}
 		for range rapid.IntRange(0, 30).Draw(rt, "attributes") {
 			attrs[rapid.SampledFrom(keys).Draw(rt, "key")] = rapid.SampledFrom(values).Draw(rt, "value")
+		}
+		for _, key := range partly {
+			attrs[key] = rapid.SampledFrom(wholes).Draw(rt, key)
 		}
 		read := func(attrs attributes) (s genai.Span, sources []dialect.Source) {
 			r := wire.ReadTraces(hostileSpan(t, scope, "n", attrs))
