@@ -159,6 +159,10 @@ type capture struct {
 	settings               []string
 }
 
+// captureContent is the variable of OpenTelemetry's own instrumentations. Python's opentelemetry-util-genai reads its value
+// as a mode by name, of which true is none.
+const captureContent = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+
 // captures are asked in their order, so that a scope of its own stands before its dialect.
 var captures = []capture{
 	{
@@ -167,8 +171,13 @@ var captures = []capture{
 	},
 	{
 		"otel-genai", "", "OpenTelemetry's instrumentations leave content out unless they are asked for it. Those that send it as log records need a logs exporter, too. " +
-			"Versions that know several modes take SPAN_ONLY, EVENT_ONLY or SPAN_AND_EVENT in the place of true.",
-		[]string{"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true", "OTEL_LOGS_EXPORTER=otlp"},
+			"JavaScript takes true, as does Python while it sends the older conventions; Python opted into the latest ones takes SPAN_ONLY, EVENT_ONLY or SPAN_AND_EVENT, and leaves content out with true.",
+		[]string{
+			captureContent + "=true (JavaScript, older Python)",
+			"OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental (current Python)",
+			captureContent + "=SPAN_ONLY (current Python)",
+			"OTEL_LOGS_EXPORTER=otlp",
+		},
 	},
 	{
 		"openinference", "", "OpenInference sends content unless it is told to hide it: remove the variables that begin with OPENINFERENCE_HIDE_, or set them to false.",

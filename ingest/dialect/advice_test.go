@@ -37,7 +37,9 @@ func TestAdvise(t *testing.T) {
 		t.Errorf("without a dialect: %+v", general)
 	}
 	for _, c := range []struct{ dialect, scope, setting string }{
-		{"otel-genai", "opentelemetry.instrumentation.openai_v2", "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true"},
+		{"otel-genai", "@opentelemetry/instrumentation-openai", "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true (JavaScript, older Python)"},
+		{"otel-genai", "opentelemetry.instrumentation.openai_v2", "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_ONLY (current Python)"},
+		{"otel-genai", "opentelemetry.instrumentation.openai_v2", "OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental (current Python)"},
 		{"otel-genai", "com.anthropic.sdk.typescript", "ANTHROPIC_OPEN_TELEMETRY_TRACES_CONTENT_MODE=content"},
 		{"openinference", "openinference.instrumentation.openai", "OPENINFERENCE_HIDE_INPUTS=false"},
 		{"openllmetry", "", "TRACELOOP_TRACE_CONTENT=true"},

@@ -34,7 +34,7 @@ test("a call without content is found, explained and led to, and leads back", as
     const chip = first.getByRole("button", { name: /^Content missing/ });
     await chip.focus();
     await page.keyboard.press("Enter");
-    await first.getByText("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true", { exact: true }).waitFor();
+    await first.getByText("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true (JavaScript, older Python)", { exact: true }).waitFor();
     expect(await chip.getAttribute("aria-expanded")).toBe("true");
     await shoot(page, "instrumentation-real");
     await expectAccessible(page);

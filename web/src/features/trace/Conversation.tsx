@@ -44,7 +44,8 @@ export function Conversation({ traceId, project, tree, isStale, thread, onThread
         <EmptyState title="This trace holds no conversation">
           <p>
             No span carries messages. If it should, let the instrumentation capture content; for OpenTelemetry’s own it is{" "}
-            <code>OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true</code>.
+            <code>OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true</code>, in current Python <code>=SPAN_ONLY</code> with{" "}
+            <code>OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental</code>.
           </p>
         </EmptyState>
       )}

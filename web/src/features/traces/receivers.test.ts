@@ -18,8 +18,10 @@ test("settings name the protocol, and a key where one is needed", () => {
     [
       "export OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:14318",
       "export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf",
-      "export OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true",
       "export OTEL_METRICS_EXPORTER=none",
+      "export OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true",
+      "# Current Python, in the place of the line above:",
+      "# export OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_ONLY",
     ].join("\n"),
   );
   const withKey = exporterSettings(grpc!, true);

@@ -31,16 +31,23 @@ export function endpointsOf(receivers: readonly Receiver[], pageHost: string): E
 /** Stands for the key, which the page does not know. */
 export const keyPlaceholder = "YOUR_KEY";
 
+const captureContent = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT";
+
 /** Lines for a shell. The header is x-api-key because its value needs no escaping: some SDKs refuse a blank in it. */
 export function exporterSettings(endpoint: Endpoint, isKeyRequired: boolean): string {
   const lines = [
     `OTEL_EXPORTER_OTLP_ENDPOINT=${endpoint.url}`,
     `OTEL_EXPORTER_OTLP_PROTOCOL=${endpoint.protocol}`,
     ...(isKeyRequired ? [`OTEL_EXPORTER_OTLP_HEADERS=x-api-key=${keyPlaceholder}`] : []),
-    "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true",
     "OTEL_METRICS_EXPORTER=none",
+    `${captureContent}=true`,
   ];
-  return lines.map((line) => `export ${line}`).join("\n");
+  // Python opted into the latest conventions reads the value as the name of a mode, of which true is none.
+  const python = [
+    "# Current Python, in the place of the line above:",
+    `# export OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental ${captureContent}=SPAN_ONLY`,
+  ];
+  return [...lines.map((line) => `export ${line}`), ...python].join("\n");
 }
 
 /** Makes the key that these settings need, on the server's machine. */
