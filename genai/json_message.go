@@ -7,7 +7,7 @@ import (
 )
 
 // MaxMessages and MaxParts are how many messages a list and parts a message may have: ten times
-// the longest agent runs seen. What follows is kept as one text part.
+// the longest agent runs seen. What follows is left out.
 const (
 	MaxMessages = 10_000
 	MaxParts    = 10_000
@@ -17,7 +17,9 @@ const (
 // plain strings, in the shapes of OpenTelemetry, OpenAI (chat and responses), Anthropic, Bedrock,
 // Gemini, LangChain and the AI SDK. Parts that lie in the list without a message around them form
 // one message. Text that is no JSON becomes a message of that text. role is that of messages
-// that name none. The code is WarnMalformedJSON when the text broke off, else "".
+// that name none. The code is WarnMalformedJSON when the text broke off, WarnTruncated when it has
+// more than MaxMessages, MaxParts or MaxJSONDepth, else "". Behind the place where it broke off, or
+// was nested too deeply, the rest is a message of that text.
 //
 // The messages share the memory of text.
 func ParseMessages(dst []Message, text string, role Role) ([]Message, WarningCode) {
@@ -28,8 +30,7 @@ func ParseMessages(dst []Message, text string, role Role) ([]Message, WarningCod
 		p.slab = make([]Part, 0, partsGuess(text))
 		for e := p.open('['); p.more(']', e); e = false {
 			if len(dst)-first >= MaxMessages {
-				p.fail()
-				break
+				return dst, WarnTruncated
 			}
 			if p.peek() == 'n' && p.next().kind == jsonNull {
 				continue
@@ -57,13 +58,10 @@ func ParseMessages(dst []Message, text string, role Role) ([]Message, WarningCod
 	default:
 		return append(dst, textMessage(role, text)), ""
 	}
-	if !p.err {
-		return dst, ""
-	}
-	if rest := p.s[p.pos:]; rest != "" {
+	if rest := p.s[p.pos:]; p.err && rest != "" {
 		dst = append(dst, textMessage(role, rest))
 	}
-	return dst, WarnMalformedJSON
+	return dst, p.code()
 }
 
 // partsGuess is how many parts to make room for: messages of agents have about 1 KiB.
@@ -81,6 +79,18 @@ type parser struct {
 	extra []segment // of the part being read: its fields that Part has no place for
 	plain bool      // something was read that is no part: a number, an object of no known shape
 	lone  bool      // the element before was a part without a message
+	full  bool      // parts beyond MaxParts were left out
+}
+
+// code says what kept the parser from reading all.
+func (p *parser) code() WarningCode {
+	switch {
+	case p.err && !p.deep:
+		return WarnMalformedJSON
+	case p.err || p.full:
+		return WarnTruncated
+	}
+	return ""
 }
 
 // arenaChunk is how many bytes are allocated at least for texts with escapes; one message's
@@ -106,6 +116,7 @@ func (p *parser) text(n node) string {
 // appendMessage reads an element of a list. A part that is not within a message joins the one
 // before it when that was such a part of the same role too.
 func (p *parser) appendMessage(dst []Message, first int, role Role) []Message {
+	at := len(p.slab)
 	m, lone := p.message(role)
 	if lone && len(m.Parts) == 0 {
 		return dst // {}: content that was not captured
@@ -113,10 +124,10 @@ func (p *parser) appendMessage(dst []Message, first int, role Role) []Message {
 	if p.lone = p.lone && lone && len(dst) > first; p.lone {
 		if last := &dst[len(dst)-1]; last.Role == m.Role {
 			last.Encoded = ""
-			last.Parts = append(last.Parts, m.Parts...)
-			if len(last.Parts) >= MaxParts {
-				p.fail()
-			}
+			n := min(len(m.Parts), MaxParts-len(last.Parts))
+			last.Parts = append(last.Parts, m.Parts[:n]...)
+			p.full = p.full || n < len(m.Parts)
+			p.slab = p.slab[:at] // they were copied
 			return dst
 		}
 	}
@@ -128,8 +139,8 @@ func (p *parser) appendMessage(dst []Message, first int, role Role) []Message {
 // the message again: it names its role and is whole; \u escapes would hide words from searches.
 func (p *parser) message(role Role) (m Message, lone bool) {
 	p.peek()
-	start, loose, coded := p.pos, p.loose, p.coded
-	p.loose, p.coded = false, false
+	start, loose, coded, full := p.pos, p.loose, p.coded, p.full
+	p.loose, p.coded, p.full = false, false, false
 	m.Role = role
 	var named bool
 	if p.peek() != '{' {
@@ -137,7 +148,7 @@ func (p *parser) message(role Role) (m Message, lone bool) {
 		p.list(at)
 		m.Parts = p.since(at)
 	} else if named, lone = p.turn(&m); lone {
-		p.pos, p.err = start, false
+		p.pos, p.err, p.deep = start, false, false
 		at := len(p.slab)
 		p.part()
 		m = Message{Role: role, Parts: p.since(at)}
@@ -150,10 +161,10 @@ func (p *parser) message(role Role) (m Message, lone bool) {
 			}
 		}
 	}
-	if named && !p.err && !p.loose && !p.coded {
+	if named && !p.err && !p.loose && !p.coded && !p.full {
 		m.Encoded = JSON(p.s[start:p.pos])
 	}
-	p.loose, p.coded = p.loose || loose, p.coded || coded
+	p.loose, p.coded, p.full = p.loose || loose, p.coded || coded, p.full || full
 	return m, lone
 }
 

@@ -28,16 +28,13 @@ func ParseParts(dst []Part, text string) ([]Part, WarningCode) {
 	if p.peek() != 0 {
 		p.fail()
 	}
-	if !p.err {
-		if p.plain {
-			return append(dst[:first], Part{Type: PartText, Content: text}), ""
-		}
-		return dst, ""
+	if !p.err && p.plain {
+		return append(dst[:first], Part{Type: PartText, Content: text}), ""
 	}
-	if rest := p.s[p.pos:]; rest != "" {
+	if rest := p.s[p.pos:]; p.err && rest != "" {
 		dst = append(dst, Part{Type: PartText, Content: rest})
 	}
-	return dst, WarnMalformedJSON
+	return dst, p.code()
 }
 
 // list reads an array of parts, one part, or a plain value. The parts from at on belong to the
@@ -49,8 +46,9 @@ func (p *parser) list(at int) {
 	}
 	for first := p.open('['); p.more(']', first); first = false {
 		if len(p.slab)-at >= MaxParts {
-			p.fail()
-			return
+			p.full = true
+			p.next()
+			continue
 		}
 		p.part()
 	}

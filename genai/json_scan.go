@@ -39,11 +39,20 @@ type scanner struct {
 	pos   int
 	depth int
 	err   bool
+	deep  bool // the error is MaxJSONDepth, not the text
 	loose bool // a string held a raw control character, which JSON forbids
 	coded bool // a string held a \u escape
 }
 
 func (c *scanner) fail() { c.err = true }
+
+// enter counts one array or object more around pos.
+func (c *scanner) enter() (ok bool) {
+	if c.depth++; c.depth > MaxJSONDepth {
+		c.err, c.deep = true, true
+	}
+	return !c.err
+}
 
 // peek skips white space and returns the next byte, 0 at the end or after an error.
 func (c *scanner) peek() byte {
@@ -179,8 +188,7 @@ func (c *scanner) skipString() (escaped, cut bool) {
 
 // skipNested moves behind the array or object that begins at pos.
 func (c *scanner) skipNested(end byte) {
-	if c.depth++; c.depth > MaxJSONDepth {
-		c.fail()
+	if !c.enter() {
 		return
 	}
 	c.pos++
@@ -249,8 +257,7 @@ func (c *scanner) open(b byte) (first bool) {
 		c.fail()
 		return false
 	}
-	if c.depth++; c.depth > MaxJSONDepth {
-		c.fail()
+	if !c.enter() {
 		return false
 	}
 	c.pos++

@@ -90,10 +90,47 @@ func TestPartsWithoutMessage(t *testing.T) {
 	t.Parallel()
 	text := "[" + strings.Repeat(`{"a":1},`, 2*MaxParts) + "0]"
 	got, code := ParseMessages(nil, text, RoleUser)
-	if len(got) != 2 || len(got[0].Parts) != MaxParts || code != WarnMalformedJSON {
+	if len(got) != 2 || len(got[0].Parts) != MaxParts || got[1].Parts[0].Content != "0" || code != WarnTruncated {
 		t.Fatalf("got %d messages, code %q", len(got), code)
 	}
-	if rest := got[1].Parts[0].Content; !strings.HasSuffix(text, rest) || len(rest) < len(text)/3 {
-		t.Errorf("the rest has %d bytes", len(rest))
+}
+
+// TestLimitsOfMessages: what is left out of JSON that is whole is left out by a limit, and is no message of its own.
+func TestLimitsOfMessages(t *testing.T) {
+	t.Parallel()
+	list := func(element string, n int) string { return "[" + strings.Repeat(element+",", n-1) + element + "]" }
+	const message, part = `{"role":"user","content":"a"}`, `{"type":"text","content":"b"}`
+	nested := func(n int) string {
+		return `[{"role":"user","parts":[{"type":"x","y":` + strings.Repeat("[", n) + strings.Repeat("]", n) + `}]}]`
+	}
+	for name, tc := range map[string]struct {
+		text            string
+		messages, parts int
+		code            WarningCode
+	}{
+		"as many messages as there may be": {list(message, MaxMessages), MaxMessages, 1, ""},
+		"a message more":                   {list(message, MaxMessages+1), MaxMessages, 1, WarnTruncated},
+		"as many parts as there may be":    {`[{"role":"user","parts":` + list(part, MaxParts) + `},` + message + `]`, 2, MaxParts, ""},
+		"a part more":                      {`[{"role":"user","parts":` + list(part, MaxParts+1) + `},` + message + `]`, 2, MaxParts, WarnTruncated},
+		"a part more, then broken":         {`[{"role":"user","parts":` + list(part, MaxParts+1) + `},?`, 3, MaxParts, WarnMalformedJSON},
+		"as deep as it may be":             {nested(MaxJSONDepth - 4), 1, 1, ""},
+		"one deeper":                       {nested(MaxJSONDepth - 3), 2, 1, WarnTruncated},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, code := ParseMessages(nil, tc.text, RoleAssistant)
+			if len(got) != tc.messages || code != tc.code {
+				t.Fatalf("got %d messages and %q, want %d and %q", len(got), code, tc.messages, tc.code)
+			}
+			if n := len(got[0].Parts); n != tc.parts {
+				t.Errorf("the first message has %d parts, want %d", n, tc.parts)
+			}
+			if again, _ := ParseMessages(nil, string(got[0].AppendJSON(nil)), RoleAssistant); len(again) != 1 || len(again[0].Parts) != tc.parts {
+				t.Errorf("the first message does not read back: %d messages", len(again))
+			}
+		})
+	}
+	if got, code := ParseParts(nil, list(part, MaxParts+1)); len(got) != MaxParts || code != WarnTruncated {
+		t.Errorf("got %d parts and %q", len(got), code)
 	}
 }

@@ -57,7 +57,7 @@ var advices = map[string]Advice{
 	string(genai.WarnTruncated): {
 		Title:   "Cut by a limit",
 		Meaning: "A value is longer than this server reads. The raw span has all of it.",
-		Action:  "Raise --max-attribute, --max-attributes or --max-depth where the server runs, if these values matter.",
+		Action:  "The warning names the limit. Raise --max-attribute, --max-attributes or --max-depth where the server runs, if these values matter; how many messages, parts and levels of JSON are read is fixed.",
 	},
 	string(genai.WarnMalformedJSON): {
 		Title:   "Broken JSON",

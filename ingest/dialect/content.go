@@ -1,6 +1,8 @@
 package dialect
 
 import (
+	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/tiltmeter/tiltmeter/genai"
@@ -24,6 +26,10 @@ const (
 	marked   = "the sender sent a marker instead of the content"
 )
 
+// beyond is what the limits of genai leave out of messages.
+var beyond = fmt.Sprintf("the first %d messages of a list are kept, the first %d parts of each and %d levels of JSON; the rest is in the raw span only",
+	genai.MaxMessages, genai.MaxParts, genai.MaxJSONDepth)
+
 // content gives the JSON of a content that nothing filled yet. Otherwise again says whether the
 // value is the one that did.
 func (r *reading) content(c int, empty bool, k key, v wire.Value) (s string, fresh, again bool) {
@@ -46,9 +52,20 @@ func (r *reading) filledBy(c int, v wire.Value) bool {
 }
 
 func (r *reading) doubt(code genai.WarningCode, field string) {
-	if code != "" {
-		r.warn(code, field, brokeOff)
+	switch code {
+	case "":
+	case genai.WarnTruncated:
+		r.warn(code, field, beyond)
+	case genai.WarnMalformedJSON:
+		if !r.cutShort(field) {
+			r.warn(code, field, brokeOff)
+		}
 	}
+}
+
+// cutShort says whether a limit of ours cut the value, so that its JSON breaks off there.
+func (r *reading) cutShort(field string) bool {
+	return slices.ContainsFunc(r.dst.Warnings, func(w genai.Warning) bool { return w.Code == genai.WarnTruncated && w.Field == field })
 }
 
 // withheld says whether a text stands for content that the sender chose not to send.

@@ -232,9 +232,7 @@ func isOutput(event string) bool { return event == eventChoice || event == event
 // arguments and the choice the result. Where attributes hold the messages, the event repeats them.
 func (r *reading) addMessage(name string, m *said) {
 	d := r.dst
-	if m.code != "" {
-		r.warn(m.code, name, brokeOff)
-	}
+	r.doubt(m.code, name)
 	to, own := &d.Input, r.ownInput
 	if isOutput(name) {
 		to, own = &d.Output, r.ownOutput
@@ -325,9 +323,7 @@ func readGenAIRecord(r *reading, l *wire.LogRecord) bool {
 // addLogMessage makes the record a part of a list. The events of 1.26 hold the whole list.
 func (r *reading) addLogMessage(m *said) {
 	d := r.dst
-	if m.code != "" {
-		r.warn(m.code, "body", brokeOff)
-	}
+	r.doubt(m.code, "body")
 	if m.empty {
 		r.warn(genai.WarnContentMissing, d.Name, "the event has no content")
 	}
