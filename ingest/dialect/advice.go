@@ -61,9 +61,10 @@ var advices = map[string]Advice{
 	},
 	string(genai.WarnMalformedJSON): {
 		Title:   "Broken JSON",
-		Meaning: "A value that must be JSON is not, or breaks off. What could be read is kept, the rest as text.",
+		Meaning: "A value that must be JSON is not, or breaks off, or the SDK sent “[object Object]” in its place. What could be read is kept, the rest as text.",
 		Action: "Mostly the SDK cuts long attributes: remove OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT and " +
-			"OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT from the environment, or the limit that your code sets.",
+			"OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT from the environment, or the limit that your code sets. Where the warning says that the SDK lost the value, update the SDK: " +
+			"it is not in what it sent.",
 	},
 	string(genai.WarnWrongType): {
 		Title:   "Wrong type",

@@ -39,7 +39,7 @@ func (r *reading) content(c int, empty bool, k key, v wire.Value) (s string, fre
 	s, ok := r.jsonOf(keys[k].name, v)
 	if ok {
 		r.filled[c] = v
-	} else if v.Kind() != wire.KindEmpty {
+	} else if v.Kind() != wire.KindEmpty && !lost(v) {
 		r.warn(genai.WarnWrongType, keys[k].name, "want JSON, got "+v.Kind().String())
 	}
 	return s, ok, v.Kind() == wire.KindEmpty

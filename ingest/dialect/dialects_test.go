@@ -1,7 +1,9 @@
 package dialect_test
 
 import (
+	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -604,6 +606,72 @@ func TestDialectFields(t *testing.T) {
 			s, _ := spanOf(t, dialect.Options{}, tc.scope, tc.version, tc.in)
 			if d := cmp.Diff(tc.want, tc.get(&s)); d != "" {
 				t.Errorf("-want +got:\n%s", d)
+			}
+		})
+	}
+}
+
+// TestLostValues: what JavaScript makes of an object is no JSON that broke off, whichever key it has; it stays as it was sent.
+func TestLostValues(t *testing.T) {
+	t.Parallel()
+	for _, marks := range []attributes{{"gen_ai.operation.name": "chat"}, {"openinference.span.kind": "LLM"}} {
+		for _, key := range dialect.Keys() {
+			if _, ok := marks[key]; ok {
+				continue
+			}
+			in := maps.Clone(marks)
+			in[key] = "[object Object]"
+			s, _ := spanOf(t, dialect.Options{}, "", "", in)
+			told := 0
+			for _, w := range s.Warnings {
+				if w.Code != genai.WarnMalformedJSON {
+					continue
+				}
+				if told++; told > 1 || w.Field != key || !strings.Contains(w.Text, "lost the value") {
+					t.Errorf("%v %s: %+v", marks, key, s.Warnings)
+				}
+			}
+			for _, m := range slices.Concat(s.Input, s.Output) {
+				if told > 0 && len(m.Parts) > 0 {
+					t.Errorf("%v %s: it was read as a message, too: %+v", marks, key, m)
+				}
+			}
+		}
+	}
+	for key, mark := range map[string]string{
+		"gen_ai.input.messages": "gen_ai.operation.name", "gen_ai.prompt": "langsmith.span.kind", "gen_ai.completion": "langsmith.span.kind",
+		"langsmith.metadata.usage_metadata": "langsmith.span.kind", "gen_ai.usage.input_token_details": "langsmith.span.kind",
+		"llm.invocation_parameters": "openinference.span.kind", "ai.prompt.messages": "ai.operationId", "langfuse.observation.input": "langfuse.observation.type",
+	} {
+		for _, text := range []string{"[object Object]", "[object Object],[object Object]"} {
+			s, _ := spanOf(t, dialect.Options{}, "", "", attributes{mark: "llm", key: text})
+			if !slices.ContainsFunc(s.Warnings, func(w genai.Warning) bool { return w.Code == genai.WarnMalformedJSON && w.Field == key }) {
+				t.Errorf("%s: %q is not warned of: %+v", key, text, s.Warnings)
+			}
+			if !slices.ContainsFunc(s.Attributes, func(a genai.Attribute) bool { return a.Key == key }) {
+				t.Errorf("%s: the attribute is gone", key)
+			}
+		}
+	}
+}
+
+// TestLimitsOfContents: what a limit of ours leaves out is told with the limit, and once.
+func TestLimitsOfContents(t *testing.T) {
+	t.Parallel()
+	const message = `{"role":"user","content":"a"}`
+	for name, tc := range map[string]struct {
+		text, says string
+		limits     dialect.Limits
+	}{
+		"messages": {"[" + strings.Repeat(message+",", genai.MaxMessages) + message + "]", "first 10000 messages", dialect.Limits{}},
+		"levels":   {`[{"role":"user","parts":[{"a":` + strings.Repeat("[", 300) + strings.Repeat("]", 300) + `}]}]`, "256 levels", dialect.Limits{}},
+		"bytes":    {"[" + message + "," + message + "]", "longer than 40 bytes", dialect.Limits{AttributeValueBytes: 40}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, _ := spanOf(t, dialect.Options{Limits: tc.limits}, "", "", attributes{"gen_ai.operation.name": "chat", "gen_ai.input.messages": tc.text})
+			if len(s.Warnings) != 1 || s.Warnings[0].Code != genai.WarnTruncated || !strings.Contains(s.Warnings[0].Text, tc.says) {
+				t.Errorf("got %.300q, want one of %q that says %q", s.Warnings, genai.WarnTruncated, tc.says)
 			}
 		})
 	}

@@ -155,7 +155,7 @@ func (r *reading) readMessage(name string, role genai.Role, it wire.KeyValues, b
 			whole, _ = r.jsonOf(name, v)
 			continue
 		case "content", "message":
-			content, _ = r.jsonOf(name, v)
+			content, _ = r.rendered(name, v)
 			continue
 		case "finish_reason":
 			finish = text(v.Str())

@@ -97,6 +97,9 @@ func (r *reading) opened(k key, v wire.Value, open func(string) string) (string,
 	if v.Kind() == wire.KindEmpty {
 		return "", true
 	}
+	if r.lost(keys[k].name, v) {
+		return "", false
+	}
 	s, ok := r.textOf(bytesOf(keys[k].name), v)
 	if !ok || r.withheld(k, s) || s == emptyObject && r.dst.Operation != genai.OpExecuteTool {
 		return "", false

@@ -1,7 +1,9 @@
 package dialect
 
 import (
+	"bytes"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/tiltmeter/tiltmeter/genai"
@@ -121,8 +123,48 @@ func each(v wire.Value, use func(s string)) bool {
 	return false
 }
 
-// jsonOf is the JSON of a value: a string as sent, a list or map rendered.
+// jsonOf is the JSON of a value: a string as sent, a list or map rendered. Of a value that its sender lost there is
+// none, which is warned of once.
 func (r *reading) jsonOf(name string, v wire.Value) (string, bool) {
+	if r.lost(name, v) {
+		return "", false
+	}
+	return r.rendered(name, v)
+}
+
+// lost is the function lost, with a warning, which a value has once however often it is read.
+func (r *reading) lost(name string, v wire.Value) bool {
+	if !lost(v) {
+		return false
+	}
+	w := genai.Warning{Code: genai.WarnMalformedJSON, Field: name, Text: lostText}
+	if !slices.Contains(r.dst.Warnings, w) {
+		r.warn(w.Code, w.Field, w.Text)
+	}
+	return true
+}
+
+// objectText is what JavaScript makes of an object where a text is wanted.
+const (
+	objectText = "[object Object]"
+	lostText   = `the sender's SDK lost the value: it sent the text "` + objectText + `" in the place of JSON`
+)
+
+// lost says whether a value is the text of an object, or of a list of them.
+func lost(v wire.Value) bool {
+	if v.Kind() != wire.KindString || !bytes.HasPrefix(v.Str(), []byte(objectText)) {
+		return false
+	}
+	for _, s := range bytes.Split(v.Str(), []byte(",")) {
+		if string(s) != objectText {
+			return false
+		}
+	}
+	return true
+}
+
+// rendered is jsonOf of what may be text as well.
+func (r *reading) rendered(name string, v wire.Value) (string, bool) {
 	switch v.Kind() {
 	case wire.KindString:
 		return r.cut(name, v.Str()), true

@@ -452,6 +452,9 @@ func (r *reading) jsonVector(name string, s genai.JSON) ([]float32, bool) {
 		r.warn(genai.WarnContentMissing, name, marked)
 		return nil, false
 	}
+	if r.lost(name, wire.StringValue(bytesOf(string(s)))) {
+		return nil, false
+	}
 	out := make([]float32, 0, strings.Count(string(s), ",")+1)
 	good := true
 	whole := s.Elements(func(e genai.JSON) {

@@ -140,7 +140,7 @@ func takeOpenInferenceProvider(r *reading, k key, v wire.Value) bool {
 // APIs. The attribute stays: it has more of them than there are fields.
 func takeInvocationParameters(r *reading, k key, v wire.Value) bool {
 	s, ok := r.jsonOf(keys[k].name, v)
-	if !ok || !genai.JSON(s).Members(func(name string, v genai.JSON) { r.parameter(name, v) }) {
+	if (!ok || !genai.JSON(s).Members(func(name string, v genai.JSON) { r.parameter(name, v) })) && !lost(v) {
 		r.warn(genai.WarnMalformedJSON, keys[k].name, "the parameters are no JSON object")
 	}
 	return false
@@ -220,7 +220,10 @@ func takeTemplateVariables(r *reading, k key, v wire.Value) bool {
 	if len(p.Variables) > 0 {
 		return false
 	}
-	s, ok := r.jsonOf(keys[k].name, v)
+	if r.lost(keys[k].name, v) {
+		return false
+	}
+	s, ok := r.rendered(keys[k].name, v)
 	if !ok || !genai.JSON(s).Members(func(name string, v genai.JSON) {
 		if len(p.Variables) < maxVariables {
 			p.Variables = append(p.Variables, genai.Variable{Name: name, Value: v.Text()})
