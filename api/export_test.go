@@ -1,4 +1,4 @@
 package api
 
-// FieldPaths are the API's names for the fields of genai.Span.
-func FieldPaths() map[string]string { return fieldPaths }
+// Fields are the API's names for the fields of genai.Span.
+func Fields() map[string]string { return fieldPaths }

@@ -77,8 +77,9 @@ var fieldPaths = map[string]string{
 	"Error.Type":  "error.type", "Error.Message": "error.message", "Error.Stacktrace": "error.stacktrace", "Error.HTTPStatus": "error.http_status",
 }
 
-// paths names fields as the API does.
-func paths(fields []string) (out []string) {
+// FieldPaths names fields of genai.Span as the API does, by their paths in the Span message: "RequestModel" is
+// "request_model", "Usage.Input" is "usage.input_tokens". A name of none stays.
+func FieldPaths(fields []string) (out []string) {
 	for _, f := range fields {
 		if p, ok := fieldPaths[f]; ok {
 			f = p
@@ -131,7 +132,7 @@ func readingProto(r *Reading, limit int) *pb.SpanReading {
 		Dialects: each(r.Dialects, func(d *SpokenDialect) *pb.SpokenDialect {
 			return &pb.SpokenDialect{Name: validText(d.Name), Version: validText(d.Version), Place: clamp32(d.Place)}
 		}),
-		Warnings: each(r.Warnings, warningProto), DifferingFields: paths(r.Differing),
+		Warnings: each(r.Warnings, warningProto), DifferingFields: FieldPaths(r.Differing),
 	}
 	read := 0
 	for i := range r.Sources {
@@ -159,7 +160,7 @@ func readingProto(r *Reading, limit int) *pb.SpanReading {
 
 func sourceProto(s *ReadingSource) *pb.ReadingSource {
 	p := &pb.ReadingSource{
-		Event: validText(s.Event), Key: validText(s.Key), Dialect: validText(s.Dialect), Rule: validText(s.Rule), Outcome: validText(s.Outcome), Fields: paths(s.Fields),
+		Event: validText(s.Event), Key: validText(s.Key), Dialect: validText(s.Dialect), Rule: validText(s.Rule), Outcome: validText(s.Outcome), Fields: FieldPaths(s.Fields),
 		Value: validText(s.Value), ValueCut: s.Cut,
 	}
 	if s.Record > 0 {

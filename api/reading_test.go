@@ -135,7 +135,7 @@ func TestSpanReadingErrors(t *testing.T) {
 // TestFieldPaths: every name is one of the Span message, so that who reads it finds the value there.
 func TestFieldPaths(t *testing.T) {
 	t.Parallel()
-	for field, path := range api.FieldPaths() {
+	for field, path := range api.Fields() {
 		d := (&pb.Span{}).ProtoReflect().Descriptor()
 		for i, name := range strings.Split(path, ".") {
 			f := d.Fields().ByName(protoreflect.Name(name))

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tiltmeter/tiltmeter/api"
 	"github.com/tiltmeter/tiltmeter/genai"
 	"github.com/tiltmeter/tiltmeter/ingest/dialect"
 )
@@ -174,6 +175,7 @@ func (s *explained) json() explainedJSON {
 		out.Warnings = append(out.Warnings, map[string]string{"code": string(w.Code), "field": w.Field, "text": w.Text})
 	}
 	for _, src := range s.account.Sources {
+		src.Fields = api.FieldPaths(src.Fields)
 		out.Sources = append(out.Sources, explainedSourceJSON(src))
 	}
 	return out

@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 	"unicode/utf8"
 
+	"github.com/tiltmeter/tiltmeter/api"
 	"github.com/tiltmeter/tiltmeter/genai"
 	"github.com/tiltmeter/tiltmeter/ingest/dialect"
 )
@@ -133,7 +134,7 @@ func (p *printer) sources(list []dialect.Source) {
 		if src.Record > 0 {
 			key = strings.TrimSpace(fmt.Sprintf("log record %d  %s", src.Record, key))
 		}
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", src.Outcome, visible(key), strings.Join(src.Fields, ", "), strings.TrimSpace(src.Dialect+" "+src.Rule))
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", src.Outcome, visible(key), strings.Join(api.FieldPaths(src.Fields), ", "), strings.TrimSpace(src.Dialect+" "+src.Rule))
 	}
 	_ = w.Flush() // a strings.Builder does not fail
 	for line := range strings.Lines(table.String()) {
