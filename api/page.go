@@ -119,13 +119,15 @@ func decodeToken(token string, q query) (window, store.Cursor, error) {
 	return w, at, nil
 }
 
-// pageSize applies the bounds of a page: too large a wish is cut, a negative one is an error.
+// pageSize applies the bounds of a page.
 func pageSize(n int32) (int, error) {
 	switch {
 	case n < 0:
 		return 0, invalid("page_size", "page_size is %d, but must not be negative", n)
 	case n == 0:
 		return store.DefaultPage, nil
+	case n > store.MaxPage:
+		return 0, invalid("page_size", "page_size is %d, but must be at most %d: ask for the next page with page_token", n, store.MaxPage)
 	}
-	return min(int(n), store.MaxPage), nil
+	return int(n), nil
 }

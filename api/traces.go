@@ -169,8 +169,10 @@ func (s *traceService) GetFacets(ctx context.Context, r *pb.GetFacetsRequest) (*
 		return nil, invalid("limit", "limit is %d, but must not be negative", limit)
 	case limit == 0:
 		limit = defaultFacetValues
+	case limit > maxFacetValues:
+		return nil, invalid("limit", "limit is %d, but must be at most %d", limit, maxFacetValues)
 	}
-	facets, err := s.store.Facets(ctx, q, fields, min(limit, maxFacetValues))
+	facets, err := s.store.Facets(ctx, q, fields, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -192,8 +194,10 @@ func (s *traceService) GetTraceHistogram(ctx context.Context, r *pb.GetTraceHist
 		return nil, invalid("buckets", "buckets is %d, but must not be negative", buckets)
 	case buckets == 0:
 		buckets = defaultBuckets
+	case buckets > maxBuckets:
+		return nil, invalid("buckets", "buckets is %d, but must be at most %d", buckets, maxBuckets)
 	}
-	step := histogramStep(q.To.Sub(q.From), min(buckets, maxBuckets))
+	step := histogramStep(q.To.Sub(q.From), buckets)
 	found, err := s.store.Histogram(ctx, q, step)
 	if err != nil {
 		return nil, err

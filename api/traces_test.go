@@ -254,7 +254,7 @@ func TestListTracesOverGRPC(t *testing.T) {
 	client := pb.NewTraceServiceClient(r.dial(t))
 	next := store.Cursor{Start: noon, TraceID: theID}
 	r.store.page = store.TracePage{Traces: []store.TraceSummary{exampleSummary()}, Next: next}
-	req := &pb.ListTracesRequest{Filter: []string{"service = support"}, PageSize: 10_000}
+	req := &pb.ListTracesRequest{Filter: []string{"service = support"}, PageSize: store.MaxPage}
 	first, err := client.ListTraces(t.Context(), req)
 	if err != nil {
 		t.Fatal(err)
