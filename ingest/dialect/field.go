@@ -155,7 +155,7 @@ func lost(v wire.Value) bool {
 	if v.Kind() != wire.KindString || !bytes.HasPrefix(v.Str(), []byte(objectText)) {
 		return false
 	}
-	for _, s := range bytes.Split(v.Str(), []byte(",")) {
+	for s := range bytes.SplitSeq(v.Str(), []byte(",")) {
 		if string(s) != objectText {
 			return false
 		}
