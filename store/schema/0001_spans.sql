@@ -64,7 +64,7 @@ CREATE TABLE IF NOT EXISTS spans {{.OnCluster}}
     attributes         Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     input_messages     UInt32 CODEC(ZSTD(1)),
     output_messages    UInt32 CODEC(ZSTD(1)),
-    has_input          UInt8,                     -- 1: one of the messages says something, a list of roles does not
+    has_input          UInt8,                     -- 1: instructions or messages say something, a list of roles does not
     has_output         UInt8,
     input_preview      String CODEC(ZSTD(1)),
     output_preview     String CODEC(ZSTD(1)),
