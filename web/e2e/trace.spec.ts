@@ -327,10 +327,14 @@ describe("the trace page", () => {
       startTimeUnixNano: `${now}000000`,
       endTimeUnixNano: `${now + 5}000000`,
       attributes: [
-        ...Object.entries({ "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": model }).map(([key, stringValue]) => ({
-          key,
-          value: { stringValue },
-        })),
+        ...Object.entries({
+          "gen_ai.operation.name": "chat",
+          "gen_ai.provider.name": "openai",
+          "gen_ai.request.model": model,
+          // The report of what instrumentations lose looks at the same server: these lose nothing.
+          "gen_ai.input.messages": "What does it cost?",
+          "gen_ai.output.messages": "That depends.",
+        }).map(([key, stringValue]) => ({ key, value: { stringValue } })),
         ...Object.entries({ "gen_ai.usage.input_tokens": "100", "gen_ai.usage.output_tokens": "100" }).map(([key, intValue]) => ({ key, value: { intValue } })),
       ],
     });
