@@ -44,13 +44,11 @@ func (s *Span) CompleteFinishReasons() {
 }
 
 func longer(a, b []Message) []Message {
-	switch says := AnyContent(a); {
-	case len(b) == 0, says && len(a) >= len(b):
-		return a
-	case says == AnyContent(b) && len(a) >= len(b), says && !AnyContent(b):
-		return a
+	says, bSays := AnyContent(a), AnyContent(b)
+	if bSays && !says || bSays == says && len(b) > len(a) {
+		return b
 	}
-	return b
+	return a
 }
 
 func (s *Span) mergeFields(f *Span) {
