@@ -8,13 +8,10 @@ import "slices"
 
 // HasMessages reports whether the operation is a call of a model that is asked and answers in messages; embeddings and
 // rerankings are calls without.
-func (o Operation) HasMessages() bool {
-	switch o {
-	case OpChat, OpTextCompletion, OpGenerateContent:
-		return true
-	}
-	return false
-}
+func (o Operation) HasMessages() bool { return slices.Contains(MessageOperations[:], o) }
+
+// MessageOperations are those that HasMessages is true of.
+var MessageOperations = [...]Operation{OpChat, OpTextCompletion, OpGenerateContent}
 
 // HasContent reports whether the part says anything. A sender that captures no content still names the
 // types of parts and the tools that were called.
@@ -73,13 +70,7 @@ func (s *Span) MissingContent(input, output, told bool) {
 	in, out := s.Settled()
 	input, output = input || in, output || out
 	if told && input && output {
-		kept := s.Warnings[:0:0]
-		for _, w := range s.Warnings {
-			if w.Code != WarnContentMissing {
-				kept = append(kept, w)
-			}
-		}
-		s.Warnings = kept
+		s.Warnings = slices.DeleteFunc(slices.Clone(s.Warnings), func(w Warning) bool { return w.Code == WarnContentMissing })
 	}
 	if !input {
 		s.missing(FieldInput, "what the model was asked is neither on the span nor in a log record of it")

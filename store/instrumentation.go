@@ -94,11 +94,11 @@ type InstrumentationReport struct {
 }
 
 // reportedSpans are the spans of a report with what is known of each, their log records included.
-const reportedSpans = `
+var reportedSpans = `
   SELECT spans.trace_id AS trace_id, spans.span_id AS span_id, start, outcome, usage_rollup,
     service, service_namespace, dialect, dialect_version, scope_name, scope_version, operation,
-    operation IN ('chat', 'text_completion', 'generate_content', 'embeddings', 'rerank') AS calls,
-    operation IN ('chat', 'text_completion', 'generate_content') AS says,
+    operation IN (` + inferenceOperations + `) AS calls,
+    operation IN (` + messageOperations + `) AS says,
     says AND (input OR outcome = 0) AS asks,
     says AND (output OR outcome = 0 AND NOT hasAny(finish_reasons, ['length', 'content_filter'])) AS answers,
     input_tokens >= 0 OR output_tokens >= 0 AS counted,
@@ -130,7 +130,7 @@ const looksGenAI = `(^|[._-])(llm|gen_?ai|openai|anthropic|(prompt|completion|in
 
 const reportKey = `service, service_namespace, dialect, scope_name, scope_version`
 
-const instrumentations = `
+var instrumentations = `
 SELECT ` + reportKey + `, count(), countIf(calls),
   countIf(asks AND input), countIf(asks), countIf(answers AND output), countIf(answers),
   countIf(calls AND named), countIf(calls AND outcome = 0 AND counted), countIf(calls AND outcome = 0),
@@ -146,7 +146,7 @@ LIMIT {limit:UInt32}`
 
 // A call asks when its input is there or to be missed, and answers likewise, as genai.Span.Settled has it; where log records
 // brought all of its content, its own doubt is gone, as genai.MissingContent has it.
-const instrumentationFindings = `
+var instrumentationFindings = `
 SELECT ` + reportKey + `, code, spans, first.1, first.2, first.3, last.1, last.2, last.3
 FROM
 (

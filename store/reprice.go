@@ -34,7 +34,7 @@ ENGINE = MergeTree ORDER BY (start, input)`
 // its sender's own time, which counts for its price, is in no column.
 var (
 	costInput = `sipHash128(provider, request_model, response_model, operation, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, reported_cost, reported_currency)`
-	hasCost   = `(operation IN (` + inferenceOperations() + `) OR input_tokens >= 0 OR output_tokens >= 0) AND NOT has(warnings, 'time_implausible')`
+	hasCost   = `(operation IN (` + inferenceOperations + `) OR input_tokens >= 0 OR output_tokens >= 0) AND NOT has(warnings, 'time_implausible')`
 
 	repriceCalls = `
 SELECT ` + costInput + ` AS input, any(operation), any(provider), any(request_model), any(response_model),
@@ -50,15 +50,6 @@ FROM (SELECT *, ` + costInput + ` AS input, ` + hasCost + ` AS priced FROM spans
 LEFT ANY JOIN (SELECT * FROM ` + shadowPrices + ` WHERE start = toDateTime('%[3]s', 'UTC')) AS new
     ON old.project = new.project AND old.input = new.input`
 )
-
-// inferenceOperations is the list of them in SQL.
-func inferenceOperations() string {
-	var quoted []string
-	for _, op := range genai.InferenceOperations {
-		quoted = append(quoted, "'"+string(op)+"'")
-	}
-	return strings.Join(quoted, ", ")
-}
 
 type priceColumns struct {
 	table

@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -185,20 +186,11 @@ func takeOperation(r *reading, k key, v wire.Value) bool {
 	d := r.dst
 	if d.Operation == "" && s != "" {
 		d.Operation = genai.Operation(s)
-		if !knownOperation(d.Operation) {
+		if !slices.Contains(genai.Operations, d.Operation) {
 			r.warn(genai.WarnUnknownOperation, keys[k].name, "the conventions do not know this operation")
 		}
 	}
 	return ok && (s == "" || s == string(d.Operation))
-}
-
-func knownOperation(o genai.Operation) bool {
-	switch o {
-	case genai.OpRetrieval, genai.OpExecuteTool, genai.OpInvokeAgent, genai.OpCreateAgent, genai.OpInvokeWorkflow, genai.OpPlan,
-		genai.OpChain, genai.OpTask, genai.OpPrompt, genai.OpGuardrail, genai.OpEvaluator:
-		return true
-	}
-	return o.IsInference()
 }
 
 func takeResponseID(r *reading, k key, v wire.Value) bool {

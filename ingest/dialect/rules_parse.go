@@ -318,7 +318,7 @@ func (p *rulesParser) sources(n *yaml.Node, path string, s *setting) {
 		case !ok:
 		case strings.Contains(key, "*"):
 			p.bad(e, path, "a field comes from one attribute: %q is a pattern", key)
-		case s.field.name == "operation" && knownOperation(genai.Operation(key)):
+		case s.field.name == "operation" && slices.Contains(genai.Operations, genai.Operation(key)):
 			p.bad(e, path, "this names the attribute %q; for the operation itself write {value: %s}", key, key)
 		default:
 			s.from = append(s.from, p.slot(key))

@@ -1,0 +1,22 @@
+package store
+
+import (
+	"strings"
+
+	"github.com/tiltmeter/tiltmeter/genai"
+)
+
+// Which operations call a model, and which of them ask and answer in messages, is genai's to say; these are its lists as SQL
+// has them.
+var (
+	inferenceOperations = quotedOperations(genai.InferenceOperations[:])
+	messageOperations   = quotedOperations(genai.MessageOperations[:])
+)
+
+func quotedOperations(list []genai.Operation) string {
+	quoted := make([]string, len(list))
+	for i, op := range list {
+		quoted[i] = "'" + string(op) + "'"
+	}
+	return strings.Join(quoted, ", ")
+}
