@@ -17,11 +17,7 @@ import (
 // recordsOfTraces reads what log records say of spans, but for what they hold.
 const recordsOfTraces = `
 SELECT trace_id, span_id, has_input, has_output, detail FROM fragments
-WHERE project = {project:String}
-  AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
-  AND time BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
-  AND trace_id IN (` + namedTraces + `)
-ORDER BY time, seq LIMIT {limit:UInt32}`
+WHERE project = {project:String}` + recordsOfNamed
 
 // doubtsOfTraces reads the warnings of spans with their fields, which the column does not have.
 const doubtsOfTraces = `

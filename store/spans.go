@@ -70,23 +70,6 @@ const contentSpans = `SELECT ` + spanColumnList + spanWhere + `
   ))
 ORDER BY start, span_id, ` + latest + ` LIMIT 1 BY span_id LIMIT {limit:UInt32}`
 
-const fragmentWhere = `
-WHERE project = {project:String} AND trace_id = unhex({trace:String})
-  AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
-  AND time BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
-  AND ({span:String} = '' OR span_id = unhex({span:String}))`
-
-const fragmentsByTrace = `SELECT span_id, time, has_input, has_output, refs, detail FROM fragments` + fragmentWhere + `
-ORDER BY time, seq LIMIT {limit:UInt32}`
-
-const fragmentsOfTraces = `
-SELECT trace_id, span_id, time, has_input, has_output, refs, detail FROM fragments
-WHERE project = {project:String} AND notEmpty(refs)
-  AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
-  AND time BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
-  AND trace_id IN (` + namedTraces + `)
-ORDER BY time, seq LIMIT {limit:UInt32}`
-
 // span is one row of spans.
 type spanRow struct {
 	SpanOutline
@@ -99,11 +82,6 @@ type spanRow struct {
 	detail       string
 	day          uint16
 }
-
-// said is whether messages say anything, of a span and of its log records.
-type said struct{ input, output bool }
-
-func (a said) or(b said) said { return said{a.input || b.input, a.output || b.output} }
 
 func (w *spanRow) scan(r driver.Rows, project string, trace genai.TraceID) error {
 	s := &w.Span
@@ -194,15 +172,6 @@ func (s *Store) traceRange(ctx context.Context, project string, trace genai.Trac
 
 func (tr traceRange) params(project string, trace genai.TraceID) params {
 	return params{{"project", project}, {"trace", trace.String()}, {"from", strconv.FormatInt(tr.from, 10)}, {"to", strconv.FormatInt(tr.to, 10)}}
-}
-
-// logs is the range of time in which log records of the spans are looked for.
-func (tr traceRange) logs() traceRange {
-	return traceRange{max(0, tr.from-int64(logSlack)), min(maxTime, tr.to+int64(logSlack))}
-}
-
-func (tr traceRange) logParams(project string, trace genai.TraceID, span string, limit int) params {
-	return append(tr.logs().params(project, trace), param{"span", span}, param{"limit", strconv.Itoa(limit + 1)})
 }
 
 func (s *Store) spanRows(ctx context.Context, method, sql string, project string, trace genai.TraceID, ps params) (rows []spanRow, err error) {
@@ -385,209 +354,6 @@ func (s *Store) SpansWithContent(ctx context.Context, project string, trace gena
 	out.Spans, cut, err = s.whole(ctx, rows, frags, budget)
 	out.Truncated = out.Truncated || more || cut
 	return out, err
-}
-
-// fragmentRow is one row of fragments.
-type fragmentRow struct {
-	trace  genai.TraceID
-	span   genai.SpanID
-	said   said
-	refs   []content.Hash
-	detail string
-	day    uint16
-}
-
-func (f *fragmentRow) read(project string, p *pieces) (genai.Span, error) {
-	part := genai.Span{Project: project, TraceID: f.trace, SpanID: f.span}
-	d := decoder{refs: f.refs, get: p}
-	var types []byte
-	return part, d.detail(&part, []byte(f.detail), &types)
-}
-
-// fragments reads what log records tell of the spans of a trace, or of one of them; more says that
-// there are further records, which are left out.
-func (s *Store) fragments(ctx context.Context, project string, trace genai.TraceID, tr traceRange, span string) (frags []fragmentRow, more bool, err error) {
-	err = s.each(ctx, "fragments", fragmentsByTrace, tr.logParams(project, trace, span, s.limits.fragments), func(r driver.Rows) error {
-		f := fragmentRow{trace: trace}
-		var id string
-		var when time.Time
-		var hasIn, hasOut uint8
-		var refs []string
-		err := r.Scan(&id, &when, &hasIn, &hasOut, &refs, &f.detail)
-		f.said = said{hasIn != 0, hasOut != 0}
-		copy(f.span[:], id)
-		f.refs, f.day = hashes(refs), dayOf(when.UnixNano())
-		frags = append(frags, f)
-		return err
-	})
-	if err != nil {
-		return nil, false, fmt.Errorf("read log fragments of trace %s: %w", trace, err)
-	}
-	if len(frags) > s.limits.fragments {
-		return frags[:s.limits.fragments], true, nil
-	}
-	return frags, false, nil
-}
-
-// whole reads rows of one trace with their contents and merges what log records tell. The rows from
-// the first on that does not fit into the budget are left out, as are such log records: cut says so.
-func (s *Store) whole(ctx context.Context, rows []spanRow, frags []fragmentRow, budget int64) (spans []genai.Span, cut bool, err error) {
-	if len(rows) == 0 {
-		return nil, false, nil
-	}
-	at := place{project: rows[0].Project}
-	for i := range rows {
-		at.add(rows[i].day)
-	}
-	wanted := make(map[genai.SpanID]bool, len(rows))
-	for i := range rows {
-		wanted[rows[i].SpanID] = true
-	}
-	frags = slices.DeleteFunc(slices.Clone(frags), func(f fragmentRow) bool { return !wanted[f.span] })
-	for i := range frags {
-		at.add(frags[i].day)
-	}
-	var parts map[genai.SpanID][]genai.Span
-	err = s.resolve(ctx, at, budget, func(p *pieces) error {
-		spans, parts = make([]genai.Span, 0, len(rows)), map[genai.SpanID][]genai.Span{}
-		for i := range rows {
-			one, err := rows[i].read(p)
-			if err != nil {
-				return err
-			}
-			if p.missed {
-				break
-			}
-			spans = append(spans, one)
-		}
-		cut, p.missed = p.missed, false
-		for i := range frags {
-			part, err := frags[i].read(at.project, p)
-			if err != nil {
-				return err
-			}
-			if !p.missed {
-				parts[part.SpanID] = append(parts[part.SpanID], part)
-			}
-			cut, p.missed = cut || p.missed, false
-		}
-		return nil
-	})
-	heard := hearings(frags)
-	for i := range spans {
-		if list := parts[spans[i].SpanID]; len(list) > 0 {
-			spans[i].Merge(list)
-		}
-		rows[i].settleContent(&spans[i], heard)
-	}
-	return spans, cut, err
-}
-
-// hearings is what the log records of each span say.
-func hearings(frags []fragmentRow) map[genai.SpanID]said {
-	out := make(map[genai.SpanID]said, len(frags))
-	for i := range frags {
-		out[frags[i].span] = out[frags[i].span].or(frags[i].said)
-	}
-	return out
-}
-
-// settleContent warns of what neither the span nor its log records have. It goes by the columns, which count contents that
-// are not read, too.
-func (w *spanRow) settleContent(s *genai.Span, heard map[genai.SpanID]said) {
-	records := heard[w.SpanID]
-	all := w.said.or(records)
-	s.MissingContent(all.input, all.output, records.input || records.output)
-}
-
-// fragmentsOf reads log records of several traces, and where their contents are.
-func (s *Store) fragmentsOf(ctx context.Context, project string, ids []genai.TraceID, tr traceRange) (frags []fragmentRow, at place, err error) {
-	at.project = project
-	ps := params{{"project", project}, {"traces", traceNames(ids)}, nanoParam("from", tr.from), nanoParam("to", tr.to), {"limit", strconv.Itoa(maxPreviewLogs)}}
-	err = s.each(ctx, "previews", fragmentsOfTraces, ps, func(r driver.Rows) error {
-		var f fragmentRow
-		var trace, span string
-		var when time.Time
-		var hasIn, hasOut uint8
-		var refs []string
-		err := r.Scan(&trace, &span, &when, &hasIn, &hasOut, &refs, &f.detail)
-		f.said = said{hasIn != 0, hasOut != 0}
-		copy(f.trace[:], trace)
-		copy(f.span[:], span)
-		f.refs, f.day = hashes(refs), dayOf(when.UnixNano())
-		at.add(f.day)
-		frags = append(frags, f)
-		return err
-	})
-	if err != nil {
-		return nil, at, fmt.Errorf("read previews: %w", err)
-	}
-	return frags, at, nil
-}
-
-// maxPreviewLogs bounds the log records that the previews of one page are read from.
-const maxPreviewLogs = 2000
-
-// previews fills in the beginnings of texts that came as log records alone: the summaries are made of spans.
-func (s *Store) previews(ctx context.Context, project string, list []TraceSummary) error {
-	var ids []genai.TraceID
-	var tr traceRange
-	for i := range list {
-		if t := &list[i]; t.GenAISpans > 0 && t.InputPreview == "" && t.OutputPreview == "" {
-			first, last := clampNano(t.Start), clampNano(t.End)
-			if len(ids) == 0 {
-				tr = traceRange{first, last}
-			}
-			tr = traceRange{min(tr.from, first), max(tr.to, last)}
-			ids = append(ids, t.TraceID)
-		}
-	}
-	if len(ids) == 0 {
-		return nil
-	}
-	frags, at, err := s.fragmentsOf(ctx, project, ids, tr.logs())
-	if err != nil || len(frags) == 0 {
-		return err
-	}
-	var spans []genai.Span // by their first record
-	err = s.resolve(ctx, at, listBudget, func(p *pieces) error {
-		var order []genai.SpanID
-		parts := map[genai.SpanID][]genai.Span{}
-		for i := range frags {
-			part, err := frags[i].read(project, p)
-			if err != nil {
-				return err
-			}
-			if p.missed {
-				break
-			}
-			if parts[part.SpanID] == nil {
-				order = append(order, part.SpanID)
-			}
-			parts[part.SpanID] = append(parts[part.SpanID], part)
-		}
-		spans = spans[:0]
-		for _, id := range order {
-			one := genai.Span{TraceID: parts[id][0].TraceID}
-			one.Merge(parts[id])
-			spans = append(spans, one)
-		}
-		return nil
-	})
-	for i := range list {
-		for j := range spans {
-			if spans[j].TraceID != list[i].TraceID {
-				continue
-			}
-			if list[i].InputPreview == "" {
-				list[i].InputPreview = inputPreview(&spans[j])
-			}
-			if text := outputPreview(&spans[j]); text != "" {
-				list[i].OutputPreview = text
-			}
-		}
-	}
-	return err
 }
 
 func (p *place) add(day uint16) {
