@@ -181,24 +181,34 @@ func (n *Normalizer) read(r *reading, s *wire.Span) int {
 	if s.EventCount > 0 {
 		r.readEvents(s.Events())
 	}
-	switch {
-	case first == ofNone:
-	case r.trace != nil:
-		r.traceSettle()
-	default:
-		for _, d := range r.speakers {
-			if d.settle != nil {
-				d.settle(dst, r)
-			}
-		}
-		r.settle()
+	if first != ofNone {
+		r.settleFields()
 	}
-	if r.trace != nil {
-		r.traceError()
-	} else {
-		r.settleError()
-	}
+	r.settleStatus()
 	return first
+}
+
+// settleFields fills what follows from several fields.
+func (r *reading) settleFields() {
+	if r.trace != nil {
+		r.traceSettle()
+		return
+	}
+	for _, d := range r.speakers {
+		if d.settle != nil {
+			d.settle(r.dst, r)
+		}
+	}
+	r.settle()
+}
+
+// settleStatus fills what follows from the status.
+func (r *reading) settleStatus() {
+	if r.trace != nil {
+		r.traceStep(Source{Outcome: Derived}, r.settleError)
+		return
+	}
+	r.settleError()
 }
 
 // Log reads a log record into dst, a fragment of the span that the record names: it holds the

@@ -274,22 +274,18 @@ func (r *reading) readLog(l *wire.LogRecord) bool {
 			continue
 		}
 		r.speakers = append(r.speakers[:0], s)
+		var known bool
 		if r.trace != nil {
-			if !r.traceLog(s, l) {
-				continue
-			}
-			d.Dialect = s.name
-			return true
+			known = r.traceLog(s, l)
+		} else {
+			known = s.log(r, l)
 		}
-		if !s.log(r, l) {
+		if !known {
 			continue
 		}
 		d.Dialect = s.name
-		if s.settle != nil {
-			s.settle(d, r)
-		}
-		r.settle()
-		r.settleError()
+		r.settleFields()
+		r.settleStatus()
 		return true
 	}
 	d.Events = append(d.Events, genai.Event{

@@ -1,5 +1,15 @@
 package dialect
 
+import (
+	"github.com/tiltmeter/tiltmeter/genai"
+	"github.com/tiltmeter/tiltmeter/ingest/wire"
+)
+
+// Explain gives the sources of Account alone.
+func (n *Normalizer) Explain(dst *genai.Span, res *wire.Resource, scope *wire.Scope, s *wire.Span) []Source {
+	return n.Account(dst, res, scope, s).Sources
+}
+
 // Keys are the keys that some dialect reads.
 func Keys() (names []string) {
 	for k := range numKeys {
