@@ -121,13 +121,18 @@ func decodeToken(token string, q query) (window, store.Cursor, error) {
 
 // pageSize applies the bounds of a page.
 func pageSize(n int32) (int, error) {
+	return bounded("page_size", n, store.DefaultPage, store.MaxPage, ": ask for the next page with page_token")
+}
+
+// bounded is a number of a request, or unset when it is 0. hint says what to do instead of asking for more than most.
+func bounded(field string, n int32, unset, most int, hint string) (int, error) {
 	switch {
 	case n < 0:
-		return 0, invalid("page_size", "page_size is %d, but must not be negative", n)
+		return 0, invalid(field, "%s is %d, but must not be negative", field, n)
 	case n == 0:
-		return store.DefaultPage, nil
-	case n > store.MaxPage:
-		return 0, invalid("page_size", "page_size is %d, but must be at most %d: ask for the next page with page_token", n, store.MaxPage)
+		return unset, nil
+	case int(n) > most:
+		return 0, invalid(field, "%s is %d, but must be at most %d%s", field, n, most, hint)
 	}
 	return int(n), nil
 }

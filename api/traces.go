@@ -163,14 +163,9 @@ func (s *traceService) GetFacets(ctx context.Context, r *pb.GetFacetsRequest) (*
 	if len(fields) > len(known) {
 		return nil, invalid("field", "%d fields are named, and there are %d", len(fields), len(known))
 	}
-	limit := int(r.GetLimit())
-	switch {
-	case limit < 0:
-		return nil, invalid("limit", "limit is %d, but must not be negative", limit)
-	case limit == 0:
-		limit = defaultFacetValues
-	case limit > maxFacetValues:
-		return nil, invalid("limit", "limit is %d, but must be at most %d", limit, maxFacetValues)
+	limit, err := bounded("limit", r.GetLimit(), defaultFacetValues, maxFacetValues, "")
+	if err != nil {
+		return nil, err
 	}
 	facets, err := s.store.Facets(ctx, q, fields, limit)
 	if err != nil {
@@ -188,14 +183,9 @@ func (s *traceService) GetTraceHistogram(ctx context.Context, r *pb.GetTraceHist
 	if err != nil {
 		return nil, err
 	}
-	buckets := int(r.GetBuckets())
-	switch {
-	case buckets < 0:
-		return nil, invalid("buckets", "buckets is %d, but must not be negative", buckets)
-	case buckets == 0:
-		buckets = defaultBuckets
-	case buckets > maxBuckets:
-		return nil, invalid("buckets", "buckets is %d, but must be at most %d", buckets, maxBuckets)
+	buckets, err := bounded("buckets", r.GetBuckets(), defaultBuckets, maxBuckets, "")
+	if err != nil {
+		return nil, err
 	}
 	step := histogramStep(q.To.Sub(q.From), buckets)
 	found, err := s.store.Histogram(ctx, q, step)
