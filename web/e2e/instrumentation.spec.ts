@@ -24,6 +24,7 @@ test("a call without content is found, explained and led to, and leads back", as
     },
   ]);
   await withPage(`${base}/traces`, {}, async ({ page, problems }) => {
+    await page.getByRole("grid").waitFor(); // before the page is there, nobody hears a key
     await page.keyboard.press("s");
     await page.getByRole("heading", { name: "One instrumentation loses content" }).waitFor();
     // The worst comes first, the demo's services lose nothing.

@@ -31,15 +31,16 @@ export async function playDemo(otlpAddr: string, seed: number, days: number): Pr
   await promisify(execFile)(binary, ["demo", "--endpoint", otlpAddr, "--seed", String(seed), "--days", String(days)]);
 }
 
-/** Sends spans as OTLP/JSON to where the server says that it listens, and waits until they are stored. */
-export async function sendSpans(url: string, spans: readonly object[]): Promise<void> {
+/** Sends spans of a service as OTLP/JSON to where the server says that it listens, and waits until they are stored. */
+export async function sendSpans(url: string, spans: readonly object[], service?: string): Promise<void> {
   const status = async () => (await (await fetch(`${url}/v1/ingest/status`)).json()) as Status;
   const before = await status();
   const http = before.receivers.find((r) => r.protocol === "http/protobuf")!.address;
+  const resource = service === undefined ? {} : { attributes: [{ key: "service.name", value: { stringValue: service } }] };
   const sent = await fetch(`http://${http}/v1/traces`, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans }] }] }),
+    body: JSON.stringify({ resourceSpans: [{ resource, scopeSpans: [{ spans }] }] }),
   });
   if (!sent.ok) throw new Error(`the server refused the spans: ${await sent.text()}`);
   const deadline = Date.now() + patienceMs;

@@ -331,14 +331,14 @@ describe("the trace page", () => {
           "gen_ai.operation.name": "chat",
           "gen_ai.provider.name": "openai",
           "gen_ai.request.model": model,
-          // The report of what instrumentations lose looks at the same server: these lose nothing.
+          // The report of what instrumentations lose looks at the same server: these are a service that loses nothing.
           "gen_ai.input.messages": "What does it cost?",
           "gen_ai.output.messages": "That depends.",
         }).map(([key, stringValue]) => ({ key, value: { stringValue } })),
         ...Object.entries({ "gen_ai.usage.input_tokens": "100", "gen_ai.usage.output_tokens": "100" }).map(([key, intValue]) => ({ key, value: { intValue } })),
       ],
     });
-    await sendSpans(base, [call("00000000000000c1", "gpt-4o-mini"), call("00000000000000c2", "a-model-of-ours")]);
+    await sendSpans(base, [call("00000000000000c1", "gpt-4o-mini"), call("00000000000000c2", "a-model-of-ours")], "priced-in-part");
     await withPage(`${base}/traces/${traceId}?span=00000000000000c2`, {}, async ({ page, problems }) => {
       await page.getByText("≥ $0.000075", { exact: true }).waitFor();
       await page.getByText("The cost is unknown because the price book does not have this model.").waitFor();
