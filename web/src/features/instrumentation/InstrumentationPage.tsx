@@ -155,8 +155,7 @@ function Meters({ of, whose }: { of: (get: (row: Instrumentation) => Share) => S
 
 function Meter({ name, long, share, whose }: { name: string; long: string; share: Share; whose: string }) {
   const kind = measure(share);
-  const exact =
-    kind === "none" ? `no ${long.replace(/ (with|that) .*/, "s").replace(/ss$/, "s")}` : `${formatCount(share.have)} of ${formatCount(share.of)} ${long}`;
+  const exact = kind === "none" ? `no ${long.replace(/ (with|that) .*/, "")}` : `${formatCount(share.have)} of ${formatCount(share.of)} ${long}`;
   return (
     <div className={css.meter} data-kind={kind} title={exact}>
       <span className={css.meterName} aria-hidden>
