@@ -45,6 +45,22 @@ func (j JSON) Members(each func(name string, value JSON)) bool {
 	return !c.err
 }
 
+// Tail is the member in which a JSON object breaks off, with its value as far as that goes; "" when it does not, or not within a value.
+func (j JSON) Tail() (name string, value JSON) {
+	c := scanner{s: string(j)}
+	for first := c.open('{'); c.more('}', first); first = false {
+		name, _ = c.key()
+		if c.err {
+			return "", ""
+		}
+		at := c.pos
+		if c.next(); c.err {
+			return name, JSON(c.s[at:])
+		}
+	}
+	return "", ""
+}
+
 // Begins is the first byte that is no white space: what kind of value the text begins. 0: there is none.
 func (j JSON) Begins() byte {
 	c := scanner{s: string(j)}

@@ -7,8 +7,8 @@ import (
 
 // Merge joins fragments that log records carried into s, field by field. What s has already
 // stays; of two message lists one that says something goes before one of roles alone, then the longer one wins, and the
-// list of s when they are equally long, so content that came twice is kept once. Costs and what spans have of their own
-// (attributes, links) are not merged. Fragments whose Name is a message event
+// list of s when they are equally long, so content that came twice is kept once; of two of fragments the one with more parts.
+// What spans have of their own (attributes, links) is not merged. Fragments whose Name is a message event
 // (gen_ai.*.message, gen_ai.choice) hold one message of a list and are joined by their time,
 // equal times in the order given; choices are then put in the order of their index.
 func (s *Span) Merge(fragments []Span) {
@@ -17,15 +17,16 @@ func (s *Span) Merge(fragments []Span) {
 		order[i] = &fragments[i]
 	}
 	slices.SortStableFunc(order, func(a, b *Span) int { return a.Start.Compare(b.Start) })
-	var in, out []Message
+	var in, out, wholeIn, wholeOut []Message
 	for _, f := range order {
 		s.mergeFields(f)
 		if f.Partial {
 			in, out = append(in, f.Input...), append(out, f.Output...)
 			continue
 		}
-		s.Input, s.Output = longer(s.Input, f.Input), longer(s.Output, f.Output)
+		wholeIn, wholeOut = fuller(wholeIn, f.Input), fuller(wholeOut, f.Output)
 	}
+	s.Input, s.Output = longer(s.Input, wholeIn), longer(s.Output, wholeOut)
 	slices.SortStableFunc(out, func(a, b Message) int { return cmp.Compare(a.Index, b.Index) })
 	s.Input, s.Output = longer(s.Input, in), longer(s.Output, out)
 	s.CompleteFinishReasons()
@@ -51,6 +52,21 @@ func longer(a, b []Message) []Message {
 	return a
 }
 
+// fuller is the longer list, of two that are equally long the one with more parts: a record may have the text of an answer alone,
+// and another one all of it.
+func fuller(a, b []Message) []Message {
+	parts := func(list []Message) (n int) {
+		for i := range list {
+			n += len(list[i].Parts)
+		}
+		return n
+	}
+	if len(a) == len(b) && AnyContent(a) == AnyContent(b) && parts(b) > parts(a) {
+		return b
+	}
+	return longer(a, b)
+}
+
 func (s *Span) mergeFields(f *Span) {
 	s.Operation = cmp.Or(s.Operation, f.Operation)
 	s.Provider = cmp.Or(s.Provider, f.Provider)
@@ -68,6 +84,9 @@ func (s *Span) mergeFields(f *Span) {
 	}
 	if !s.Usage.Known() {
 		s.Usage = f.Usage
+	}
+	if s.Cost.Amount == "" {
+		s.Cost = f.Cost
 	}
 	if len(s.Tools) == 0 {
 		s.Tools = f.Tools

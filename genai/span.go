@@ -75,6 +75,8 @@ type Span struct {
 	// Partial marks a fragment whose Input or Output is one message of a list that other
 	// fragments of the same span continue; see Merge. A whole span never has it.
 	Partial bool
+	// Turn is where a fragment stands that names no span; see Place. A whole span never has it.
+	Turn Turn
 }
 
 // IsGenAI reports whether a dialect recognised the span as a GenAI operation.

@@ -8,13 +8,13 @@ import (
 // claudeCode reads the spans of Claude Code. They are known by their names, their keys have no prefix, and
 // their input counts are Anthropic's, without what the cache served.
 //
-// What a call said and cost it sends as log records (com.anthropic.claude_code.events) that name no span: they
-// belong to it by request_id and prompt.id alone, which takes a look at what is stored. They stay records.
+// What a call said and cost it sends as log records that name no span (claudecode_record.go).
 var claudeCode = speaker{
 	name:  "claude-code",
 	spans: []string{"claude_code."},
 	also: []binding{
 		{key: "model", take: requestModel},
+		{key: "request_id", take: takeResponseID}, // newer versions say gen_ai.response.id, too
 		{key: "input_tokens", take: inputTokens},
 		{key: "output_tokens", take: outputTokens},
 		{key: "cache_read_tokens", take: cacheReadTokens},
@@ -33,11 +33,19 @@ var claudeCode = speaker{
 		{key: "file_path", take: takeToolArguments},
 		{key: "error", take: errorMessage},
 		{key: "success", take: takeSuccess},
+		{key: "tool_parameters", take: takeToolArguments},
+		{key: "error_type", take: ofRecord(takeErrorType)},
+		{key: "status_code", take: ofRecord(takeHTTPStatus)},
+		{key: "cost_usd", take: ofRecord(takeCost)},
+		{key: "prompt", take: ofRecord(takeValueIn)},
+		{key: "response", take: ofRecord(takeValueOut)},
+		{key: "body", take: takeClaudeBody},
 	},
 	begin: operationByName(
 		spanName{"claude_code.interaction ", genai.OpInvokeAgent}, spanName{"claude_code.llm_request ", genai.OpChat}, spanName{"claude_code.tool ", genai.OpExecuteTool},
 	),
 	event: readToolOutput,
+	log:   readClaudeRecord,
 	settle: func(d *genai.Span, r *reading) {
 		if d.Operation == genai.OpChat {
 			d.Provider, r.cachedOutside = "anthropic", true

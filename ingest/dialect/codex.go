@@ -65,14 +65,14 @@ func takeTurn(r *reading, k key, v wire.Value) bool {
 }
 
 // readPromptRecord reads the log records of a coding agent that hold what the user typed (prompt) and what the
-// model answered (response_text), by the names of their events. Only a record that names its span is a part of
-// one.
+// model answered (response_text), by the names of their events. Only a record that names its trace is a part of
+// a span.
 func readPromptRecord(prompt, answer string) func(*reading, *wire.LogRecord) bool {
 	return func(r *reading, l *wire.LogRecord) bool {
 		d := r.dst
 		to, role, text := &d.Input, genai.RoleUser, "prompt"
 		switch {
-		case d.SpanID == genai.SpanID{} || d.Name == "":
+		case d.TraceID == genai.TraceID{} || d.Name == "":
 			return false
 		case d.Name == prompt:
 		case d.Name == answer:

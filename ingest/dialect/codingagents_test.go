@@ -22,7 +22,7 @@ func TestCodingAgents(t *testing.T) {
 			get: func(s *genai.Span) any {
 				return []any{
 					s.Dialect, s.Operation, s.Provider, s.RequestModel, s.Usage.Input.N, s.Usage.Rule, s.Countable(), s.TimeToFirstToken.String(), s.FinishReasons,
-					s.Conversation, flatMessages(ourMessages(s.Input)), flatMessages(ourMessages(s.Output)), len(s.Attributes),
+					s.Conversation, flatMessages(ourMessages(s.Input)), flatMessages(ourMessages(s.Output)), s.ResponseID, len(s.Attributes),
 				}
 			},
 			want: []any{
@@ -31,7 +31,7 @@ func TestCodingAgents(t *testing.T) {
 				"s",
 				[]string{"user:q"},
 				[]string{"assistant:a"},
-				1,
+				"req_1", 0,
 			},
 		},
 		"Claude Code, a tool": {
@@ -105,27 +105,26 @@ func TestCodingAgents(t *testing.T) {
 	})
 }
 
-// TestPromptRecords: what a coding agent logs is a part of a span only when the record names one.
+// TestPromptRecords: what a coding agent logs is a part of a span when the record names its trace, at least.
 func TestPromptRecords(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		event string
 		attrs attributes
-		span  bool
+		trace bool
 		want  []string // of input and output
 	}{
 		"typed":       {"codex.user_prompt", attributes{"prompt": "q", "prompt_length": int64(1)}, true, []string{"user:q"}},
-		"no span":     {"codex.user_prompt", attributes{"prompt": "q"}, false, nil},
+		"no trace":    {"codex.user_prompt", attributes{"prompt": "q"}, false, nil},
 		"answered":    {"gemini_cli.api_response", attributes{"response_text": "a"}, true, []string{"assistant:a"}},
-		"Claude Code": {"user_prompt", attributes{"prompt": "q"}, true, nil},
+		"Claude Code": {"user_prompt", attributes{"prompt": "q", "prompt.id": "p"}, true, nil}, // not by its scope
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ld := plog.NewLogs()
 			l := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()
-			l.SetTraceID(pcommon.TraceID{1})
-			if tc.span {
-				l.SetSpanID(pcommon.SpanID{2})
+			if tc.trace {
+				l.SetTraceID(pcommon.TraceID{1})
 			}
 			if err := l.Attributes().FromRaw(tc.attrs); err != nil {
 				t.Fatal(err)

@@ -118,7 +118,7 @@ func fieldsIn(t reflect.Type, prefix string, at []int) (out []spanField) {
 		case genai.Request, genai.Retrieval, genai.ToolExecution, genai.Embedding, genai.Usage, genai.Agent, genai.Prompt, genai.Error:
 			out = append(out, fieldsIn(t.Field(i).Type, name+".", index)...)
 		default:
-			if name != "Project" && name != "Partial" { // of who sent it, and of how it is merged
+			if name != "Project" && name != "Partial" && name != "Turn" { // of who sent it, and of how it is merged
 				out = append(out, spanField{name, index})
 			}
 		}
