@@ -4,6 +4,7 @@ package genai
 // that it does not matter which of them came first, and a span that comes later corrects it.
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"time"
@@ -39,7 +40,7 @@ func (s *Span) Head() SpanHead {
 
 // RecordHead is what of a log record that names no span says whose part it is.
 type RecordHead struct {
-	Traced     bool // the record names its trace
+	TraceID    TraceID // zero: the record names no trace
 	Time       time.Time
 	Operation  Operation // that it is about; "" when it does not say, as messages do not
 	ResponseID string
@@ -50,7 +51,7 @@ type RecordHead struct {
 // RecordHead is the part in Place of the record that the fragment was read from.
 func (s *Span) RecordHead() RecordHead {
 	r := RecordHead{
-		Traced: !s.TraceID.IsZero(), Time: s.Start, Operation: s.Operation, ResponseID: s.ResponseID, CallID: s.Tool.CallID, Turn: s.Turn,
+		TraceID: s.TraceID, Time: s.Start, Operation: s.Operation, ResponseID: s.ResponseID, CallID: s.Tool.CallID, Turn: s.Turn,
 	}
 	messages := len(s.Input)+len(s.Output)+len(s.System) > 0
 	switch {
@@ -64,19 +65,19 @@ func (s *Span) RecordHead() RecordHead {
 }
 
 // UniqueID reports whether an id is long enough that no other response, or execution of a tool, has it.
-func UniqueID(id string) bool { return len(id) >= uniqueIDBytes }
+func UniqueID(id string) bool { return len(id) >= UniqueIDBytes }
 
-// Joinable reports whether the record can be told to be a part of a span although it names no trace.
+// Joinable reports whether something joins the record with a span: its trace, or an id that no other has.
 func (r *RecordHead) Joinable() bool {
-	return UniqueID(r.ResponseID) || UniqueID(r.CallID) || UniqueID(r.Turn.ID)
+	return !r.TraceID.IsZero() || UniqueID(r.ResponseID) || UniqueID(r.CallID) || UniqueID(r.Turn.ID)
 }
 
 // Place says of each record which of the spans of one trace it is a part of; zero: of none, or of nobody knows which.
 //
 //   - A record that names a response, or the execution of a tool, is a part of the span that has the id. Of several spans (a wrapper
 //     and the call below it, a gateway and its client) it is the call of a model before others, then the one whose usage counts
-//     (UsageTree), then the innermost, then the earliest. Ids too short to be unique (uniqueIDBytes) stand for one response within
-//     nested spans only.
+//     (UsageTree), then the innermost, then the earliest. Ids too short to be unique (UniqueIDBytes) stand for one response within
+//     nested spans only; of others the time decides.
 //   - A record of a turn that names neither belongs to the call of the next record of the turn that names one: what was asked is
 //     recorded before what was answered. While another call of the turn was under way, nobody knows.
 //   - Any other record of a call belongs to the only call that was under way at its time, give or take recordSlack, of nested ones to
@@ -104,12 +105,82 @@ func Place(spans []SpanHead, records []RecordHead) []SpanID {
 		}
 		if at >= 0 {
 			out[i] = spans[at].SpanID
-		} else if r.Traced && r.Turn.ID == "" && r.CallID == "" && (r.Operation == "" || r.Operation.IsInference()) {
+		} else if !r.TraceID.IsZero() && r.Turn.ID == "" && r.CallID == "" && (r.Operation == "" || r.Operation.IsInference()) {
 			timed[r.Operation.class()] = append(timed[r.Operation.class()], int32(i))
 		}
 	}
 	for class, list := range timed {
 		p.byTime(class, list, func(i, at int32) { out[i] = spans[at].SpanID })
+	}
+	return out
+}
+
+// TraceHeads are the spans of traces.
+type TraceHeads map[TraceID][]SpanHead
+
+// SpanPlace names a span.
+type SpanPlace struct {
+	TraceID TraceID
+	SpanID  SpanID
+}
+
+// Place says of records that name no span which one they are a part of, each of its trace; one that names no trace may be a part of
+// a span in several, which are given in their order. What is a part of none is left out.
+func (h TraceHeads) Place(records []RecordHead) map[int][]SpanPlace {
+	out := map[int][]SpanPlace{}
+	for trace, list := range h.owners(records) {
+		asked := make([]RecordHead, len(list))
+		for i, n := range list {
+			asked[i] = records[n]
+		}
+		for i, span := range Place(h[trace], asked) {
+			if !span.IsZero() {
+				out[list[i]] = append(out[list[i]], SpanPlace{trace, span})
+			}
+		}
+	}
+	for _, places := range out {
+		slices.SortFunc(places, func(a, b SpanPlace) int { return bytes.Compare(a.TraceID[:], b.TraceID[:]) })
+	}
+	return out
+}
+
+// owners are the records of each trace: those that name none by their ids, and by those of their turn.
+func (h TraceHeads) owners(records []RecordHead) map[TraceID][]int {
+	ids, turns := map[string][]TraceID{}, map[string][]TraceID{}
+	add := func(to map[string][]TraceID, id string, traces ...TraceID) {
+		for _, t := range traces {
+			if !slices.Contains(to[id], t) {
+				to[id] = append(to[id], t)
+			}
+		}
+	}
+	for trace, spans := range h {
+		for i := range spans {
+			for _, id := range []string{spans[i].ResponseID, spans[i].CallID} {
+				if UniqueID(id) {
+					add(ids, id, trace)
+				}
+			}
+		}
+	}
+	for i := range records {
+		if r := &records[i]; r.Turn.ID != "" && r.TraceID.IsZero() {
+			add(turns, r.Turn.ID, ids[r.ResponseID]...)
+		}
+	}
+	out := map[TraceID][]int{}
+	for i := range records {
+		r := &records[i]
+		if !r.TraceID.IsZero() {
+			out[r.TraceID] = append(out[r.TraceID], i)
+			continue
+		}
+		traces := slices.Concat(ids[r.ResponseID], ids[r.CallID], turns[r.Turn.ID])
+		slices.SortFunc(traces, func(a, b TraceID) int { return bytes.Compare(a[:], b[:]) })
+		for _, trace := range slices.Compact(traces) {
+			out[trace] = append(out[trace], i)
+		}
 	}
 	return out
 }
@@ -130,9 +201,28 @@ type placing struct {
 	call      []int32 // the next model call above, -1 when there is none
 	apart     []bool  // whether a tool or an agent lies between the span and call
 	wraps     []bool  // whether the span is a call that another one below is, too
-	responses map[string][]int32
-	tools     map[string][]int32
+	responses map[string]*owners
+	tools     map[string]*owners
 	turns     map[string][]answered
+}
+
+// owners are the spans with one id, and the one that its records are a part of, when that is settled.
+type owners struct {
+	spans []int32
+	best  int32
+	known bool
+}
+
+func own(m map[string]*owners, id string, span int32) {
+	if id == "" {
+		return
+	}
+	o := m[id]
+	if o == nil {
+		o = &owners{}
+		m[id] = o
+	}
+	o.spans = append(o.spans, span)
 }
 
 // answered is a response that a record of a turn names.
@@ -149,16 +239,12 @@ func newPlacing(spans []SpanHead, records []RecordHead) *placing {
 	}
 	p := &placing{
 		spans: spans, records: records, tree: NewUsageTree(nodes), call: make([]int32, n), apart: make([]bool, n), wraps: make([]bool, n),
-		responses: map[string][]int32{}, tools: map[string][]int32{}, turns: map[string][]answered{},
+		responses: map[string]*owners{}, tools: map[string]*owners{}, turns: map[string][]answered{},
 	}
 	p.climb()
 	for i := range spans {
-		if id := spans[i].ResponseID; id != "" {
-			p.responses[id] = append(p.responses[id], int32(i))
-		}
-		if id := spans[i].CallID; id != "" {
-			p.tools[id] = append(p.tools[id], int32(i))
-		}
+		own(p.responses, spans[i].ResponseID, int32(i))
+		own(p.tools, spans[i].CallID, int32(i))
 		if up := p.call[i]; up >= 0 && !p.apart[i] && spans[i].Operation.class() == spans[up].Operation.class() && spans[i].Operation.IsInference() {
 			p.wraps[up] = true
 		}
@@ -169,7 +255,9 @@ func newPlacing(spans []SpanHead, records []RecordHead) *placing {
 		}
 	}
 	for id, list := range p.turns {
-		slices.SortFunc(list, func(a, b answered) int { return cmp.Or(cmp.Compare(a.sequence, b.sequence), cmp.Compare(a.response, b.response)) })
+		slices.SortFunc(list, func(a, b answered) int {
+			return cmp.Or(cmp.Compare(a.sequence, b.sequence), cmp.Compare(a.response, b.response))
+		})
 		p.turns[id] = slices.Compact(list)
 	}
 	return p
@@ -199,9 +287,10 @@ func (p *placing) climb() {
 	}
 }
 
-// named is the span that has the id that the record names, -1 when none has.
+// named is the span that has the id that the record names, -1 when none has. Of a record without a trace, a short one says nothing.
 func (p *placing) named(r *RecordHead) int32 {
 	switch {
+	case r.TraceID.IsZero() && !UniqueID(cmp.Or(r.CallID, r.ResponseID)):
 	case r.CallID != "":
 		return p.best(p.tools[r.CallID], r.CallID, func(s *SpanHead) int { return flag(s.Operation == OpExecuteTool) })
 	case r.ResponseID != "":
@@ -213,10 +302,16 @@ func (p *placing) named(r *RecordHead) int32 {
 }
 
 // best is the span that a record with their id is a part of.
-func (p *placing) best(list []int32, id string, rank func(*SpanHead) int) int32 {
+func (p *placing) best(o *owners, id string, rank func(*SpanHead) int) int32 {
+	if o == nil {
+		return -1
+	}
+	if o.known {
+		return o.best
+	}
 	found := int32(-1)
 	var n int // that are not one call seen twice
-	for _, i := range list {
+	for _, i := range o.spans {
 		if p.tree.Roles[i] == UsageSameSpan {
 			continue
 		}
@@ -228,8 +323,9 @@ func (p *placing) best(list []int32, id string, rank func(*SpanHead) int) int32 
 		}
 	}
 	if n > 1 && !UniqueID(id) {
-		return -1
+		found = -1
 	}
+	o.best, o.known = found, true
 	return found
 }
 
@@ -255,11 +351,11 @@ func (p *placing) next(r *RecordHead) int32 {
 		if other.response == own {
 			continue
 		}
-		if i := p.named(&RecordHead{ResponseID: other.response}); i >= 0 && p.spans[i].holds(r.Time) {
+		if i := p.named(&RecordHead{TraceID: r.TraceID, ResponseID: other.response}); i >= 0 && p.spans[i].holds(r.Time) {
 			return -1
 		}
 	}
-	return p.named(&RecordHead{ResponseID: own})
+	return p.named(&RecordHead{TraceID: r.TraceID, ResponseID: own})
 }
 
 // holds reports whether the span was under way at a time.
@@ -316,8 +412,8 @@ func (p *placing) innermost(going map[int32]bool, r *RecordHead) (found int32, n
 	var list []int32
 	above := map[int32]bool{}
 	for i := range going {
-		if r.ResponseID != "" && p.spans[i].ResponseID != "" {
-			continue // another response: this one would have been found by its name
+		if r.ResponseID != "" && p.spans[i].ResponseID != "" && p.spans[i].ResponseID != r.ResponseID {
+			continue
 		}
 		list = append(list, i)
 		up := p.call[i]

@@ -45,9 +45,9 @@ func (r UsageRole) String() string {
 	return [...]string{"unknown", "counts", "repeats_below", "same_response", "same_span"}[r]
 }
 
-// uniqueIDBytes is the length from which a response id is taken for unique. Providers' have 22 and more;
+// UniqueIDBytes is the length from which a response id is taken for unique. Providers' have 22 and more;
 // Ollama's OpenAI interface counts to 999.
-const uniqueIDBytes = 20
+const UniqueIDBytes = 20
 
 // UsageTree says whose usage, and whose cost, counts in one trace. Nodes are named by their index.
 type UsageTree struct {
@@ -190,7 +190,7 @@ type answer struct {
 // answer names the response that the node saw, false when it names none.
 func (n *UsageNode) answer() (answer, bool) {
 	a := answer{id: n.ResponseID}
-	if len(a.id) < uniqueIDBytes {
+	if len(a.id) < UniqueIDBytes {
 		a.input, a.output = n.Usage.Input, n.Usage.Output
 	}
 	return a, a.id != ""
@@ -198,7 +198,7 @@ func (n *UsageNode) answer() (answer, bool) {
 
 // bareAnswer names the response by its id alone, false when that is not enough: counts that nobody gave are not the same.
 func (n *UsageNode) bareAnswer() (answer, bool) {
-	return answer{id: n.ResponseID}, len(n.ResponseID) >= uniqueIDBytes
+	return answer{id: n.ResponseID}, len(n.ResponseID) >= UniqueIDBytes
 }
 
 func newUsageTree(nodes []UsageNode) *UsageTree {

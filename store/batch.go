@@ -285,6 +285,8 @@ func (b *Batch) AddFragment(f *genai.Span, l *Log) {
 	e.start(b, l.Project, dayOf(nanos))
 	e.fragment(f)
 	c.event.add(e, l, nanos)
+	head := f.RecordHead()
+	c.head.add(&head)
 	for i := range f.Warnings {
 		c.warnings.elem.str(string(f.Warnings[i].Code))
 	}
@@ -297,7 +299,7 @@ func (b *Batch) AddFragment(f *genai.Span, l *Log) {
 	done = true
 }
 
-// AddLog adds a log record that is not GenAI or belongs to no trace, as AddFragment does.
+// AddLog adds a log record that is not GenAI or that nothing joins with a span, as AddFragment does.
 func (b *Batch) AddLog(l *Log) {
 	done := false
 	defer b.unlessDone(&done)

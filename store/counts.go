@@ -15,9 +15,10 @@ type limits struct {
 	hits      int // see maxHits
 	set       int // see maxSet
 	usage     int // see maxUsageSpans
+	joined    int // see maxJoined
 }
 
-var defaultLimits = limits{fragments: maxFragments, hits: maxHits, set: maxSet, usage: maxUsageSpans}
+var defaultLimits = limits{fragments: maxFragments, hits: maxHits, set: maxSet, usage: maxUsageSpans, joined: maxJoined}
 
 type (
 	param  struct{ name, value string }

@@ -339,8 +339,6 @@ func (d *decoder) tool(t *genai.ToolExecution, msg []byte) {
 		switch f.num {
 		case 1:
 			t.Type = string(f.body)
-		case 3:
-			t.CallID = string(f.body)
 		case 4:
 			t.Arguments = genai.JSON(d.text(f))
 		case 5:

@@ -15,9 +15,9 @@ import (
 )
 
 // recordsOfTraces reads what log records say of spans, but for what they hold.
-const recordsOfTraces = `
-SELECT trace_id, span_id, has_input, has_output, detail FROM fragments
-WHERE project = {project:String}` + recordsOfNamed
+var recordsOfTraces = `
+SELECT ` + recordColumns + `, has_input, has_output, detail FROM fragments` + recordsOfNamed + `
+ORDER BY time, seq LIMIT {limit:UInt32}`
 
 // doubtsOfTraces reads the warnings of spans with their fields, which the column does not have.
 const doubtsOfTraces = `
@@ -34,24 +34,16 @@ type spanKey struct {
 // records is what the log records of one span say.
 type records struct {
 	said
-	parts []genai.Span // with operations and warnings alone
+	parts []genai.Span // without contents
 }
 
-// doubts fills in how many warnings the traces of a look-up have. Where there are more log records than may be read, the
-// summaries keep what their spans say of themselves.
-func (s *Store) doubts(ctx context.Context, project string, p *usagePage, found map[genai.TraceID][]costNode) error {
-	heard, all, err := s.recordsOf(ctx, project, p)
-	if err != nil || !all {
-		return err
-	}
+// doubts fills in how many warnings the traces of a look-up have.
+func (s *Store) doubts(ctx context.Context, project string, p *usagePage, found map[genai.TraceID][]costNode, heard map[spanKey]records) error {
 	fields, err := s.fieldsOf(ctx, project, p, found, heard)
 	if err != nil {
 		return err
 	}
 	for _, t := range p.traces {
-		if t.Estimated {
-			continue
-		}
 		t.Warnings = 0
 		nodes := found[t.TraceID]
 		for i := range nodes {
@@ -82,44 +74,63 @@ func (c *costNode) settled(fields []genai.Warning, r records) int64 {
 	return int64(len(one.Warnings))
 }
 
-// recordsOf reads the log records of the traces. all: there are no more of them.
-func (s *Store) recordsOf(ctx context.Context, project string, p *usagePage) (out map[spanKey]records, all bool, err error) {
+// recordsOf reads the log records of the traces of which found are the spans. all: there are no more of them; else there are none,
+// and the summaries keep what their spans say of themselves.
+func (s *Store) recordsOf(ctx context.Context, project string, p *usagePage, found map[genai.TraceID][]costNode) (out map[spanKey]records, all bool, err error) {
 	ids := make([]genai.TraceID, len(p.traces))
 	for i := range p.traces {
 		ids[i] = p.traces[i].TraceID
 	}
 	logs := traceRange{p.from, p.to}.logs()
 	ps := params{{"project", project}, {"traces", traceNames(ids)}, nanoParam("from", logs.from), nanoParam("to", logs.to), {"limit", strconv.Itoa(s.limits.usage + 1)}}
-	out = map[spanKey]records{}
-	n := 0
+	var list []outlineRow
 	err = s.each(ctx, "doubts", recordsOfTraces, ps, func(r driver.Rows) error {
-		key, detail, sides, err := scanRecord(r)
-		if err != nil {
-			return err
-		}
-		part, err := outlineOf(detail)
-		one := out[key]
-		one.said, one.parts = one.or(sides), append(one.parts, part)
-		out[key] = one
-		n++
+		var one outlineRow
+		err := one.scan(r)
+		list = append(list, one)
 		return err
 	})
 	if err != nil {
 		return nil, false, fmt.Errorf("read what log records say of %d traces: %w", len(ids), err)
 	}
-	return out, n <= s.limits.usage, nil
+	if len(list) > s.limits.usage {
+		return nil, false, nil
+	}
+	heads := genai.TraceHeads{}
+	for trace, nodes := range found {
+		for i := range nodes {
+			heads[trace] = append(heads[trace], nodes[i].SpanHead)
+		}
+	}
+	out = map[spanKey]records{}
+	for _, r := range settled(heads, list, func(r *outlineRow) *record { return &r.record }) {
+		key := spanKey{r.trace, r.span}
+		one := out[key]
+		one.said, one.parts = one.or(r.said), append(one.parts, r.part)
+		out[key] = one
+	}
+	return out, true, nil
 }
 
-func scanRecord(r driver.Rows) (key spanKey, detail string, sides said, err error) {
-	var trace, span string
+// outlineRow is one row of fragments without its contents.
+type outlineRow struct {
+	record
+	said said
+	part genai.Span
+}
+
+func (o *outlineRow) scan(r driver.Rows) error {
 	var in, out uint8
-	err = r.Scan(&trace, &span, &in, &out, &detail)
-	copy(key.trace[:], trace)
-	copy(key.span[:], span)
-	return key, detail, said{in != 0, out != 0}, err
+	var detail string
+	err := o.record.scan(r, &in, &out, &detail)
+	if err == nil {
+		o.part, err = outlineOf(detail)
+	}
+	o.said, o.part.Start = said{in != 0, out != 0}, o.head.Time
+	return err
 }
 
-// outlineOf reads of a detail what decides about warnings, without contents.
+// outlineOf reads of a detail what decides about warnings, usage and cost, without contents.
 func outlineOf(detail string) (s genai.Span, err error) {
 	var d decoder
 	var core genai.Span
@@ -128,9 +139,12 @@ func outlineOf(detail string) (s genai.Span, err error) {
 		case fWarning:
 			code, field, text := d.group(f.body)
 			s.Warnings = append(s.Warnings, genai.Warning{Code: genai.WarningCode(code), Field: field, Text: text})
+		case fCost:
+			s.Cost.Amount, s.Cost.Source, s.Cost.Currency = d.group(f.body)
 		case fCore:
 			d.core(&core, f.body)
-			s.Operation = core.Operation
+			s.Operation, s.RequestModel, s.ResponseModel, s.ResponseID = core.Operation, core.RequestModel, core.ResponseModel, core.ResponseID
+			s.Usage = core.Usage
 		}
 	})
 	return s, d.err

@@ -387,7 +387,6 @@ func (e *encoder) tool(t *genai.ToolExecution) {
 	at := e.begin(fTool)
 	e.str(1, t.Type)
 	e.long(2, t.Description)
-	e.str(3, t.CallID)
 	e.text(4, kindText, string(t.Arguments))
 	e.text(5, kindText, string(t.Result))
 	e.str(6, t.Name)
@@ -523,7 +522,7 @@ func fragmentStrings(s *genai.Span) []*string {
 		&s.RequestModel, &s.ResponseModel, &s.ResponseID, &s.Agent.Name, &s.Workflow, &s.Conversation,
 		&s.User, &s.Prompt.Name, &s.Prompt.Version, &s.Error.Type,
 		&s.Service.Name, &s.Service.Namespace, &s.Service.Version, &s.Service.InstanceID, &s.Service.Environment,
-		&s.Service.Language, &s.Scope.Name, &s.Scope.Version,
+		&s.Service.Language, &s.Scope.Name, &s.Scope.Version, &s.Tool.CallID,
 	}
 }
 

@@ -20,7 +20,7 @@ func InsertedColumns(s *Store) map[string]map[string]string {
 
 // Limit lowers how many log records, names of contents, and names in a set one answer looks at.
 func Limit(s *Store, fragments, hits, set int) {
-	s.limits = limits{fragments, hits, set, s.limits.usage}
+	s.limits = limits{fragments, hits, set, s.limits.usage, s.limits.joined}
 }
 
 // LimitUsage lowers how many spans are looked at for the usage of one page.

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"time"
+	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
@@ -20,20 +20,16 @@ const recordsBetween = `
   AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
   AND time BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})`
 
-const fragmentWhere = `
-WHERE project = {project:String} AND trace_id = unhex({trace:String})` + recordsBetween + `
-  AND ({span:String} = '' OR span_id = unhex({span:String}))`
+// recordsOfSpan are the log records of a trace, or those that are or may be a part of one span of it.
+var recordsOfSpan = recordsOfNamed + `
+  AND ({span:String} = '' OR span_id IN (toFixedString(unhex({span:String}), 8), ` + noSpan + `))`
 
-const fragmentsByTrace = `SELECT span_id, time, has_input, has_output, refs, detail FROM fragments` + fragmentWhere + `
+var fragmentsByTrace = `
+SELECT ` + recordColumns + `, has_input, has_output, refs, detail FROM fragments` + recordsOfSpan + `
 ORDER BY time, seq LIMIT {limit:UInt32}`
 
-const fragmentsOfTraces = `
-SELECT trace_id, span_id, time, has_input, has_output, refs, detail FROM fragments
-WHERE project = {project:String} AND notEmpty(refs)` + recordsOfNamed
-
-// recordsOfNamed are the log records of the traces that are named.
-const recordsOfNamed = recordsBetween + `
-  AND trace_id IN (` + namedTraces + `)
+var fragmentsOfTraces = `
+SELECT ` + recordColumns + `, has_input, has_output, refs, detail FROM fragments` + recordsOfNamed + ` AND notEmpty(refs)
 ORDER BY time, seq LIMIT {limit:UInt32}`
 
 // said is whether messages say anything, of a span and of its log records.
@@ -47,31 +43,32 @@ func (tr traceRange) logs() traceRange {
 }
 
 func (tr traceRange) logParams(project string, trace genai.TraceID, span string, limit int) params {
-	return append(tr.logs().params(project, trace), param{"span", span}, param{"limit", strconv.Itoa(limit + 1)})
+	logs := tr.logs()
+	return params{
+		{"project", project}, {"traces", trace.String()}, nanoParam("from", logs.from), nanoParam("to", logs.to), {"span", span},
+		{"limit", strconv.Itoa(limit + 1)},
+	}
 }
 
 // fragmentRow is one row of fragments.
 type fragmentRow struct {
-	trace  genai.TraceID
-	span   genai.SpanID
+	record
 	said   said
 	refs   []content.Hash
 	detail string
 	day    uint16
 }
 
-// scan reads what columns come before those of a fragment, and these.
-func (f *fragmentRow) scan(r driver.Rows, before ...any) error {
-	var span string
-	var when time.Time
+func (f *fragmentRow) scan(r driver.Rows) error {
 	var hasIn, hasOut uint8
 	var refs []string
-	err := r.Scan(append(before, &span, &when, &hasIn, &hasOut, &refs, &f.detail)...)
-	copy(f.span[:], span)
+	err := f.record.scan(r, &hasIn, &hasOut, &refs, &f.detail)
 	f.said = said{hasIn != 0, hasOut != 0}
-	f.refs, f.day = hashes(refs), dayOf(when.UnixNano())
+	f.refs, f.day = hashes(refs), dayOf(f.head.Time.UnixNano())
 	return err
 }
+
+func (f *fragmentRow) whose() *record { return &f.record }
 
 func (f *fragmentRow) read(project string, p *pieces) (genai.Span, error) {
 	part := genai.Span{Project: project, TraceID: f.trace, SpanID: f.span}
@@ -84,18 +81,24 @@ func (f *fragmentRow) read(project string, p *pieces) (genai.Span, error) {
 // there are further records, which are left out.
 func (s *Store) fragments(ctx context.Context, project string, trace genai.TraceID, tr traceRange, span string) (frags []fragmentRow, more bool, err error) {
 	err = s.each(ctx, "fragments", fragmentsByTrace, tr.logParams(project, trace, span, s.limits.fragments), func(r driver.Rows) error {
-		f := fragmentRow{trace: trace}
+		var f fragmentRow
 		err := f.scan(r)
 		frags = append(frags, f)
 		return err
 	})
+	if more = len(frags) > s.limits.fragments; more {
+		frags = frags[:s.limits.fragments]
+	}
+	if err == nil {
+		frags, err = placed(ctx, s, project, []genai.TraceID{trace}, tr, frags, (*fragmentRow).whose)
+	}
 	if err != nil {
 		return nil, false, fmt.Errorf("read log fragments of trace %s: %w", trace, err)
 	}
-	if len(frags) > s.limits.fragments {
-		return frags[:s.limits.fragments], true, nil
+	if span != "" {
+		frags = slices.DeleteFunc(frags, func(f fragmentRow) bool { return hexSpan(f.span) != span })
 	}
-	return frags, false, nil
+	return frags, more, nil
 }
 
 // whole reads rows of one trace with their contents and merges what log records tell. The rows from
@@ -146,10 +149,31 @@ func (s *Store) whole(ctx context.Context, rows []spanRow, frags []fragmentRow, 
 	for i := range spans {
 		if list := parts[spans[i].SpanID]; len(list) > 0 {
 			spans[i].Merge(list)
+			rows[i].reported(list)
 		}
 		rows[i].settleContent(&spans[i], heard)
 	}
 	return spans, cut, err
+}
+
+// joinedSpans names the spans that were given contents of records that name none.
+func joinedSpans(frags []fragmentRow) string {
+	var names []string
+	for i := range frags {
+		if name := hexSpan(frags[i].span); frags[i].joined && len(frags[i].refs) > 0 && !slices.Contains(names[max(0, len(names)-1):], name) {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ",")
+}
+
+// reported keeps the cost that a log record gave where the span itself gave none.
+func (w *spanRow) reported(parts []genai.Span) {
+	for i := range parts {
+		if w.Pricing.Reported.Amount == "" {
+			w.Pricing.Reported = parts[i].Cost
+		}
+	}
 }
 
 // hearings is what the log records of each span say.
@@ -175,13 +199,14 @@ func (s *Store) fragmentsOf(ctx context.Context, project string, ids []genai.Tra
 	ps := params{{"project", project}, {"traces", traceNames(ids)}, nanoParam("from", tr.from), nanoParam("to", tr.to), {"limit", strconv.Itoa(maxPreviewLogs)}}
 	err = s.each(ctx, "previews", fragmentsOfTraces, ps, func(r driver.Rows) error {
 		var f fragmentRow
-		var trace string
-		err := f.scan(r, &trace)
-		copy(f.trace[:], trace)
+		err := f.scan(r)
 		at.add(f.day)
 		frags = append(frags, f)
 		return err
 	})
+	if err == nil {
+		frags, err = placed(ctx, s, project, ids, tr, frags, (*fragmentRow).whose)
+	}
 	if err != nil {
 		return nil, at, fmt.Errorf("read previews: %w", err)
 	}
@@ -214,8 +239,8 @@ func (s *Store) previews(ctx context.Context, project string, list []TraceSummar
 	}
 	var spans []genai.Span // by their first record
 	err = s.resolve(ctx, at, listBudget, func(p *pieces) error {
-		var order []genai.SpanID
-		parts := map[genai.SpanID][]genai.Span{}
+		var order []spanKey
+		parts := map[spanKey][]genai.Span{}
 		for i := range frags {
 			part, err := frags[i].read(project, p)
 			if err != nil {
@@ -224,15 +249,16 @@ func (s *Store) previews(ctx context.Context, project string, list []TraceSummar
 			if p.missed {
 				break
 			}
-			if parts[part.SpanID] == nil {
-				order = append(order, part.SpanID)
+			key := spanKey{part.TraceID, part.SpanID}
+			if parts[key] == nil {
+				order = append(order, key)
 			}
-			parts[part.SpanID] = append(parts[part.SpanID], part)
+			parts[key] = append(parts[key], part)
 		}
 		spans = spans[:0]
-		for _, id := range order {
-			one := genai.Span{TraceID: parts[id][0].TraceID}
-			one.Merge(parts[id])
+		for _, key := range order {
+			one := genai.Span{TraceID: key.trace}
+			one.Merge(parts[key])
 			spans = append(spans, one)
 		}
 		return nil

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/ext"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"github.com/tiltmeter/tiltmeter/genai"
@@ -21,6 +23,8 @@ const (
 	MaxInstrumentations = 200
 	// maxFindings bounds the pairs of row and finding that are read: more than every row can have.
 	maxFindings = 20 * MaxInstrumentations
+	// maxJoined bounds the records without a span of one report, and the spans of their traces: some 300 bytes each.
+	maxJoined = 200_000
 	// maxDialectVersions bounds the versions of a row: the spans of one instrumentation show some of the same convention.
 	maxDialectVersions = "16"
 )
@@ -112,14 +116,47 @@ var reportedSpans = `
   (
     SELECT trace_id, span_id, max(has_input) AS told_input, max(has_output) AS told_output,
       arrayFilter(w -> w != 'content_missing', groupUniqArrayArray(arrayMap(w -> toString(w), warnings))) AS doubts
-    FROM fragments
-    WHERE project = {project:String} AND (has_input = 1 OR has_output = 1 OR notEmpty(warnings))
-      AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_to:Int64}))
-      AND time BETWEEN fromUnixTimestamp64Nano({log_from:Int64}) AND fromUnixTimestamp64Nano({log_to:Int64})
+    FROM %[1]s
+    WHERE has_input = 1 OR has_output = 1 OR notEmpty(warnings)
     GROUP BY trace_id, span_id
   ) AS records ON spans.trace_id = records.trace_id AND spans.span_id = records.span_id
 ` + reportedTime + `
     AND dialect != ''`
+
+// reportedRecords are the log records of a report; those that name no span are its joinedRecords.
+const reportedRecords = `
+    (
+      SELECT trace_id, span_id, has_input, has_output, warnings FROM fragments WHERE` + reportedLogs + ` AND span_id != ` + noSpan + `%s
+    )`
+
+const joinedRecords = `
+      UNION ALL SELECT trace_id, span_id, has_input, has_output, warnings FROM joined_records`
+
+const reportedLogs = ` project = {project:String}
+        AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_to:Int64}))
+        AND time BETWEEN fromUnixTimestamp64Nano({log_from:Int64}) AND fromUnixTimestamp64Nano({log_to:Int64})`
+
+const namelessOfReport = `
+SELECT ` + recordColumns + `, has_input, has_output, arrayMap(w -> toString(w), warnings)
+FROM fragments WHERE` + reportedLogs + ` AND span_id = ` + noSpan + `
+ORDER BY time, seq LIMIT {limit:UInt32}`
+
+// headsOfReport are the spans of the traces that such records may be a part of, as far as they lie beside the report's time.
+const headsOfReport = `
+SELECT ` + headColumnList + `
+FROM spans
+WHERE` + headTime + ` AND trace_id IN
+  (
+    SELECT trace_id FROM fragments WHERE` + reportedLogs + ` AND span_id = ` + noSpan + ` AND trace_id != ` + noTrace + `
+    UNION ALL SELECT trace_id FROM spans WHERE` + headTime + `
+      AND (response_id IN (SELECT response_id FROM fragments WHERE` + reportedLogs + ` AND trace_id = ` + noTrace + ` AND response_id != '')
+        OR tool_call_id IN (SELECT call_id FROM fragments WHERE` + reportedLogs + ` AND trace_id = ` + noTrace + ` AND call_id != ''))
+  )
+ORDER BY start, span_id, ` + latest + ` LIMIT 1 BY trace_id, span_id LIMIT {limit:UInt32}`
+
+const headTime = ` project = {project:String}
+  AND toStartOfFiveMinutes(start) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_to:Int64}))
+  AND start BETWEEN fromUnixTimestamp64Nano({log_from:Int64}) AND fromUnixTimestamp64Nano({log_to:Int64})`
 
 const reportedTime = `  WHERE project = {project:String}
     AND toStartOfFiveMinutes(start) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
@@ -198,13 +235,17 @@ func (s *Store) Instrumentations(ctx context.Context, q InstrumentationQuery) (o
 	logs := traceRange{from, to}.logs()
 	window := params{{"project", q.Project}, nanoParam("from", from), nanoParam("to", to)}
 	all := append(slices.Clone(window), nanoParam("log_from", logs.from), nanoParam("log_to", logs.to))
+	ctx, records, err := s.joinRecords(ctx, append(params{{"project", q.Project}}, all[len(window):]...))
+	if err != nil {
+		return InstrumentationReport{}, fmt.Errorf("report on instrumentations: %w", tooManyRecords(err))
+	}
 	ask := func(sql string, ps params, limit int, scan func(driver.Rows) error) {
 		if err == nil {
 			err = s.each(bounding(ctx, true), "Instrumentations", sql, append(slices.Clone(ps), param{"limit", strconv.Itoa(limit)}), scan)
 		}
 	}
 	places := map[instrumentationKey]int{}
-	ask(instrumentations, all, MaxInstrumentations+1, func(r driver.Rows) error {
+	ask(fmt.Sprintf(instrumentations, records), all, MaxInstrumentations+1, func(r driver.Rows) error {
 		var k instrumentationKey
 		var one Instrumentation
 		err := one.scan(r, &k)
@@ -212,7 +253,7 @@ func (s *Store) Instrumentations(ctx context.Context, q InstrumentationQuery) (o
 		out.Rows = append(out.Rows, one)
 		return err
 	})
-	ask(instrumentationFindings, all, maxFindings, func(r driver.Rows) error {
+	ask(fmt.Sprintf(instrumentationFindings, records), all, maxFindings, func(r driver.Rows) error {
 		var k instrumentationKey
 		var f Finding
 		var code string
@@ -239,6 +280,54 @@ func (s *Store) Instrumentations(ctx context.Context, q InstrumentationQuery) (o
 	}
 	out.add(unknown)
 	return out, nil
+}
+
+// reportedRecord is a record without a span, as a report counts it.
+type reportedRecord struct {
+	record
+	input, output uint8
+	warnings      []string
+}
+
+// joinRecords finds the spans of a report's records that name none, and gives the statement for all of its records, with the context
+// in which it must be asked. Beyond s.limits.joined records, or spans, it fails with ErrTooManyRecords.
+func (s *Store) joinRecords(ctx context.Context, ps params) (context.Context, string, error) {
+	ps = append(ps, param{"limit", strconv.Itoa(s.limits.joined + 1)})
+	var list []reportedRecord
+	err := s.each(ctx, "joinRecords", namelessOfReport, ps, func(r driver.Rows) error {
+		var one reportedRecord
+		err := one.scan(r, &one.input, &one.output, &one.warnings)
+		list = append(list, one)
+		return err
+	})
+	if err != nil || len(list) == 0 {
+		return ctx, fmt.Sprintf(reportedRecords, ""), err
+	}
+	heads, n := genai.TraceHeads{}, 0
+	err = s.each(ctx, "joinRecords", headsOfReport, ps, func(r driver.Rows) error {
+		var one genai.SpanHead
+		trace, err := scanHead(r, &one)
+		heads[trace] = append(heads[trace], one)
+		n++
+		return err
+	})
+	switch {
+	case err != nil:
+		return ctx, "", err
+	case len(list) > s.limits.joined || n > s.limits.joined:
+		return ctx, "", ErrTooManyRecords
+	}
+	table, err := ext.NewTable("joined_records", ext.Column("trace_id", "FixedString(16)"), ext.Column("span_id", "FixedString(8)"),
+		ext.Column("has_input", "UInt8"), ext.Column("has_output", "UInt8"), ext.Column("warnings", "Array(LowCardinality(String))"))
+	for _, r := range settled(heads, list, func(r *reportedRecord) *record { return &r.record }) {
+		if err == nil && r.joined {
+			err = table.Append(string(r.trace[:]), string(r.span[:]), r.input, r.output, r.warnings)
+		}
+	}
+	if err != nil {
+		return ctx, "", err
+	}
+	return clickhouse.Context(ctx, clickhouse.WithExternalTable(table)), fmt.Sprintf(reportedRecords, joinedRecords), nil
 }
 
 // add puts what nobody knows behind what loses content, and before the rest.

@@ -18,9 +18,11 @@ const rawByID = `SELECT parent_span_id, name, kind, start, duration_ns, refs, ra
   AND span_id = unhex({span:String})
 ORDER BY start, ` + latest + ` LIMIT 1`
 
-const rawLogs = `
-SELECT time, seq, refs, raw, resource, scope FROM fragments` + fragmentWhere + `
-UNION ALL SELECT time, seq, refs, raw, resource, scope FROM logs` + fragmentWhere + `
+var rawLogs = `
+SELECT ` + recordColumns + `, seq, refs, raw, resource, scope FROM fragments` + recordsOfSpan + `
+UNION ALL SELECT trace_id, span_id, time, '', '', '', '', 0, seq, refs, raw, resource, scope FROM logs
+WHERE project = {project:String}` + recordsBetween + `
+  AND trace_id IN (` + namedTraces + `) AND span_id = unhex({span:String})
 ORDER BY time, seq LIMIT {limit:UInt32}`
 
 // Fields of opentelemetry.proto.trace.v1.Span whose values columns hold.
@@ -187,25 +189,37 @@ func (s *Store) rawSpan(ctx context.Context, project string, trace genai.TraceID
 }
 
 func (s *Store) rawLogs(ctx context.Context, project string, trace genai.TraceID, id genai.SpanID, tr traceRange, at *place) (rows []rawRow, more bool, err error) {
+	type rawRecord struct {
+		record
+		rawRow
+	}
+	var list []rawRecord
 	err = s.each(ctx, "RawSpan", rawLogs, tr.logParams(project, trace, hexSpan(id), s.limits.fragments), func(r driver.Rows) error {
-		var when time.Time
+		var one rawRecord
 		var seq uint64
 		var refs []string
 		var raw, resource, scope string
-		if err := r.Scan(&when, &seq, &refs, &raw, &resource, &scope); err != nil {
-			return err
-		}
-		at.add(dayOf(when.UnixNano()))
-		rows = append(rows, rawRow{raw: []byte(raw), refs: hashes(refs), resource: content.Hash([]byte(resource)), scope: content.Hash([]byte(scope)), shape: content.LogRecordShape})
-		return nil
+		err := one.record.scan(r, &seq, &refs, &raw, &resource, &scope)
+		one.rawRow = rawRow{raw: []byte(raw), refs: hashes(refs), resource: content.Hash([]byte(resource)), scope: content.Hash([]byte(scope)), shape: content.LogRecordShape}
+		list = append(list, one)
+		return err
 	})
+	if more = len(list) > s.limits.fragments; more {
+		list = list[:s.limits.fragments]
+	}
+	if err == nil {
+		list, err = placed(ctx, s, project, []genai.TraceID{trace}, tr, list, func(r *rawRecord) *record { return &r.record })
+	}
 	if err != nil {
 		return nil, false, fmt.Errorf("read log records of span %s: %w", id, err)
 	}
-	if len(rows) > s.limits.fragments {
-		return rows[:s.limits.fragments], true, nil
+	for i := range list {
+		if list[i].span == id {
+			at.add(dayOf(list[i].record.head.Time.UnixNano()))
+			rows = append(rows, list[i].rawRow)
+		}
 	}
-	return rows, false, nil
+	return rows, more, nil
 }
 
 func (w *rawRow) restore(p *pieces) (resource, scope, msg []byte, err error) {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -67,8 +68,7 @@ LIMIT 1 BY hash LIMIT {limit:UInt32}`
 const namedHits = `SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {hits:String}))), 16)`
 
 // holdingTraces are those with a content that holds the words, on a span or in its log records.
-const holdingTraces = `
-  AND trace_id IN (SELECT trace_id FROM
+const holdingTraces = `trace_id IN (SELECT trace_id FROM
   (
     SELECT trace_id, refs FROM spans WHERE project = {project:String}
       AND start >= fromUnixTimestamp64Nano({from:Int64}) AND start < fromUnixTimestamp64Nano({until:Int64})%[1]s%[2]s
@@ -76,12 +76,34 @@ const holdingTraces = `
       AND time >= fromUnixTimestamp64Nano({log_from:Int64}) AND time < fromUnixTimestamp64Nano({log_until:Int64})%[1]s%[3]s
   )%[4]s)`
 
-// onMatchingSpans ties a log record to a span that matches a filter.
+// tiedTraces are those with a span that records without a trace are tied to, by an id or by their turn, of which one holds the words.
+var tiedTraces = `trace_id IN
+  (
+    SELECT trace_id FROM spans WHERE project = {project:String}
+      AND start >= fromUnixTimestamp64Nano({from:Int64}) AND start < fromUnixTimestamp64Nano({until:Int64})%[2]s
+      AND (response_id IN (` + idsThatHold + `) OR tool_call_id IN (` + idsThatHold + `))
+  )`
+
+// idsThatHold are the ids of the records without a trace that hold the words, and those that others of their turn have.
+var idsThatHold = `
+        SELECT arrayJoin([response_id, call_id]) AS id FROM fragments WHERE ` + untracedBetween + `%[1]s AND length(id) >= ` + uniqueBytes + `
+        UNION ALL SELECT response_id FROM fragments WHERE ` + untracedBetween + ` AND length(response_id) >= ` + uniqueBytes + ` AND turn IN
+          (SELECT turn FROM fragments WHERE ` + untracedBetween + ` AND turn != ''%[1]s)`
+
+const untracedBetween = `project = {project:String} AND trace_id = ` + noTrace + ` AND time >= fromUnixTimestamp64Nano({log_from:Int64}) AND time < fromUnixTimestamp64Nano({log_until:Int64})`
+
+// namelessHits counts the records without a span that hold the words, and those of them without a trace.
+const namelessHits = `
+SELECT count(), countIf(trace_id = ` + noTrace + `) FROM fragments
+WHERE project = {project:String} AND time >= fromUnixTimestamp64Nano({log_from:Int64}) AND time < fromUnixTimestamp64Nano({log_until:Int64})
+  AND span_id = ` + noSpan + `%s`
+
+// onMatchingSpans ties a log record to a span that matches a filter; one that names no span, to any of its trace.
 const onMatchingSpans = `
-      AND (trace_id, span_id) IN (SELECT trace_id, span_id FROM spans WHERE project = {project:String}
+      AND (trace_id, span_id) IN (SELECT trace_id, arrayJoin([span_id, ` + noSpan + `]) FROM spans WHERE project = {project:String}
         AND start >= fromUnixTimestamp64Nano({from:Int64}) AND start < fromUnixTimestamp64Nano({until:Int64})%s)`
 
-// The first span of each trace that holds one of the contents, itself or in its log records.
+// The first span of each trace that holds one of the contents, itself or in log records that name it.
 const searchSpans = `
 SELECT trace_id, span_id, if(spanned, start, at) AS began, name, service, found
 FROM
@@ -91,7 +113,7 @@ FROM
     SELECT trace_id, span_id, start AS at, refs FROM spans WHERE project = {project:String} AND trace_id IN (%[2]s)
       AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
     UNION ALL SELECT trace_id, span_id, time AS at, refs FROM fragments WHERE project = {project:String} AND trace_id IN (%[2]s)
-      AND time BETWEEN fromUnixTimestamp64Nano({log_from:Int64}) AND fromUnixTimestamp64Nano({log_until:Int64})
+      AND time BETWEEN fromUnixTimestamp64Nano({log_from:Int64}) AND fromUnixTimestamp64Nano({log_until:Int64}) AND span_id != ` + noSpan + `
   )
   WHERE notEmpty(found)
 ) AS held
@@ -102,6 +124,19 @@ FROM
     AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})%[4]s
 ) AS heads USING (trace_id, span_id)
 ORDER BY began, span_id LIMIT 1 BY trace_id`
+
+// namelessOfNamed are the records of the traces that name no span, with what of the contents each holds.
+var namelessOfNamed = `
+SELECT ` + recordColumns + `, arrayFilter(x -> x IN (%s), refs) FROM fragments` + recordsOfNamed + ` AND span_id = ` + noSpan + `
+ORDER BY time, seq LIMIT {limit:UInt32}`
+
+// namedSpans are spans that are named, if they match a filter.
+const namedSpans = `
+SELECT trace_id, span_id, start, toString(name), toString(service) FROM spans
+WHERE project = {project:String} AND trace_id IN (` + namedTraces + `)
+  AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})%s
+  AND span_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {spans:String}))), 8))
+ORDER BY start, ` + latest + ` LIMIT 1 BY trace_id, span_id`
 
 const namedTraces = `SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16)`
 
@@ -120,6 +155,8 @@ type holding struct {
 	refs    string // condition on a row's refs, for few names
 	nothing bool   // no content holds them
 	many    bool   // the engine finds the names itself, and their number must be bounded
+
+	nameless, untraced bool // records without a span hold the words, and such without a trace
 }
 
 // holding finds the contents that hold all words and may be on spans of traces that start in [from, to].
@@ -137,17 +174,42 @@ func (s *Store) holding(ctx context.Context, project, words string, from, to int
 	}
 	switch {
 	case more:
-		return h, s.manyHits(ctx, project, days, &h)
+		if err := s.manyHits(ctx, project, days, &h); err != nil {
+			return h, err
+		}
 	case len(names) == 0:
-		h.nothing = true
+		return holding{nothing: true}, nil
 	default:
-		h.hits, h.refs = namedHits, "\n      AND arrayExists(x -> x IN ("+namedHits+"), refs)"
+		h.hits, h.refs = namedHits, h.among(namedHits)
 		if len(names) <= smallSet {
 			h.refs = "\n      AND hasAny(refs, arrayMap(x -> toFixedString(unhex(x), 16), splitByChar(',', {hits:String})))"
 		}
 		h.params = append(h.params, param{"hits", hashNames(names)})
 	}
-	return h, nil
+	return h, s.namelessHits(ctx, project, &h)
+}
+
+// among is the condition that a row holds a content that a statement names.
+func (holding) among(hits string) string {
+	return "\n      AND arrayExists(x -> x IN (" + hits + "), refs)"
+}
+
+// rowHolds is the condition that a row holds the words.
+func (h holding) rowHolds() string { return cmp.Or(h.refs, h.among(h.hits)) }
+
+// namelessHits finds out whether records hold the words of which nobody knows yet whose they are.
+func (s *Store) namelessHits(ctx context.Context, project string, h *holding) error {
+	ps := append(slices.Clone(h.params), param{"project", project})
+	err := s.each(bounding(ctx, h.many), "namelessHits", fmt.Sprintf(namelessHits, h.rowHolds()), ps, func(r driver.Rows) error {
+		var nameless, untraced uint64
+		err := r.Scan(&nameless, &untraced)
+		h.nameless, h.untraced = nameless > 0, untraced > 0
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("search log records: %w", tooBroad(err))
+	}
+	return nil
 }
 
 // manyHits has the engine find the contents by itself. The nodes above them are far fewer as a rule,
@@ -173,10 +235,15 @@ func (s *Store) manyHits(ctx context.Context, project string, days params, h *ho
 
 // traces is the condition that a trace holds the words: on a span that matches the filter, when there is one.
 func (h holding) traces(filter, spansOf string) string {
-	if h.refs != "" {
-		return fmt.Sprintf(holdingTraces, h.refs, filter, spansOf, "")
+	where := ""
+	if h.refs == "" {
+		where = "\n  WHERE arrayExists(x -> x IN (" + h.hits + "), refs)"
 	}
-	return fmt.Sprintf(holdingTraces, "", filter, spansOf, "\n  WHERE arrayExists(x -> x IN ("+h.hits+"), refs)")
+	sql := fmt.Sprintf(holdingTraces, h.refs, filter, spansOf, where)
+	if h.untraced {
+		sql = "(" + sql + "\n  OR " + fmt.Sprintf(tiedTraces, h.rowHolds(), filter) + ")"
+	}
+	return "\n  AND " + sql
 }
 
 // nameHits finds what a statement names, and the list nodes above it; more says that there are too many to name.
@@ -296,10 +363,89 @@ func (s *Store) spansThatHold(ctx context.Context, project string, batch []Trace
 		hits[hit.TraceID], refs[hit.TraceID] = hit, hashes(found)
 		return err
 	})
+	if err == nil && h.nameless {
+		err = s.namelessHold(ctx, project, ids, traceRange{clampNano(first), clampNano(last)}, h, filter, fp, func(hit SearchHit, found []content.Hash) {
+			if old, ok := hits[hit.TraceID]; !ok || hit.before(&old) {
+				hits[hit.TraceID], refs[hit.TraceID] = hit, found
+			}
+		})
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("search spans: %w", tooBroad(err))
 	}
 	return hits, refs, nil
+}
+
+// before orders hits of one trace: the earliest span, and any span before a record that is a part of none.
+func (h *SearchHit) before(o *SearchHit) bool {
+	if h.SpanID.IsZero() != o.SpanID.IsZero() {
+		return o.SpanID.IsZero()
+	}
+	return cmp.Or(h.Start.Compare(o.Start), slices.Compare(h.SpanID[:], o.SpanID[:])) < 0
+}
+
+// heldRecord is a record with what of the contents it holds.
+type heldRecord struct {
+	record
+	found []content.Hash
+}
+
+// namelessHold finds the spans whose records hold the words and do not name them. A record of a trace that is a part of none is
+// found with its trace, unless a filter asks for a span.
+func (s *Store) namelessHold(ctx context.Context, project string, ids []genai.TraceID, tr traceRange, h holding, filter string, fp params, add func(SearchHit, []content.Hash)) error {
+	logs := tr.logs()
+	named := params{{"project", project}, {"traces", traceNames(ids)}}
+	ps := slices.Concat(h.params, named, params{nanoParam("from", logs.from), nanoParam("to", logs.to), {"limit", strconv.Itoa(s.limits.fragments)}})
+	var list []heldRecord
+	err := s.each(bounding(ctx, h.many), "namelessHold", fmt.Sprintf(namelessOfNamed, h.hits), ps, func(r driver.Rows) error {
+		var one heldRecord
+		var found []string
+		err := one.scan(r, &found)
+		one.found = hashes(found)
+		list = append(list, one)
+		return err
+	})
+	if err == nil {
+		list, err = placed(ctx, s, project, ids, tr, list, func(r *heldRecord) *record { return &r.record })
+	}
+	if err != nil {
+		return err
+	}
+	held := map[spanKey][]content.Hash{}
+	var spans []string
+	for i := range list {
+		one := &list[i]
+		key := spanKey{one.trace, one.span}
+		switch {
+		case len(one.found) == 0:
+		case !one.nameless():
+			if held[key] == nil {
+				spans = append(spans, hexSpan(one.span))
+			}
+			held[key] = append(held[key], one.found...)
+		case filter == "":
+			add(SearchHit{TraceID: one.trace, Start: one.head.Time.UTC()}, one.found)
+		}
+	}
+	for part := range slices.Chunk(spans, placesPerQuery) {
+		ps := slices.Concat(fp, named, params{nanoParam("from", tr.from), nanoParam("to", tr.to), {"spans", strings.Join(part, ",")}})
+		err := s.each(ctx, "namelessHold", fmt.Sprintf(namedSpans, filter), ps, func(r driver.Rows) error {
+			var hit SearchHit
+			var trace, span string
+			err := r.Scan(&trace, &span, &hit.Start, &hit.SpanName, &hit.Service)
+			copy(hit.TraceID[:], trace)
+			copy(hit.SpanID[:], span)
+			hit.Start = hit.Start.UTC()
+			if found := held[spanKey{hit.TraceID, hit.SpanID}]; found != nil {
+				add(hit, found)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // snippets fills in what the hits show. A span that holds its contents in a list has the list's

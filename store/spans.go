@@ -34,7 +34,7 @@ const spanColumnList = `span_id, parent_span_id, name, kind, start, duration_ns,
     operation, provider, framework, request_model, response_model, response_id, finish_reasons,
     input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, usage_rollup, usage_rule,
     toString(cost), cost_currency, cost_source, cost_unknown, cost_parts, fingerprint_model, fingerprint_system, fingerprint_tools, fingerprint_params, ttft_ns,
-    agent_name, workflow, conversation, user, prompt_name, prompt_version, tool_name, error_type, tags,
+    agent_name, workflow, conversation, user, prompt_name, prompt_version, tool_name, tool_call_id, error_type, tags,
     mapKeys(attributes), mapValues(attributes), input_messages, output_messages, has_input, has_output, input_preview, output_preview, refs, detail`
 
 // latest puts of the copies of a span, which its sender sent again when it changed, the last one first: it counts.
@@ -62,6 +62,10 @@ ORDER BY start, ` + latest + ` LIMIT 1`
 // What a span's log records carry is content of the span as well. A call that failed says why, if nothing else.
 const contentSpans = `SELECT ` + spanColumnList + spanWhere + `
   AND ((notEmpty(refs) OR outcome = 1) AND operation != '' OR span_id IN
+  (
+    SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {joined:String}))), 8)
+  )
+  OR span_id IN
   (
     SELECT span_id FROM fragments
     WHERE project = {project:String} AND trace_id = unhex({trace:String}) AND notEmpty(refs)
@@ -101,7 +105,7 @@ func (w *spanRow) scan(r driver.Rows, project string, trace genai.TraceID) error
 		&op, &s.Provider, &s.Framework, &s.RequestModel, &s.ResponseModel, &s.ResponseID, &finish,
 		&counts[0], &counts[1], &counts[2], &counts[3], &counts[4], &rollup, &rule,
 		&w.cost.Amount, &w.cost.Currency, &w.cost.Source, &w.unknown, &w.parts, &f.Model, &f.System, &f.Tools, &f.Params, &ttft,
-		&s.Agent.Name, &s.Workflow, &s.Conversation, &s.User, &s.Prompt.Name, &s.Prompt.Version, &s.Tool.Name, &s.Error.Type, &s.Tags,
+		&s.Agent.Name, &s.Workflow, &s.Conversation, &s.User, &s.Prompt.Name, &s.Prompt.Version, &s.Tool.Name, &s.Tool.CallID, &s.Error.Type, &s.Tags,
 		&w.keys, &w.values, &in, &out, &hasIn, &hasOut, &w.InputPreview, &w.OutputPreview, &refs, &w.detail)
 	if err != nil {
 		return err
@@ -296,6 +300,7 @@ func (s *Store) outlineLogs(ctx context.Context, rows []spanRow, tr traceRange, 
 		o.RequestModel, o.ResponseModel, o.ResponseID = w.RequestModel, w.ResponseModel, w.ResponseID
 		o.Conversation, o.User, o.FinishReasons = w.Conversation, w.User, w.FinishReasons
 		o.Usage, o.Error, o.Evaluations, o.Warnings = w.Usage, w.Error, w.Evaluations, w.Warnings
+		o.Cost, o.Pricing = w.Cost, with[i].Pricing
 	}
 	return nil
 }
@@ -337,18 +342,18 @@ func (s *Store) SpansWithContent(ctx context.Context, project string, trace gena
 		return out, err
 	}
 	limit = min(max(1, limit), MaxTraceSpans)
+	frags, more, err := s.fragments(ctx, project, trace, tr, "")
+	if err != nil {
+		return out, err
+	}
 	logs := tr.logs()
 	rows, err := s.spanRows(ctx, "SpansWithContent", contentSpans, project, trace,
-		append(tr.params(project, trace), nanoParam("log_from", logs.from), nanoParam("log_to", logs.to), param{"limit", strconv.Itoa(limit + 1)}))
+		append(tr.params(project, trace), nanoParam("log_from", logs.from), nanoParam("log_to", logs.to), param{"joined", joinedSpans(frags)}, param{"limit", strconv.Itoa(limit + 1)}))
 	if err != nil || len(rows) == 0 {
 		return out, err
 	}
 	if len(rows) > limit {
 		rows, out.Truncated = rows[:limit], true
-	}
-	frags, more, err := s.fragments(ctx, project, trace, tr, "")
-	if err != nil {
-		return out, err
 	}
 	var cut bool
 	out.Spans, cut, err = s.whole(ctx, rows, frags, budget)

@@ -55,14 +55,14 @@ type Options struct {
 	KnownContents int
 }
 
-// Log is a log record. Where it belongs to a GenAI span it comes with the partial span that
+// Log is a log record. Where it may belong to a GenAI span it comes with the partial span that
 // the dialects read from it (Batch.AddFragment), else it is kept as it is (Batch.AddLog).
 type Log struct {
 	Project   string
-	TraceID   genai.TraceID // zero: the record belongs to no trace
-	SpanID    genai.SpanID
-	Time      time.Time // of the event, or when it was observed where the sender gave no other
-	Seq       uint64    // arrival: grows with every record that the log holds
+	TraceID   genai.TraceID // zero: the record names no trace
+	SpanID    genai.SpanID  // zero: it names no span; see genai.Place
+	Time      time.Time     // of the event, or when it was observed where the sender gave no other
+	Seq       uint64        // arrival: grows with every record that the log holds
 	EventName string
 	Severity  uint8  // opentelemetry.proto.logs.v1.SeverityNumber
 	Body      string // as text; JSON where it was structured

@@ -148,6 +148,7 @@ func (c *eventColumns) add(e *encoder, l *Log, nanos int64) {
 type fragmentColumns struct {
 	table
 	event    eventColumns
+	head     headColumns
 	warnings namesCol
 	said     saidColumns
 	refs     hashesCol
@@ -156,8 +157,33 @@ type fragmentColumns struct {
 
 func (c *fragmentColumns) init() {
 	c.name = "fragments"
-	c.columns = slices.Concat(c.event.columns(), []namedColumn{{"warnings", &c.warnings}}, c.said.columns(),
+	c.columns = slices.Concat(c.event.columns(), c.head.columns(), []namedColumn{{"warnings", &c.warnings}}, c.said.columns(),
 		[]namedColumn{{"refs", &c.refs}, {"detail", &c.detail}})
+}
+
+// headColumns say whose part a record is that names no span.
+type headColumns struct {
+	operation                lowCol
+	responseID, callID, turn stringCol
+	sequence                 int64Col
+}
+
+func (c *headColumns) columns() []namedColumn {
+	return []namedColumn{
+		{"operation", &c.operation},
+		{"response_id", &c.responseID},
+		{"call_id", &c.callID},
+		{"turn", &c.turn},
+		{"sequence", &c.sequence},
+	}
+}
+
+func (c *headColumns) add(r *genai.RecordHead) {
+	c.operation.str(string(r.Operation))
+	c.responseID.str(r.ResponseID)
+	c.callID.str(r.CallID)
+	c.turn.str(r.Turn.ID)
+	c.sequence.i64(r.Turn.Sequence)
 }
 
 // saidColumns say how many messages there are, and whether they say anything.
@@ -215,6 +241,7 @@ type spanColumns struct {
 	reported                                                                    costCol
 	cost                                                                        costColumns
 	responseID, conversation, user, inputPreview, outputPreview, detail, raw    stringCol
+	callID                                                                      stringCol
 	finish, tags, warnings                                                      namesCol
 	attributes                                                                  mapCol
 	said                                                                        saidColumns
@@ -276,6 +303,7 @@ func (c *spanColumns) init() {
 		{"prompt_name", &c.promptName},
 		{"prompt_version", &c.promptVersion},
 		{"tool_name", &c.tool},
+		{"tool_call_id", &c.callID},
 		{"error_type", &c.errorType},
 		{"tags", &c.tags},
 		{"warnings", &c.warnings},
@@ -341,6 +369,7 @@ func (c *spanColumns) genAI(s *genai.Span, price *Price, moved bool) {
 	c.promptName.str(s.Prompt.Name)
 	c.promptVersion.str(s.Prompt.Version)
 	c.tool.str(s.Tool.Name)
+	c.callID.str(s.Tool.CallID)
 	c.errorType.str(s.Error.Type)
 	for _, t := range s.Tags {
 		c.tags.elem.str(t)

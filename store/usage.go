@@ -31,9 +31,8 @@ const (
 
 // usageOfTraces reads what a UsageTree needs. Pairs of the key's parts: the traces of a page may lie days apart.
 const usageOfTraces = `
-SELECT trace_id, span_id, parent_span_id, start, operation, request_model, response_model, response_id, usage_rollup,
-    input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, toString(cost), cost_currency, outcome,
-    has_input, has_output, finish_reasons, warnings
+SELECT ` + headColumnList + `,
+    toString(cost), cost_currency, outcome, has_input, has_output, finish_reasons, warnings
 FROM spans
 WHERE project = {project:String}` + usagePlaces + `
 ORDER BY start, span_id, ` + latest + ` LIMIT 1 BY trace_id, span_id LIMIT {limit:UInt32}`
@@ -49,7 +48,7 @@ const usagePlaces = `
 
 // costNode is a span's part in its trace's usage and cost, and what decides about its warnings.
 type costNode struct {
-	genai.UsageNode
+	genai.SpanHead
 	cost   genai.Cost
 	failed bool
 	said   said
@@ -140,7 +139,7 @@ func (d *TraceDetail) settle() {
 	nodes := make([]costNode, len(d.Spans))
 	for i := range d.Spans {
 		s := &d.Spans[i].Span
-		nodes[i] = costNode{UsageNode: s.UsageNode(s.Usage.Rollup), cost: s.Cost}
+		nodes[i] = costNode{SpanHead: s.Head(), cost: s.Cost}
 	}
 	sum := sumUsage(nodes)
 	d.Summary.Warnings = 0 // the summary table counts what spans say without their log records
@@ -232,38 +231,56 @@ func (s *Store) usagesOf(ctx context.Context, project string, p *usagePage) erro
 	if err != nil {
 		return fmt.Errorf("read the usage of %d traces: %w", len(p.traces), err)
 	}
-	for _, t := range p.traces {
-		if n > s.limits.usage { // spans came since the summaries were read: nobody knows whose are missing
+	if n > s.limits.usage { // spans came since the summaries were read: nobody knows whose are missing
+		for _, t := range p.traces {
 			t.Estimated = true
-			continue
 		}
+		return nil
+	}
+	heard, all, err := s.recordsOf(ctx, project, p, found)
+	if err != nil {
+		return err
+	}
+	for _, t := range p.traces {
 		nodes := found[t.TraceID]
 		var c spanCounts
 		for i := range nodes {
 			c.add(nodes[i].Operation != "", nodes[i].failed)
+			nodes[i].hear(heard[spanKey{t.TraceID, nodes[i].SpanID}])
 		}
 		t.count(c)
 		t.sums(sumUsage(nodes))
 	}
-	return s.doubts(ctx, project, p, found)
+	if !all {
+		return nil
+	}
+	return s.doubts(ctx, project, p, found, heard)
+}
+
+// hear fills in what only the span's log records say of its usage and cost, as the span does that is opened.
+func (c *costNode) hear(r records) {
+	if len(r.parts) == 0 {
+		return
+	}
+	one := genai.Span{
+		Operation: c.Operation, RequestModel: c.RequestModel, ResponseModel: c.ResponseModel, ResponseID: c.ResponseID, Usage: c.Usage,
+	}
+	if c.cost.Currency != "" {
+		one.Cost = c.cost
+	}
+	one.Merge(r.parts)
+	c.UsageNode.Operation, c.RequestModel, c.ResponseModel, c.ResponseID = one.Operation, one.RequestModel, one.ResponseModel, one.ResponseID
+	c.Usage, c.Wrapper, c.cost = one.Usage, one.Usage.Rollup, one.Cost
 }
 
 func (c *costNode) scan(r driver.Rows) (trace genai.TraceID, err error) {
-	var id, span, parent, op string
-	var rollup, outcome, hasIn, hasOut uint8
-	var counts [5]int64
+	var outcome, hasIn, hasOut uint8
 	var finish []string
-	err = r.Scan(&id, &span, &parent, &c.Start, &op, &c.RequestModel, &c.ResponseModel, &c.ResponseID, &rollup,
-		&counts[0], &counts[1], &counts[2], &counts[3], &counts[4], &c.cost.Amount, &c.cost.Currency, &outcome, &hasIn, &hasOut, &finish, &c.codes)
+	trace, err = scanHead(r, &c.SpanHead, &c.cost.Amount, &c.cost.Currency, &outcome, &hasIn, &hasOut, &finish, &c.codes)
 	c.failed, c.said = outcome != 0, said{hasIn != 0, hasOut != 0}
 	for _, f := range finish {
 		c.finish = append(c.finish, genai.FinishReason(f))
 	}
-	copy(trace[:], id)
-	copy(c.SpanID[:], span)
-	copy(c.ParentSpanID[:], parent)
-	c.Operation, c.Wrapper, c.Usage.Rollup = genai.Operation(op), rollup != 0, rollup != 0
-	knownCounts(&c.Usage, &counts)
 	return trace, err
 }
 

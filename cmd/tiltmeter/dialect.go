@@ -209,27 +209,40 @@ func readFile(file string, in io.Reader) ([]byte, error) {
 }
 
 // join merges log records into their spans, into each copy of one that was given several times, and gives back
-// those without one.
+// those without one. Records that name no span are joined as the store does it (genai.Place).
 func join(spans []*explained, fragments []dialect.Fragment) (alone []genai.Span) {
-	type id struct {
-		trace genai.TraceID
-		span  genai.SpanID
-	}
-	of, copies := map[id][]dialect.Fragment{}, map[id]int{}
+	of, copies, heads := map[genai.SpanPlace][]dialect.Fragment{}, map[genai.SpanPlace]int{}, genai.TraceHeads{}
 	for _, s := range spans {
-		copies[id{s.TraceID, s.SpanID}]++
-	}
-	for _, f := range fragments {
-		at := id{f.Span.TraceID, f.Span.SpanID}
-		if copies[at] == 0 {
-			alone = append(alone, f.Span)
-			continue
+		at := genai.SpanPlace{TraceID: s.TraceID, SpanID: s.SpanID}
+		if copies[at]++; copies[at] == 1 {
+			heads[s.TraceID] = append(heads[s.TraceID], s.Head())
 		}
-		f.Number = len(of[at]) + 1
-		of[at] = append(of[at], f)
+	}
+	var nameless []genai.RecordHead
+	for i := range fragments {
+		if s := &fragments[i].Span; s.SpanID.IsZero() {
+			nameless = append(nameless, s.RecordHead())
+		}
+	}
+	found, n := heads.Place(nameless), -1
+	for _, f := range fragments {
+		places := []genai.SpanPlace{{TraceID: f.Span.TraceID, SpanID: f.Span.SpanID}}
+		if f.Span.SpanID.IsZero() {
+			n++
+			places = found[n]
+		} else if copies[places[0]] == 0 {
+			places = nil
+		}
+		for _, at := range places {
+			f.Number = len(of[at]) + 1
+			of[at] = append(of[at], f)
+		}
+		if len(places) == 0 {
+			alone = append(alone, f.Span)
+		}
 	}
 	for _, s := range spans {
-		at := id{s.TraceID, s.SpanID}
+		at := genai.SpanPlace{TraceID: s.TraceID, SpanID: s.SpanID}
 		s.copies, s.records = copies[at], len(of[at])
 		if s.records > 0 {
 			s.account.Merge(&s.Span, of[at])

@@ -103,7 +103,7 @@ func TestDialectTestReadsWhatItCan(t *testing.T) {
 // came twice, records of another span and of none, and names that would act on a terminal.
 func TestDialectTestCollectorFile(t *testing.T) {
 	t.Parallel()
-	const trace = "0102030405060708090a0b0c0d0e0f10"
+	const trace, empty = "0102030405060708090a0b0c0d0e0f10", "0102030405060708090a0b0c0d0e0f11"
 	span := `{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"` + trace + `","spanId":"0102030405060708","name":"chat \u001b[31mm\u202e\n","attributes":[` +
 		`{"key":"gen_ai.operation.name","value":{"stringValue":"chat"}},{"key":"bad\tkey\u0007","value":{"stringValue":"v"}}]}]}]}]}`
 	record := func(ids, event, text string) string {
@@ -113,7 +113,8 @@ func TestDialectTestCollectorFile(t *testing.T) {
 	lines := strings.Join([]string{
 		span, `{"resourceMetrics":[]}`, record(`"traceId":"`+trace+`","spanId":"0102030405060708",`, "gen_ai.user.message", "hello there"),
 		span, `{"resourceSpans":[{`, record(`"traceId":"`+trace+`","spanId":"0102030405060709",`, "gen_ai.choice", "of another"),
-		record(`"traceId":"`+trace+`",`, "gen_ai.choice", "of no span"), record("", "claude_code.user_prompt", "nobody's"),
+		record(`"traceId":"`+trace+`",`, "gen_ai.choice", "of the only call"), record(`"traceId":"`+empty+`",`, "gen_ai.choice", "of no span"),
+		record("", "claude_code.user_prompt", "nobody's"),
 	}, "\n")
 	var out, complaints bytes.Buffer
 	if err := testDialects(dialect.New(dialect.Options{}), []string{"-"}, false, strings.NewReader(lines), &out, &complaints); err != exitError(1) { //nolint:errorlint // itself
@@ -126,7 +127,8 @@ func TestDialectTestCollectorFile(t *testing.T) {
 	for want, n := range map[string]int{
 		`chat \x1b[31mm\u202e\n  (span `: 2, "user: hello there": 2, "  given         2 times;": 2, `ignored  bad\tkey\a`: 2,
 		"log record gen_ai.choice  (span 0102030405060709, trace " + trace + ", which is not in these files)": 1, "assistant: of another": 1,
-		"log record gen_ai.choice  (names no span; trace " + trace + ")":                1,
+		"assistant: of the only call": 2, "  log records   2\n": 2,
+		"log record gen_ai.choice  (names no span; trace " + empty + ")":                1,
 		"log record claude_code.user_prompt  (no part of a GenAI span, and names none)": 1,
 		`ignored  prompt.id  p\u009b1`:                                                  1,
 	} {

@@ -139,8 +139,8 @@ func (b *batch) withoutFragments(e spanlog.Entry) []byte {
 	return left.request()
 }
 
-// addLog adds the n-th log record of an entry: as a fragment of its span when a dialect can read it,
-// else as it is.
+// addLog adds the n-th log record of an entry: as a fragment of a span when a dialect can read it and something
+// joins it with one, else as it is.
 func (b *batch) addLog(e spanlog.Entry, n uint64, res *wire.Resource, scope *wire.Scope, r *wire.LogRecord) (err error) {
 	defer recovered(&err)
 	genAI := b.w.norm.Log(&b.span, res, scope, r)
@@ -151,7 +151,8 @@ func (b *batch) addLog(e spanlog.Entry, n uint64, res *wire.Resource, scope *wir
 		EventName: string(r.EventName), Severity: uint8(min(max(r.SeverityNumber, 0), 255)),
 		Service: b.span.Service, Scope: b.span.Scope, Raw: r.Raw,
 	}
-	if genAI && !l.TraceID.IsZero() {
+	if head := b.span.RecordHead(); genAI && head.Joinable() {
+		l.SpanID = b.span.SpanID // zero where the dialect knows that the one named is another's
 		b.rows.AddFragment(&b.span, &l)
 	} else {
 		body, _ := r.Body.AppendText(nil, wire.DefaultDepth) // what is cut here is whole in Raw

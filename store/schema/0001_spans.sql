@@ -58,6 +58,7 @@ CREATE TABLE IF NOT EXISTS spans {{.OnCluster}}
     prompt_name        LowCardinality(String),
     prompt_version     LowCardinality(String),
     tool_name          LowCardinality(String),
+    tool_call_id       String CODEC(ZSTD(1)),
     error_type         LowCardinality(String),
     tags               Array(LowCardinality(String)),
     warnings           Array(LowCardinality(String)),
@@ -119,7 +120,8 @@ ORDER BY (project, day, hash)
 TTL day + INTERVAL {{.Days "chunks"}} DAY
 SETTINGS {{.Settings}};
 
--- What GenAI log records tell of a span, merged into it when it is read: which comes first does not matter.
+-- What GenAI log records tell of a span, merged into it when it is read: which comes first does not matter. Of a record without a
+-- span, trace_id or span_id is zero; whose part it is, is decided then, too, by the columns from operation on (store/placement.go).
 CREATE TABLE IF NOT EXISTS fragments {{.OnCluster}}
 (
     project     LowCardinality(String),
@@ -128,6 +130,11 @@ CREATE TABLE IF NOT EXISTS fragments {{.OnCluster}}
     time        DateTime64(9, 'UTC') CODEC(Delta, ZSTD(1)), -- as spans.start
     seq         UInt64 CODEC(Delta, ZSTD(1)),
     event_name  LowCardinality(String),
+    operation   LowCardinality(String),
+    response_id String CODEC(ZSTD(1)),
+    call_id     String CODEC(ZSTD(1)),            -- of the execution of a tool
+    turn        String CODEC(ZSTD(1)),            -- what one prompt led to, and the record's place in it
+    sequence    Int64 CODEC(ZSTD(1)),
     warnings    Array(LowCardinality(String)),
     input_messages  UInt32 CODEC(ZSTD(1)),
     output_messages UInt32 CODEC(ZSTD(1)),

@@ -1,3 +1,14 @@
+-- joinRecords
+SET param_project = 'default';
+SET param_log_from = '1772613000123456789';
+SET param_log_to = '1772625600123456789';
+SET param_limit = '200001';
+SELECT trace_id, span_id, time, operation, response_id, call_id, turn, sequence, has_input, has_output, arrayMap(w -> toString(w), warnings)
+FROM fragments WHERE project = {project:String}
+        AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_to:Int64}))
+        AND time BETWEEN fromUnixTimestamp64Nano({log_from:Int64}) AND fromUnixTimestamp64Nano({log_to:Int64}) AND span_id = toFixedString('', 8)
+ORDER BY time, seq LIMIT {limit:UInt32};
+
 -- Instrumentations
 SET param_project = 'default';
 SET param_from = '1772616600123456789';
@@ -29,10 +40,13 @@ FROM
   (
     SELECT trace_id, span_id, max(has_input) AS told_input, max(has_output) AS told_output,
       arrayFilter(w -> w != 'content_missing', groupUniqArrayArray(arrayMap(w -> toString(w), warnings))) AS doubts
-    FROM fragments
-    WHERE project = {project:String} AND (has_input = 1 OR has_output = 1 OR notEmpty(warnings))
-      AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_to:Int64}))
-      AND time BETWEEN fromUnixTimestamp64Nano({log_from:Int64}) AND fromUnixTimestamp64Nano({log_to:Int64})
+    FROM 
+    (
+      SELECT trace_id, span_id, has_input, has_output, warnings FROM fragments WHERE project = {project:String}
+        AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_to:Int64}))
+        AND time BETWEEN fromUnixTimestamp64Nano({log_from:Int64}) AND fromUnixTimestamp64Nano({log_to:Int64}) AND span_id != toFixedString('', 8)
+    )
+    WHERE has_input = 1 OR has_output = 1 OR notEmpty(warnings)
     GROUP BY trace_id, span_id
   ) AS records ON spans.trace_id = records.trace_id AND spans.span_id = records.span_id
   WHERE project = {project:String}
@@ -85,10 +99,13 @@ FROM
   (
     SELECT trace_id, span_id, max(has_input) AS told_input, max(has_output) AS told_output,
       arrayFilter(w -> w != 'content_missing', groupUniqArrayArray(arrayMap(w -> toString(w), warnings))) AS doubts
-    FROM fragments
-    WHERE project = {project:String} AND (has_input = 1 OR has_output = 1 OR notEmpty(warnings))
-      AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_to:Int64}))
-      AND time BETWEEN fromUnixTimestamp64Nano({log_from:Int64}) AND fromUnixTimestamp64Nano({log_to:Int64})
+    FROM 
+    (
+      SELECT trace_id, span_id, has_input, has_output, warnings FROM fragments WHERE project = {project:String}
+        AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_to:Int64}))
+        AND time BETWEEN fromUnixTimestamp64Nano({log_from:Int64}) AND fromUnixTimestamp64Nano({log_to:Int64}) AND span_id != toFixedString('', 8)
+    )
+    WHERE has_input = 1 OR has_output = 1 OR notEmpty(warnings)
     GROUP BY trace_id, span_id
   ) AS records ON spans.trace_id = records.trace_id AND spans.span_id = records.span_id
   WHERE project = {project:String}

@@ -21,6 +21,62 @@ SELECT hash FROM contents
 WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND hasAllTokens(body, {words:String})), children)
 LIMIT 1 BY hash LIMIT {limit:UInt32};
 
+-- namelessHits
+SET param_log_from = '1772614800123456789';
+SET param_log_until = '1772712000123456789';
+SET param_first = '2026-03-04';
+SET param_last = '2026-03-05';
+SET param_words = 'larder';
+SET param_project = 'default';
+SELECT count(), countIf(trace_id = toFixedString('', 16)) FROM fragments
+WHERE project = {project:String} AND time >= fromUnixTimestamp64Nano({log_from:Int64}) AND time < fromUnixTimestamp64Nano({log_until:Int64})
+  AND span_id = toFixedString('', 8)
+      AND arrayExists(x -> x IN (
+SELECT hash FROM contents
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND hasAllTokens(body, {words:String})
+UNION ALL
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM contents
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND hasAllTokens(body, {words:String})), children)
+UNION ALL
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM contents
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND hasAllTokens(body, {words:String})), children)), children)
+UNION ALL
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM contents
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND hasAllTokens(body, {words:String})), children)), children)), children)
+UNION ALL
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM contents
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND hasAllTokens(body, {words:String})), children)), children)), children)), children)), refs);
+
 -- ListTraces
 SET param_until = '1772708400123456789';
 SET param_log_from = '1772614800123456789';
@@ -141,6 +197,62 @@ SELECT hash FROM contents
 WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND hasAllTokens(body, {words:String})), children)
 LIMIT 1 BY hash LIMIT {limit:UInt32};
 
+-- namelessHits
+SET param_log_from = '1772613000123456789';
+SET param_log_until = '1772708400123456789';
+SET param_first = '2026-03-04';
+SET param_last = '2026-03-05';
+SET param_words = 'larder';
+SET param_project = 'default';
+SELECT count(), countIf(trace_id = toFixedString('', 16)) FROM fragments
+WHERE project = {project:String} AND time >= fromUnixTimestamp64Nano({log_from:Int64}) AND time < fromUnixTimestamp64Nano({log_until:Int64})
+  AND span_id = toFixedString('', 8)
+      AND arrayExists(x -> x IN (
+SELECT hash FROM contents
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND hasAllTokens(body, {words:String})
+UNION ALL
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM contents
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND hasAllTokens(body, {words:String})), children)
+UNION ALL
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM contents
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND hasAllTokens(body, {words:String})), children)), children)
+UNION ALL
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM contents
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND hasAllTokens(body, {words:String})), children)), children)), children)
+UNION ALL
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM contents
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND hasAllTokens(body, {words:String})), children)), children)), children)), children)), refs);
+
 -- ListTraces
 SET param_until = '1772704800123456789';
 SET param_log_from = '1772613000123456789';
@@ -220,9 +332,9 @@ SET param_from = '1772620200123456789';
 SET param_to = '1772620201623456789';
 SET param_places = '1772620200-01000000000000000000000000000001,1772620200-01000000000000000000000000000002';
 SET param_limit = '20001';
-SELECT trace_id, span_id, parent_span_id, start, operation, request_model, response_model, response_id, usage_rollup,
-    input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, toString(cost), cost_currency, outcome,
-    has_input, has_output, finish_reasons, warnings
+SELECT trace_id, span_id, parent_span_id, start, duration_ns, operation, request_model, response_model, response_id, tool_call_id,
+    usage_rollup, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens,
+    toString(cost), cost_currency, outcome, has_input, has_output, finish_reasons, warnings
 FROM spans
 WHERE project = {project:String}
   AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
@@ -239,11 +351,29 @@ SET param_traces = '01000000000000000000000000000001,010000000000000000000000000
 SET param_from = '1772616600123456789';
 SET param_to = '1772623801623456789';
 SET param_limit = '20001';
-SELECT trace_id, span_id, has_input, has_output, detail FROM fragments
+SELECT trace_id, span_id, time, operation, response_id, call_id, turn, sequence, has_input, has_output, detail FROM fragments
 WHERE project = {project:String}
   AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
   AND time BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
-  AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16))
+  AND (trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16)) OR trace_id = toFixedString('', 16) AND (response_id IN (
+      SELECT arrayJoin(arrayFilter(x -> length(x) >= 20, [response_id, tool_call_id])) FROM spans
+      WHERE project = {project:String} AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16))
+        AND toStartOfFiveMinutes(start) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
+        AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})) OR call_id IN (
+      SELECT arrayJoin(arrayFilter(x -> length(x) >= 20, [response_id, tool_call_id])) FROM spans
+      WHERE project = {project:String} AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16))
+        AND toStartOfFiveMinutes(start) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
+        AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})) OR turn IN
+    (
+      SELECT turn FROM fragments WHERE project = {project:String} AND trace_id = toFixedString('', 16) AND turn != ''
+  AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
+  AND time BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
+        AND response_id IN (
+      SELECT arrayJoin(arrayFilter(x -> length(x) >= 20, [response_id, tool_call_id])) FROM spans
+      WHERE project = {project:String} AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16))
+        AND toStartOfFiveMinutes(start) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
+        AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64}))
+    )))
 ORDER BY time, seq LIMIT {limit:UInt32};
 
 -- previews
@@ -252,11 +382,29 @@ SET param_traces = '01000000000000000000000000000002';
 SET param_from = '1772616600123456789';
 SET param_to = '1772623801623456789';
 SET param_limit = '2000';
-SELECT trace_id, span_id, time, has_input, has_output, refs, detail FROM fragments
-WHERE project = {project:String} AND notEmpty(refs)
+SELECT trace_id, span_id, time, operation, response_id, call_id, turn, sequence, has_input, has_output, refs, detail FROM fragments
+WHERE project = {project:String}
   AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
   AND time BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
-  AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16))
+  AND (trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16)) OR trace_id = toFixedString('', 16) AND (response_id IN (
+      SELECT arrayJoin(arrayFilter(x -> length(x) >= 20, [response_id, tool_call_id])) FROM spans
+      WHERE project = {project:String} AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16))
+        AND toStartOfFiveMinutes(start) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
+        AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})) OR call_id IN (
+      SELECT arrayJoin(arrayFilter(x -> length(x) >= 20, [response_id, tool_call_id])) FROM spans
+      WHERE project = {project:String} AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16))
+        AND toStartOfFiveMinutes(start) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
+        AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})) OR turn IN
+    (
+      SELECT turn FROM fragments WHERE project = {project:String} AND trace_id = toFixedString('', 16) AND turn != ''
+  AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
+  AND time BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
+        AND response_id IN (
+      SELECT arrayJoin(arrayFilter(x -> length(x) >= 20, [response_id, tool_call_id])) FROM spans
+      WHERE project = {project:String} AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16))
+        AND toStartOfFiveMinutes(start) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
+        AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64}))
+    ))) AND notEmpty(refs)
 ORDER BY time, seq LIMIT {limit:UInt32};
 
 -- contentBodies

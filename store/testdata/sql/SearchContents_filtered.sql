@@ -32,6 +32,16 @@ WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AN
   AND arrayExists(x -> x IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {hits:String}))), 16)), children)
 LIMIT 1 BY hash LIMIT {limit:UInt32};
 
+-- namelessHits
+SET param_log_from = '1772614800123456789';
+SET param_log_until = '1772712000123456789';
+SET param_hits = '3782490c2b8b9bd2bba2413ecdbfd2f3,80457c8dc0699c26ae3f7085a625fee6,9c93f0e15297987b537c7543631466e7';
+SET param_project = 'default';
+SELECT count(), countIf(trace_id = toFixedString('', 16)) FROM fragments
+WHERE project = {project:String} AND time >= fromUnixTimestamp64Nano({log_from:Int64}) AND time < fromUnixTimestamp64Nano({log_until:Int64})
+  AND span_id = toFixedString('', 8)
+      AND hasAny(refs, arrayMap(x -> toFixedString(unhex(x), 16), splitByChar(',', {hits:String})));
+
 -- ListTraces
 SET param_log_from = '1772614800123456789';
 SET param_log_until = '1772712000123456789';
@@ -55,7 +65,7 @@ WHERE project = {project:String}
     UNION ALL SELECT trace_id, refs FROM fragments WHERE project = {project:String}
       AND time >= fromUnixTimestamp64Nano({log_from:Int64}) AND time < fromUnixTimestamp64Nano({log_until:Int64})
       AND hasAny(refs, arrayMap(x -> toFixedString(unhex(x), 16), splitByChar(',', {hits:String})))
-      AND (trace_id, span_id) IN (SELECT trace_id, span_id FROM spans WHERE project = {project:String}
+      AND (trace_id, span_id) IN (SELECT trace_id, arrayJoin([span_id, toFixedString('', 8)]) FROM spans WHERE project = {project:String}
         AND start >= fromUnixTimestamp64Nano({from:Int64}) AND start < fromUnixTimestamp64Nano({until:Int64}) AND service IN ({f0:String}))
   ))
 GROUP BY trace_id
@@ -104,7 +114,7 @@ FROM
     SELECT trace_id, span_id, start AS at, refs FROM spans WHERE project = {project:String} AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16))
       AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
     UNION ALL SELECT trace_id, span_id, time AS at, refs FROM fragments WHERE project = {project:String} AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16))
-      AND time BETWEEN fromUnixTimestamp64Nano({log_from:Int64}) AND fromUnixTimestamp64Nano({log_until:Int64})
+      AND time BETWEEN fromUnixTimestamp64Nano({log_from:Int64}) AND fromUnixTimestamp64Nano({log_until:Int64}) AND span_id != toFixedString('', 8)
   )
   WHERE notEmpty(found)
 ) AS held
@@ -150,6 +160,16 @@ WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AN
   AND arrayExists(x -> x IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {hits:String}))), 16)), children)
 LIMIT 1 BY hash LIMIT {limit:UInt32};
 
+-- namelessHits
+SET param_log_from = '1772613000123456789';
+SET param_log_until = '1772708400123456789';
+SET param_hits = '3782490c2b8b9bd2bba2413ecdbfd2f3,80457c8dc0699c26ae3f7085a625fee6,9c93f0e15297987b537c7543631466e7';
+SET param_project = 'default';
+SELECT count(), countIf(trace_id = toFixedString('', 16)) FROM fragments
+WHERE project = {project:String} AND time >= fromUnixTimestamp64Nano({log_from:Int64}) AND time < fromUnixTimestamp64Nano({log_until:Int64})
+  AND span_id = toFixedString('', 8)
+      AND hasAny(refs, arrayMap(x -> toFixedString(unhex(x), 16), splitByChar(',', {hits:String})));
+
 -- ListTraces
 SET param_log_from = '1772613000123456789';
 SET param_log_until = '1772708400123456789';
@@ -173,7 +193,7 @@ WHERE project = {project:String}
     UNION ALL SELECT trace_id, refs FROM fragments WHERE project = {project:String}
       AND time >= fromUnixTimestamp64Nano({log_from:Int64}) AND time < fromUnixTimestamp64Nano({log_until:Int64})
       AND hasAny(refs, arrayMap(x -> toFixedString(unhex(x), 16), splitByChar(',', {hits:String})))
-      AND (trace_id, span_id) IN (SELECT trace_id, span_id FROM spans WHERE project = {project:String}
+      AND (trace_id, span_id) IN (SELECT trace_id, arrayJoin([span_id, toFixedString('', 8)]) FROM spans WHERE project = {project:String}
         AND start >= fromUnixTimestamp64Nano({from:Int64}) AND start < fromUnixTimestamp64Nano({until:Int64}) AND service IN ({f0:String}))
   ))
 GROUP BY trace_id

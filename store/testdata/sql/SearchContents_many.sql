@@ -21,6 +21,62 @@ SELECT hash FROM contents
 WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND hasAllTokens(body, {words:String})), children)
 LIMIT 1 BY hash LIMIT {limit:UInt32};
 
+-- namelessHits
+SET param_log_from = '1772614800123456789';
+SET param_log_until = '1772712000123456789';
+SET param_first = '2026-03-04';
+SET param_last = '2026-03-05';
+SET param_words = 'larder';
+SET param_project = 'default';
+SELECT count(), countIf(trace_id = toFixedString('', 16)) FROM fragments
+WHERE project = {project:String} AND time >= fromUnixTimestamp64Nano({log_from:Int64}) AND time < fromUnixTimestamp64Nano({log_until:Int64})
+  AND span_id = toFixedString('', 8)
+      AND arrayExists(x -> x IN (
+SELECT hash FROM contents
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND hasAllTokens(body, {words:String})
+UNION ALL
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM contents
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND hasAllTokens(body, {words:String})), children)
+UNION ALL
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM contents
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND hasAllTokens(body, {words:String})), children)), children)
+UNION ALL
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM contents
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND hasAllTokens(body, {words:String})), children)), children)), children)
+UNION ALL
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM contents
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND hasAllTokens(body, {words:String})), children)), children)), children)), children)), refs);
+
 -- ListTraces
 SET param_log_from = '1772614800123456789';
 SET param_log_until = '1772712000123456789';
@@ -180,7 +236,7 @@ WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AN
     SELECT trace_id, span_id, start AS at, refs FROM spans WHERE project = {project:String} AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16))
       AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
     UNION ALL SELECT trace_id, span_id, time AS at, refs FROM fragments WHERE project = {project:String} AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16))
-      AND time BETWEEN fromUnixTimestamp64Nano({log_from:Int64}) AND fromUnixTimestamp64Nano({log_until:Int64})
+      AND time BETWEEN fromUnixTimestamp64Nano({log_from:Int64}) AND fromUnixTimestamp64Nano({log_until:Int64}) AND span_id != toFixedString('', 8)
   )
   WHERE notEmpty(found)
 ) AS held
@@ -214,6 +270,62 @@ WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AN
 SELECT hash FROM contents
 WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND hasAllTokens(body, {words:String})), children)
 LIMIT 1 BY hash LIMIT {limit:UInt32};
+
+-- namelessHits
+SET param_log_from = '1772613000123456789';
+SET param_log_until = '1772708400123456789';
+SET param_first = '2026-03-04';
+SET param_last = '2026-03-05';
+SET param_words = 'larder';
+SET param_project = 'default';
+SELECT count(), countIf(trace_id = toFixedString('', 16)) FROM fragments
+WHERE project = {project:String} AND time >= fromUnixTimestamp64Nano({log_from:Int64}) AND time < fromUnixTimestamp64Nano({log_until:Int64})
+  AND span_id = toFixedString('', 8)
+      AND arrayExists(x -> x IN (
+SELECT hash FROM contents
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND hasAllTokens(body, {words:String})
+UNION ALL
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM contents
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND hasAllTokens(body, {words:String})), children)
+UNION ALL
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM contents
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND hasAllTokens(body, {words:String})), children)), children)
+UNION ALL
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM contents
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND hasAllTokens(body, {words:String})), children)), children)), children)
+UNION ALL
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM chunks
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND notEmpty(children)
+  AND arrayExists(x -> x IN (
+SELECT hash FROM contents
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND hasAllTokens(body, {words:String})), children)), children)), children)), children)), refs);
 
 -- ListTraces
 SET param_log_from = '1772613000123456789';
