@@ -26,16 +26,21 @@ type Turn struct {
 	Sequence int64
 }
 
+// ApartDialects are the dialects whose log records may name no trace. To spans of others nothing is joined by an id alone, so that
+// reading these costs nothing.
+var ApartDialects = []string{"claude-code"}
+
 // SpanHead is what of a span says whether a record is a part of it.
 type SpanHead struct {
 	UsageNode
 	End    time.Time
 	CallID string // of the execution of a tool
+	Apart  bool   // its dialect is one of ApartDialects
 }
 
 // Head is the span's part in Place.
 func (s *Span) Head() SpanHead {
-	return SpanHead{UsageNode: s.UsageNode(s.Usage.Rollup), End: s.End, CallID: s.Tool.CallID}
+	return SpanHead{UsageNode: s.UsageNode(s.Usage.Rollup), End: s.End, CallID: s.Tool.CallID, Apart: slices.Contains(ApartDialects, s.Dialect)}
 }
 
 // RecordHead is what of a log record that names no span says whose part it is.
@@ -124,8 +129,8 @@ type SpanPlace struct {
 	SpanID  SpanID
 }
 
-// Place says of records that name no span which one they are a part of, each of its trace; one that names no trace may be a part of
-// a span in several, which are given in their order. What is a part of none is left out.
+// Place says of records that name no span which one they are a part of, each of its trace; one that names no trace, of those with a
+// span of ApartDialects that has its id: there may be several, which are given in their order. What is a part of none is left out.
 func (h TraceHeads) Place(records []RecordHead) map[int][]SpanPlace {
 	out := map[int][]SpanPlace{}
 	for trace, list := range h.owners(records) {
@@ -158,7 +163,7 @@ func (h TraceHeads) owners(records []RecordHead) map[TraceID][]int {
 	for trace, spans := range h {
 		for i := range spans {
 			for _, id := range []string{spans[i].ResponseID, spans[i].CallID} {
-				if UniqueID(id) {
+				if spans[i].Apart && UniqueID(id) {
 					add(ids, id, trace)
 				}
 			}

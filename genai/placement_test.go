@@ -151,9 +151,11 @@ func TestPlace(t *testing.T) {
 func TestPlaceOfManyTraces(t *testing.T) {
 	t.Parallel()
 	first, second := genai.TraceID{1}, genai.TraceID{2}
+	apart := func(h genai.SpanHead) genai.SpanHead { h.Apart = true; return h }
 	heads := genai.TraceHeads{
-		first:  {head(1, 0, genai.OpChat, responseA, 0, 100), head(2, 0, genai.OpChat, "short", 0, 100)},
-		second: {head(3, 0, genai.OpChat, responseA, 0, 100), tool(4, 0, executed, 0, 100), head(5, 0, genai.OpChat, "", 200, 300)},
+		first:            {apart(head(1, 0, genai.OpChat, responseA, 0, 100)), apart(head(2, 0, genai.OpChat, "short", 0, 100))},
+		second:           {apart(head(3, 0, genai.OpChat, responseA, 0, 100)), apart(tool(4, 0, executed, 0, 100)), head(5, 0, genai.OpChat, "", 200, 300)},
+		genai.TraceID{4}: {head(6, 0, genai.OpChat, responseA, 0, 100)}, // of a dialect whose records name their trace
 	}
 	records := []genai.RecordHead{
 		ofTurn(50, 1, ""), ofTurn(60, 2, responseA), {Operation: genai.OpExecuteTool, CallID: executed}, {ResponseID: "short"},

@@ -20,6 +20,13 @@ type limits struct {
 
 var defaultLimits = limits{fragments: maxFragments, hits: maxHits, set: maxSet, usage: maxUsageSpans, joined: maxJoined}
 
+const (
+	// defaultQueryBytes is how long a statement may be unless it says otherwise, a little less than ClickHouse's own.
+	defaultQueryBytes = 200_000
+	// maxQueryBytes is how long one may be that has many ids in it, of maxJoined spans.
+	maxQueryBytes = 16 << 20
+)
+
 type (
 	param  struct{ name, value string }
 	params []param
@@ -38,6 +45,9 @@ func (s *Store) query(ctx context.Context, method, sql string, ps params) (drive
 	if bounded, _ := ctx.Value(boundSets{}).(bool); bounded {
 		settings["max_rows_in_set"], settings["set_overflow_mode"] = s.limits.set, "throw"
 		settings["max_rows_in_join"], settings["join_overflow_mode"] = s.limits.set, "throw"
+	}
+	if len(sql) > defaultQueryBytes {
+		settings["max_query_size"] = maxQueryBytes
 	}
 	if s.asked != nil {
 		s.asked(method, sql, ps)

@@ -15,8 +15,8 @@ import (
 )
 
 // recordsOfTraces reads what log records say of spans, but for what they hold.
-var recordsOfTraces = `
-SELECT ` + recordColumns + `, has_input, has_output, detail FROM fragments` + recordsOfNamed + `
+const recordsOfTraces = `
+SELECT ` + recordColumns + `, has_input, has_output, detail FROM fragments%s
 ORDER BY time, seq LIMIT {limit:UInt32}`
 
 // doubtsOfTraces reads the warnings of spans with their fields, which the column does not have.
@@ -82,9 +82,16 @@ func (s *Store) recordsOf(ctx context.Context, project string, p *usagePage, fou
 		ids[i] = p.traces[i].TraceID
 	}
 	logs := traceRange{p.from, p.to}.logs()
+	heads, apart := genai.TraceHeads{}, false
+	for trace, nodes := range found {
+		for i := range nodes {
+			heads[trace] = append(heads[trace], nodes[i].SpanHead)
+			apart = apart || nodes[i].Apart
+		}
+	}
 	ps := params{{"project", project}, {"traces", traceNames(ids)}, nanoParam("from", logs.from), nanoParam("to", logs.to), {"limit", strconv.Itoa(s.limits.usage + 1)}}
 	var list []outlineRow
-	err = s.each(ctx, "doubts", recordsOfTraces, ps, func(r driver.Rows) error {
+	err = s.each(ctx, "doubts", fmt.Sprintf(recordsOfTraces, recordsOfNamed(apart)), ps, func(r driver.Rows) error {
 		var one outlineRow
 		err := one.scan(r)
 		list = append(list, one)
@@ -95,12 +102,6 @@ func (s *Store) recordsOf(ctx context.Context, project string, p *usagePage, fou
 	}
 	if len(list) > s.limits.usage {
 		return nil, false, nil
-	}
-	heads := genai.TraceHeads{}
-	for trace, nodes := range found {
-		for i := range nodes {
-			heads[trace] = append(heads[trace], nodes[i].SpanHead)
-		}
 	}
 	out = map[spanKey]records{}
 	for _, r := range settled(heads, list, func(r *outlineRow) *record { return &r.record }) {

@@ -45,3 +45,6 @@ func LastVersion(b *Batch) (f genai.Fingerprint) {
 	}
 	return f
 }
+
+// LimitJoined lowers how many records without a span one report looks at.
+func LimitJoined(s *Store, records int) { s.limits.joined = records }

@@ -21,15 +21,13 @@ const recordsBetween = `
   AND time BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})`
 
 // recordsOfSpan are the log records of a trace, or those that are or may be a part of one span of it.
-var recordsOfSpan = recordsOfNamed + `
+func recordsOfSpan(apart bool) string {
+	return recordsOfNamed(apart) + `
   AND ({span:String} = '' OR span_id IN (toFixedString(unhex({span:String}), 8), ` + noSpan + `))`
+}
 
-var fragmentsByTrace = `
-SELECT ` + recordColumns + `, has_input, has_output, refs, detail FROM fragments` + recordsOfSpan + `
-ORDER BY time, seq LIMIT {limit:UInt32}`
-
-var fragmentsOfTraces = `
-SELECT ` + recordColumns + `, has_input, has_output, refs, detail FROM fragments` + recordsOfNamed + ` AND notEmpty(refs)
+const fragmentsOf = `
+SELECT ` + recordColumns + `, has_input, has_output, refs, detail FROM fragments%s
 ORDER BY time, seq LIMIT {limit:UInt32}`
 
 // said is whether messages say anything, of a span and of its log records.
@@ -78,9 +76,9 @@ func (f *fragmentRow) read(project string, p *pieces) (genai.Span, error) {
 }
 
 // fragments reads what log records tell of the spans of a trace, or of one of them; more says that
-// there are further records, which are left out.
-func (s *Store) fragments(ctx context.Context, project string, trace genai.TraceID, tr traceRange, span string) (frags []fragmentRow, more bool, err error) {
-	err = s.each(ctx, "fragments", fragmentsByTrace, tr.logParams(project, trace, span, s.limits.fragments), func(r driver.Rows) error {
+// there are further records, which are left out. apart: see recordsOfNamed.
+func (s *Store) fragments(ctx context.Context, project string, trace genai.TraceID, tr traceRange, span string, apart bool) (frags []fragmentRow, more bool, err error) {
+	err = s.each(ctx, "fragments", fmt.Sprintf(fragmentsOf, recordsOfSpan(apart)), tr.logParams(project, trace, span, s.limits.fragments), func(r driver.Rows) error {
 		var f fragmentRow
 		err := f.scan(r)
 		frags = append(frags, f)
@@ -194,10 +192,11 @@ func (w *spanRow) settleContent(s *genai.Span, heard map[genai.SpanID]said) {
 }
 
 // fragmentsOf reads log records of several traces, and where their contents are.
-func (s *Store) fragmentsOf(ctx context.Context, project string, ids []genai.TraceID, tr traceRange) (frags []fragmentRow, at place, err error) {
+func (s *Store) fragmentsOf(ctx context.Context, project string, ids []genai.TraceID, tr traceRange, apart bool) (frags []fragmentRow, at place, err error) {
 	at.project = project
-	ps := params{{"project", project}, {"traces", traceNames(ids)}, nanoParam("from", tr.from), nanoParam("to", tr.to), {"limit", strconv.Itoa(maxPreviewLogs)}}
-	err = s.each(ctx, "previews", fragmentsOfTraces, ps, func(r driver.Rows) error {
+	logs := tr.logs()
+	ps := params{{"project", project}, {"traces", traceNames(ids)}, nanoParam("from", logs.from), nanoParam("to", logs.to), {"limit", strconv.Itoa(maxPreviewLogs)}}
+	err = s.each(ctx, "previews", fmt.Sprintf(fragmentsOf, recordsOfNamed(apart)+" AND notEmpty(refs)"), ps, func(r driver.Rows) error {
 		var f fragmentRow
 		err := f.scan(r)
 		at.add(f.day)
@@ -220,6 +219,7 @@ const maxPreviewLogs = 2000
 func (s *Store) previews(ctx context.Context, project string, list []TraceSummary) error {
 	var ids []genai.TraceID
 	var tr traceRange
+	var apart bool
 	for i := range list {
 		if t := &list[i]; t.GenAISpans > 0 && t.InputPreview == "" && t.OutputPreview == "" {
 			first, last := clampNano(t.Start), clampNano(t.End)
@@ -227,13 +227,13 @@ func (s *Store) previews(ctx context.Context, project string, list []TraceSummar
 				tr = traceRange{first, last}
 			}
 			tr = traceRange{min(tr.from, first), max(tr.to, last)}
-			ids = append(ids, t.TraceID)
+			ids, apart = append(ids, t.TraceID), apart || t.apart
 		}
 	}
 	if len(ids) == 0 {
 		return nil
 	}
-	frags, at, err := s.fragmentsOf(ctx, project, ids, tr.logs())
+	frags, at, err := s.fragmentsOf(ctx, project, ids, tr, apart)
 	if err != nil || len(frags) == 0 {
 		return err
 	}

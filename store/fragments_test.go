@@ -318,24 +318,3 @@ func TestASpanThatChangesLater(t *testing.T) {
 		}
 	}
 }
-
-// TestARecordThatNamesNoSpan: it is found with its trace, and no span is given what may be another's.
-func TestARecordThatNamesNoSpan(t *testing.T) {
-	t.Parallel()
-	s := storetest.Store(t)
-	ctx := context.Background()
-	sp := quiet(1, 1, base)
-	b := s.NewBatch()
-	b.AddSpan(sp)
-	tell(b, &genai.Span{Project: sp.Project, TraceID: sp.TraceID, Start: sp.Start}, "where is the marmalade", "in the larder")
-	if err := s.Insert(ctx, b, "a"); err != nil {
-		t.Fatal(err)
-	}
-	q := store.SearchQuery{Project: "default", Words: "larder", From: base.Add(-time.Hour), To: base.Add(time.Hour)}
-	if hits := searchAll(t, s, q); len(hits) != 1 || hits[0].TraceID != sp.TraceID || !hits[0].SpanID.IsZero() {
-		t.Errorf("search: %+v", hits)
-	}
-	if got, err := s.Span(ctx, "default", sp.TraceID, sp.SpanID); err != nil || len(got.Input)+len(got.Output) > 0 {
-		t.Errorf("the only span of the trace: %+v, %v", got, err)
-	}
-}

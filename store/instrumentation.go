@@ -9,10 +9,9 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
-	"github.com/ClickHouse/clickhouse-go/v2/ext"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"github.com/tiltmeter/tiltmeter/genai"
@@ -129,8 +128,10 @@ const reportedRecords = `
       SELECT trace_id, span_id, has_input, has_output, warnings FROM fragments WHERE` + reportedLogs + ` AND span_id != ` + noSpan + `%s
     )`
 
+// joinedRecords are what the records say that name no span, as text: they are found out by this process, and too many for a parameter.
 const joinedRecords = `
-      UNION ALL SELECT trace_id, span_id, has_input, has_output, warnings FROM joined_records`
+      UNION ALL SELECT toFixedString(unhex(told[1]), 16), toFixedString(unhex(told[2]), 8), toUInt8(told[3]), toUInt8(told[4]), splitByChar('+', told[5])
+      FROM (SELECT splitByChar('-', arrayJoin(splitByChar(',', '%s'))) AS told)`
 
 const reportedLogs = ` project = {project:String}
         AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_to:Int64}))
@@ -142,13 +143,13 @@ FROM fragments WHERE` + reportedLogs + ` AND span_id = ` + noSpan + `
 ORDER BY time, seq LIMIT {limit:UInt32}`
 
 // headsOfReport are the spans of the traces that such records may be a part of, as far as they lie beside the report's time.
-const headsOfReport = `
+var headsOfReport = `
 SELECT ` + headColumnList + `
 FROM spans
 WHERE` + headTime + ` AND trace_id IN
   (
     SELECT trace_id FROM fragments WHERE` + reportedLogs + ` AND span_id = ` + noSpan + ` AND trace_id != ` + noTrace + `
-    UNION ALL SELECT trace_id FROM spans WHERE` + headTime + `
+    UNION ALL SELECT trace_id FROM spans WHERE` + headTime + ` AND dialect IN ` + apartDialects + `
       AND (response_id IN (SELECT response_id FROM fragments WHERE` + reportedLogs + ` AND trace_id = ` + noTrace + ` AND response_id != '')
         OR tool_call_id IN (SELECT call_id FROM fragments WHERE` + reportedLogs + ` AND trace_id = ` + noTrace + ` AND call_id != ''))
   )
@@ -235,7 +236,7 @@ func (s *Store) Instrumentations(ctx context.Context, q InstrumentationQuery) (o
 	logs := traceRange{from, to}.logs()
 	window := params{{"project", q.Project}, nanoParam("from", from), nanoParam("to", to)}
 	all := append(slices.Clone(window), nanoParam("log_from", logs.from), nanoParam("log_to", logs.to))
-	ctx, records, err := s.joinRecords(ctx, append(params{{"project", q.Project}}, all[len(window):]...))
+	records, err := s.joinRecords(ctx, append(params{{"project", q.Project}}, all[len(window):]...))
 	if err != nil {
 		return InstrumentationReport{}, fmt.Errorf("report on instrumentations: %w", tooManyRecords(err))
 	}
@@ -289,9 +290,9 @@ type reportedRecord struct {
 	warnings      []string
 }
 
-// joinRecords finds the spans of a report's records that name none, and gives the statement for all of its records, with the context
-// in which it must be asked. Beyond s.limits.joined records, or spans, it fails with ErrTooManyRecords.
-func (s *Store) joinRecords(ctx context.Context, ps params) (context.Context, string, error) {
+// joinRecords finds the spans of a report's records that name none, and gives the statement for all of its records. Beyond
+// s.limits.joined records, or spans, it fails with ErrTooManyRecords.
+func (s *Store) joinRecords(ctx context.Context, ps params) (string, error) {
 	ps = append(ps, param{"limit", strconv.Itoa(s.limits.joined + 1)})
 	var list []reportedRecord
 	err := s.each(ctx, "joinRecords", namelessOfReport, ps, func(r driver.Rows) error {
@@ -301,7 +302,7 @@ func (s *Store) joinRecords(ctx context.Context, ps params) (context.Context, st
 		return err
 	})
 	if err != nil || len(list) == 0 {
-		return ctx, fmt.Sprintf(reportedRecords, ""), err
+		return fmt.Sprintf(reportedRecords, ""), err
 	}
 	heads, n := genai.TraceHeads{}, 0
 	err = s.each(ctx, "joinRecords", headsOfReport, ps, func(r driver.Rows) error {
@@ -313,21 +314,31 @@ func (s *Store) joinRecords(ctx context.Context, ps params) (context.Context, st
 	})
 	switch {
 	case err != nil:
-		return ctx, "", err
+		return "", err
 	case len(list) > s.limits.joined || n > s.limits.joined:
-		return ctx, "", ErrTooManyRecords
+		return "", ErrTooManyRecords
 	}
-	table, err := ext.NewTable("joined_records", ext.Column("trace_id", "FixedString(16)"), ext.Column("span_id", "FixedString(8)"),
-		ext.Column("has_input", "UInt8"), ext.Column("has_output", "UInt8"), ext.Column("warnings", "Array(LowCardinality(String))"))
+	told := map[spanKey]reportedRecord{}
 	for _, r := range settled(heads, list, func(r *reportedRecord) *record { return &r.record }) {
-		if err == nil && r.joined {
-			err = table.Append(string(r.trace[:]), string(r.span[:]), r.input, r.output, r.warnings)
+		if r.joined {
+			key := spanKey{r.trace, r.span}
+			one := told[key]
+			one.input, one.output = max(one.input, r.input), max(one.output, r.output)
+			one.warnings = append(one.warnings, r.warnings...)
+			told[key] = one
 		}
 	}
-	if err != nil {
-		return ctx, "", err
+	var text []string
+	for key, one := range told {
+		codes := slices.DeleteFunc(one.warnings, func(code string) bool { return !slices.Contains(genai.WarningCodes, genai.WarningCode(code)) })
+		slices.Sort(codes)
+		text = append(text, fmt.Sprintf("%s-%s-%d-%d-%s", key.trace, hexSpan(key.span), one.input, one.output, strings.Join(slices.Compact(codes), "+")))
 	}
-	return clickhouse.Context(ctx, clickhouse.WithExternalTable(table)), fmt.Sprintf(reportedRecords, joinedRecords), nil
+	if len(text) == 0 {
+		return fmt.Sprintf(reportedRecords, ""), nil
+	}
+	slices.Sort(text)
+	return fmt.Sprintf(reportedRecords, fmt.Sprintf(joinedRecords, strings.Join(text, ","))), nil
 }
 
 // add puts what nobody knows behind what loses content, and before the rest.

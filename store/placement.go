@@ -4,13 +4,15 @@ package store
 // it matters neither which came first nor what comes later. Every read of fragments goes through placed, or where it has the spans
 // already through settled; the rows say of themselves no more than what their sender said.
 //
-// A record that names no trace either lies under the trace zero at its time, and is found by its ids: tiedRecords.
+// A record that names no trace either lies under the trace zero at its time, and is found by its ids: tiedRecords. Only where a span of
+// a dialect that sends such is there they are looked for: whoever reads knows by the spans that it has.
 
 import (
 	"context"
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -28,11 +30,14 @@ const recordColumns = `trace_id, span_id, time, operation, response_id, call_id,
 
 var uniqueBytes = strconv.Itoa(genai.UniqueIDBytes)
 
+// apartDialects is the list of genai.ApartDialects.
+var apartDialects = "('" + strings.Join(genai.ApartDialects, "', '") + "')"
+
 // idsOfNamed are the ids of responses and of executions of tools by which records without a trace are told to be a part of the traces
 // that are named. Shorter ones may be anybody's.
 var idsOfNamed = `
       SELECT arrayJoin(arrayFilter(x -> length(x) >= ` + uniqueBytes + `, [response_id, tool_call_id])) FROM spans
-      WHERE project = {project:String} AND trace_id IN (` + namedTraces + `)
+      WHERE project = {project:String} AND dialect IN ` + apartDialects + ` AND trace_id IN (` + namedTraces + `)
         AND toStartOfFiveMinutes(start) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
         AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})`
 
@@ -43,13 +48,21 @@ var tiedRecords = `trace_id = ` + noTrace + ` AND (response_id IN (` + idsOfName
         AND response_id IN (` + idsOfNamed + `)
     ))`
 
-// recordsOfNamed are the log records of the traces that are named.
-var recordsOfNamed = `
+// recordsOfNamed are the log records of the traces that are named; apart: with those that name no trace, for which one of the traces
+// must have a span of genai.ApartDialects.
+func recordsOfNamed(apart bool) string {
+	if !apart {
+		return `
+WHERE project = {project:String}` + recordsBetween + `
+  AND trace_id IN (` + namedTraces + `)`
+	}
+	return `
 WHERE project = {project:String}` + recordsBetween + `
   AND (trace_id IN (` + namedTraces + `) OR ` + tiedRecords + `)`
+}
 
 // headColumnList are the columns of spans that say whether a record is a part of one, and whose usage counts.
-const headColumnList = `trace_id, span_id, parent_span_id, start, duration_ns, operation, request_model, response_model, response_id, tool_call_id,
+const headColumnList = `trace_id, span_id, parent_span_id, start, duration_ns, operation, request_model, response_model, response_id, tool_call_id, dialect,
     usage_rollup, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens`
 
 const headsOfTraces = `
@@ -79,16 +92,19 @@ func (c *record) scan(r driver.Rows, more ...any) error {
 	return err
 }
 
+// apart reports whether records may belong to spans of the dialect that name no trace.
+func apart(dialect string) bool { return slices.Contains(genai.ApartDialects, dialect) }
+
 func (c *record) nameless() bool { return c.span.IsZero() }
 
 // scanHead reads headColumnList and what columns come after them.
 func scanHead(r driver.Rows, s *genai.SpanHead, more ...any) (trace genai.TraceID, err error) {
-	var id, span, parent, op string
+	var id, span, parent, op, dialect string
 	var rollup uint8
 	var duration int64
 	var counts [5]int64
 	err = r.Scan(append([]any{
-		&id, &span, &parent, &s.Start, &duration, &op, &s.RequestModel, &s.ResponseModel, &s.ResponseID, &s.CallID, &rollup,
+		&id, &span, &parent, &s.Start, &duration, &op, &s.RequestModel, &s.ResponseModel, &s.ResponseID, &s.CallID, &dialect, &rollup,
 		&counts[0], &counts[1], &counts[2], &counts[3], &counts[4],
 	}, more...)...)
 	copy(trace[:], id)
@@ -96,7 +112,7 @@ func scanHead(r driver.Rows, s *genai.SpanHead, more ...any) (trace genai.TraceI
 	copy(s.ParentSpanID[:], parent)
 	s.Start = s.Start.UTC()
 	s.End, s.Operation = s.Start.Add(time.Duration(duration)), genai.Operation(op)
-	s.Wrapper, s.Usage.Rollup = rollup != 0, rollup != 0
+	s.Wrapper, s.Usage.Rollup, s.Apart = rollup != 0, rollup != 0, apart(dialect)
 	knownCounts(&s.Usage, &counts)
 	return trace, err
 }

@@ -14,12 +14,12 @@ import (
 	"github.com/tiltmeter/tiltmeter/store/content"
 )
 
-const rawByID = `SELECT parent_span_id, name, kind, start, duration_ns, refs, raw, resource, scope` + spanWhere + `
+const rawByID = `SELECT dialect, parent_span_id, name, kind, start, duration_ns, refs, raw, resource, scope` + spanWhere + `
   AND span_id = unhex({span:String})
 ORDER BY start, ` + latest + ` LIMIT 1`
 
-var rawLogs = `
-SELECT ` + recordColumns + `, seq, refs, raw, resource, scope FROM fragments` + recordsOfSpan + `
+const rawLogs = `
+SELECT ` + recordColumns + `, seq, refs, raw, resource, scope FROM fragments%s
 UNION ALL SELECT trace_id, span_id, time, '', '', '', '', 0, seq, refs, raw, resource, scope FROM logs
 WHERE project = {project:String}` + recordsBetween + `
   AND trace_id IN (` + namedTraces + `) AND span_id = unhex({span:String})
@@ -132,11 +132,11 @@ func (s *Store) RawSpan(ctx context.Context, project string, trace genai.TraceID
 		return nil, err
 	}
 	at := place{project: project}
-	rows, err := s.rawSpan(ctx, project, trace, id, tr, &at)
+	rows, apart, err := s.rawSpan(ctx, project, trace, id, tr, &at)
 	if err != nil {
 		return nil, err
 	}
-	logs, more, err := s.rawLogs(ctx, project, trace, id, tr, &at)
+	logs, more, err := s.rawLogs(ctx, project, trace, id, tr, apart, &at)
 	if err != nil {
 		return nil, err
 	}
@@ -165,17 +165,18 @@ func (s *Store) RawSpan(ctx context.Context, project string, trace genai.TraceID
 	return out, err
 }
 
-func (s *Store) rawSpan(ctx context.Context, project string, trace genai.TraceID, id genai.SpanID, tr traceRange, at *place) (rows []rawRow, err error) {
+func (s *Store) rawSpan(ctx context.Context, project string, trace genai.TraceID, id genai.SpanID, tr traceRange, at *place) (rows []rawRow, logsApart bool, err error) {
 	err = s.each(ctx, "RawSpan", rawByID, append(tr.params(project, trace), param{"span", hexSpan(id)}), func(r driver.Rows) error {
-		var parent, name, raw, resource, scope string
+		var dialect, parent, name, raw, resource, scope string
 		var kind uint8
 		var start time.Time
 		var duration int64
 		var refs []string
-		if err := r.Scan(&parent, &name, &kind, &start, &duration, &refs, &raw, &resource, &scope); err != nil {
+		if err := r.Scan(&dialect, &parent, &name, &kind, &start, &duration, &refs, &raw, &resource, &scope); err != nil {
 			return err
 		}
 		at.add(dayOf(start.UnixNano()))
+		logsApart = apart(dialect)
 		rows = append(rows, newRawRow(trace, id, []byte(parent), name, kind, start.UnixNano(), duration, refs, raw, resource, scope))
 		return nil
 	})
@@ -183,18 +184,18 @@ func (s *Store) rawSpan(ctx context.Context, project string, trace genai.TraceID
 		err = ErrNotFound
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read raw span %s of trace %s: %w", id, trace, err)
+		return nil, false, fmt.Errorf("read raw span %s of trace %s: %w", id, trace, err)
 	}
-	return rows, nil
+	return rows, logsApart, nil
 }
 
-func (s *Store) rawLogs(ctx context.Context, project string, trace genai.TraceID, id genai.SpanID, tr traceRange, at *place) (rows []rawRow, more bool, err error) {
+func (s *Store) rawLogs(ctx context.Context, project string, trace genai.TraceID, id genai.SpanID, tr traceRange, apart bool, at *place) (rows []rawRow, more bool, err error) {
 	type rawRecord struct {
 		record
 		rawRow
 	}
 	var list []rawRecord
-	err = s.each(ctx, "RawSpan", rawLogs, tr.logParams(project, trace, hexSpan(id), s.limits.fragments), func(r driver.Rows) error {
+	err = s.each(ctx, "RawSpan", fmt.Sprintf(rawLogs, recordsOfSpan(apart)), tr.logParams(project, trace, hexSpan(id), s.limits.fragments), func(r driver.Rows) error {
 		var one rawRecord
 		var seq uint64
 		var refs []string

@@ -81,7 +81,7 @@ var tiedTraces = `trace_id IN
   (
     SELECT trace_id FROM spans WHERE project = {project:String}
       AND start >= fromUnixTimestamp64Nano({from:Int64}) AND start < fromUnixTimestamp64Nano({until:Int64})%[2]s
-      AND (response_id IN (` + idsThatHold + `) OR tool_call_id IN (` + idsThatHold + `))
+      AND dialect IN ` + apartDialects + ` AND (response_id IN (` + idsThatHold + `) OR tool_call_id IN (` + idsThatHold + `))
   )`
 
 // idsThatHold are the ids of the records without a trace that hold the words, and those that others of their turn have.
@@ -126,8 +126,8 @@ FROM
 ORDER BY began, span_id LIMIT 1 BY trace_id`
 
 // namelessOfNamed are the records of the traces that name no span, with what of the contents each holds.
-var namelessOfNamed = `
-SELECT ` + recordColumns + `, arrayFilter(x -> x IN (%s), refs) FROM fragments` + recordsOfNamed + ` AND span_id = ` + noSpan + `
+const namelessOfNamed = `
+SELECT ` + recordColumns + `, arrayFilter(x -> x IN (%s), refs) FROM fragments%s AND span_id = ` + noSpan + `
 ORDER BY time, seq LIMIT {limit:UInt32}`
 
 // namedSpans are spans that are named, if they match a filter.
@@ -397,7 +397,7 @@ func (s *Store) namelessHold(ctx context.Context, project string, ids []genai.Tr
 	named := params{{"project", project}, {"traces", traceNames(ids)}}
 	ps := slices.Concat(h.params, named, params{nanoParam("from", logs.from), nanoParam("to", logs.to), {"limit", strconv.Itoa(s.limits.fragments)}})
 	var list []heldRecord
-	err := s.each(bounding(ctx, h.many), "namelessHold", fmt.Sprintf(namelessOfNamed, h.hits), ps, func(r driver.Rows) error {
+	err := s.each(bounding(ctx, h.many), "namelessHold", fmt.Sprintf(namelessOfNamed, h.hits, recordsOfNamed(h.untraced)), ps, func(r driver.Rows) error {
 		var one heldRecord
 		var found []string
 		err := one.scan(r, &found)

@@ -212,6 +212,7 @@ func (s *Store) Trace(ctx context.Context, project string, id genai.TraceID) (*T
 		}
 		out.Spans[i].Derived = rows[i].Derived
 		counts.add(out.Spans[i].IsGenAI(), out.Spans[i].Failed())
+		out.Summary.apart = out.Summary.apart || apart(rows[i].Dialect)
 	}
 	if err := s.outlineLogs(ctx, rows, tr, out); err != nil {
 		return nil, err
@@ -219,6 +220,9 @@ func (s *Store) Trace(ctx context.Context, project string, id genai.TraceID) (*T
 	summaries, err := s.summaries(ctx, project, []genai.TraceID{id}, tr)
 	if err != nil {
 		return nil, err
+	}
+	for i := range summaries {
+		summaries[i].apart = out.Summary.apart
 	}
 	if err := s.previews(ctx, project, summaries); err != nil {
 		return nil, err
@@ -271,7 +275,7 @@ func (s *Store) outlineLogs(ctx context.Context, rows []spanRow, tr traceRange, 
 	if len(rows) == 0 {
 		return nil
 	}
-	frags, more, err := s.fragments(ctx, out.Spans[0].Project, out.Spans[0].TraceID, tr, "")
+	frags, more, err := s.fragments(ctx, out.Spans[0].Project, out.Spans[0].TraceID, tr, "", out.Summary.apart)
 	if err != nil {
 		return err
 	}
@@ -318,7 +322,7 @@ func (s *Store) Span(ctx context.Context, project string, trace genai.TraceID, i
 	if len(rows) == 0 {
 		return nil, fmt.Errorf("span %s of trace %s: %w", id, trace, ErrNotFound)
 	}
-	frags, more, err := s.fragments(ctx, project, trace, tr, hexSpan(id))
+	frags, more, err := s.fragments(ctx, project, trace, tr, hexSpan(id), apart(rows[0].Dialect))
 	if err != nil {
 		return nil, err
 	}
@@ -342,7 +346,11 @@ func (s *Store) SpansWithContent(ctx context.Context, project string, trace gena
 		return out, err
 	}
 	limit = min(max(1, limit), MaxTraceSpans)
-	frags, more, err := s.fragments(ctx, project, trace, tr, "")
+	logsApart, err := s.logsApart(ctx, project, trace, tr)
+	if err != nil {
+		return out, err
+	}
+	frags, more, err := s.fragments(ctx, project, trace, tr, "", logsApart)
 	if err != nil {
 		return out, err
 	}
@@ -359,6 +367,21 @@ func (s *Store) SpansWithContent(ctx context.Context, project string, trace gena
 	out.Spans, cut, err = s.whole(ctx, rows, frags, budget)
 	out.Truncated = out.Truncated || more || cut
 	return out, err
+}
+
+var apartSpan = `SELECT 1` + spanWhere + ` AND dialect IN ` + apartDialects + ` LIMIT 1`
+
+// logsApart reports whether a span of the trace is of genai.ApartDialects, for a read that sees but some of its spans.
+func (s *Store) logsApart(ctx context.Context, project string, trace genai.TraceID, tr traceRange) (found bool, err error) {
+	err = s.each(ctx, "logsApart", apartSpan, tr.params(project, trace), func(r driver.Rows) error {
+		var one uint8
+		found = true
+		return r.Scan(&one)
+	})
+	if err != nil {
+		return false, fmt.Errorf("read spans of trace %s: %w", trace, err)
+	}
+	return found, nil
 }
 
 func (p *place) add(day uint16) {

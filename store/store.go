@@ -120,6 +120,8 @@ type TraceSummary struct {
 	Estimated                       bool  // the trace was too large to be looked at
 	InputPreview, OutputPreview     string
 
+	apart bool // a span of it is of genai.ApartDialects
+
 	InsertedAt time.Time // when the latest span of the trace was stored; RecentTraces only
 }
 

@@ -246,6 +246,7 @@ func (s *Store) usagesOf(ctx context.Context, project string, p *usagePage) erro
 		var c spanCounts
 		for i := range nodes {
 			c.add(nodes[i].Operation != "", nodes[i].failed)
+			t.apart = t.apart || nodes[i].Apart
 			nodes[i].hear(heard[spanKey{t.TraceID, nodes[i].SpanID}])
 		}
 		t.count(c)
