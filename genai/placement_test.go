@@ -158,8 +158,11 @@ func TestPlaceOfManyTraces(t *testing.T) {
 		genai.TraceID{4}: {head(6, 0, genai.OpChat, responseA, 0, 100)}, // of a dialect whose records name their trace
 	}
 	records := []genai.RecordHead{
-		ofTurn(50, 1, ""), ofTurn(60, 2, responseA), {Operation: genai.OpExecuteTool, CallID: executed}, {ResponseID: "short"},
-		{TraceID: second, Time: ms(250)}, {TraceID: genai.TraceID{3}, Time: ms(250)},
+		ofTurn(50, 1, ""), ofTurn(60, 2, responseA),
+		{Operation: genai.OpExecuteTool, CallID: executed},
+		{ResponseID: "short"},
+		{TraceID: second, Time: ms(250)},
+		{TraceID: genai.TraceID{3}, Time: ms(250)},
 	}
 	both := []genai.SpanPlace{{TraceID: first, SpanID: at(1)}, {TraceID: second, SpanID: at(3)}}
 	want := map[int][]genai.SpanPlace{0: both, 1: both, 2: {{TraceID: second, SpanID: at(4)}}, 4: {{TraceID: second, SpanID: at(5)}}}

@@ -43,7 +43,10 @@ func (tr traceRange) logs() traceRange {
 func (tr traceRange) logParams(project string, trace genai.TraceID, span string, limit int) params {
 	logs := tr.logs()
 	return params{
-		{"project", project}, {"traces", trace.String()}, nanoParam("from", logs.from), nanoParam("to", logs.to), {"span", span},
+		{"project", project},
+		{"traces", trace.String()},
+		nanoParam("from", logs.from), nanoParam("to", logs.to),
+		{"span", span},
 		{"limit", strconv.Itoa(limit + 1)},
 	}
 }

@@ -200,7 +200,7 @@ func (s *Store) rawLogs(ctx context.Context, project string, trace genai.TraceID
 		var seq uint64
 		var refs []string
 		var raw, resource, scope string
-		err := one.record.scan(r, &seq, &refs, &raw, &resource, &scope)
+		err := one.scan(r, &seq, &refs, &raw, &resource, &scope)
 		one.rawRow = rawRow{raw: []byte(raw), refs: hashes(refs), resource: content.Hash([]byte(resource)), scope: content.Hash([]byte(scope)), shape: content.LogRecordShape}
 		list = append(list, one)
 		return err

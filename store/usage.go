@@ -270,7 +270,7 @@ func (c *costNode) hear(r records) {
 		one.Cost = c.cost
 	}
 	one.Merge(r.parts)
-	c.UsageNode.Operation, c.RequestModel, c.ResponseModel, c.ResponseID = one.Operation, one.RequestModel, one.ResponseModel, one.ResponseID
+	c.Operation, c.RequestModel, c.ResponseModel, c.ResponseID = one.Operation, one.RequestModel, one.ResponseModel, one.ResponseID
 	c.Usage, c.Wrapper, c.cost = one.Usage, one.Usage.Rollup, one.Cost
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -42,6 +43,21 @@ type transport struct {
 	send func(t *testing.T, s *server, td *ptrace.Traces, ld *plog.Logs)
 }
 
+// nameless sends the records of captures before their spans, and without the ids of these.
+var nameless = transport{"records without a span", 0x44, func(t *testing.T, s *server, td *ptrace.Traces, ld *plog.Logs) {
+	t.Helper()
+	if ld != nil {
+		for _, rl := range ld.ResourceLogs().All() {
+			for _, sl := range rl.ScopeLogs().All() {
+				for _, l := range sl.LogRecords().All() {
+					l.SetSpanID(pcommon.SpanID{})
+				}
+			}
+		}
+	}
+	sendGRPC(t, s, td, ld)
+}}
+
 var transports = []transport{
 	{"gRPC", 0x11, sendGRPC},
 	{"HTTP protobuf", 0x22, sendHTTP("application/x-protobuf", (&ptrace.ProtoMarshaler{}).MarshalTraces, (&plog.ProtoMarshaler{}).MarshalLogs)},
@@ -64,6 +80,14 @@ func TestRealClients(t *testing.T) {
 			tr.sendCapture(t, s, filepath.Dir(file))
 		}
 	}
+	var withRecords []string
+	for _, file := range files {
+		if logs, err := filepath.Glob(filepath.Join(filepath.Dir(file), "*_logs.pb")); err == nil && len(logs) > 0 {
+			withRecords = append(withRecords, file)
+			nameless.sendCapture(t, s, filepath.Dir(file))
+		}
+	}
+	agent := sendAgent(t, s)
 	if !eventually(startWithin, func() bool {
 		var st struct{ AcknowledgedRequests, StoredSpans, PendingMessages string }
 		getJSON(t, s.url()+"/v1/ingest/status", &st)
@@ -81,8 +105,13 @@ func TestRealClients(t *testing.T) {
 			checkReadings(t, s, file, transports[0].mark)
 		}
 	})
-	for _, tr := range transports {
+	t.Run("an agent whose records name no trace", func(t *testing.T) { agent.check(t, s) })
+	for _, tr := range append(transports, nameless) {
 		t.Run(tr.name, func(t *testing.T) {
+			files := files
+			if tr.mark == nameless.mark {
+				files = withRecords
+			}
 			for _, file := range files {
 				t.Run(strings.TrimPrefix(filepath.ToSlash(filepath.Dir(file)), captures+"/"), func(t *testing.T) {
 					checkCapture(t, s, file, tr.mark)
@@ -97,6 +126,9 @@ func (tr transport) sendCapture(t *testing.T, s *server, dir string) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.pb"))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if tr.mark == nameless.mark { // records first
+		slices.Reverse(files)
 	}
 	for _, file := range files {
 		b, err := os.ReadFile(file)
