@@ -1,8 +1,10 @@
 package main
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +37,16 @@ const (
 // sendAgent sends the turn: half of the records, the spans, the other half.
 func sendAgent(t *testing.T, s *server) agentTrace {
 	t.Helper()
+	a, td, records := newAgent(t)
+	sendGRPC(t, s, nil, &records[0])
+	sendGRPC(t, s, &td, nil)
+	sendGRPC(t, s, nil, &records[1])
+	return a
+}
+
+// newAgent makes the spans of the turn and its records, in halves.
+func newAgent(t *testing.T) (agentTrace, ptrace.Traces, [2]plog.Logs) {
+	t.Helper()
 	a := agentTrace{pcommon.TraceID{0x55, 1}, pcommon.SpanID{0x55, 2}, pcommon.SpanID{0x55, 3}, pcommon.SpanID{0x55, 4}, pcommon.SpanID{0x55, 5}}
 	began := time.Now().Add(-time.Minute)
 	at := func(ms int) pcommon.Timestamp {
@@ -55,9 +67,7 @@ func sendAgent(t *testing.T, s *server) agentTrace {
 		if id[1] != 1 {
 			sp.SetParentSpanID(pcommon.SpanID{0x55, 1})
 		}
-		if err := sp.Attributes().FromRaw(attrs); err != nil {
-			t.Fatal(err)
-		}
+		put(t, sp.Attributes(), attrs)
 	}
 	call := func(request string, in int64) map[string]any {
 		return map[string]any{"model": "claude-of-no-book", "request_id": request, "input_tokens": in, "output_tokens": int64(5), "stop_reason": "end_turn"}
@@ -83,9 +93,7 @@ func sendAgent(t *testing.T, s *server) agentTrace {
 		l := lists[sequence%2].AppendEmpty()
 		l.SetTimestamp(at(ms))
 		l.Body().SetStr("claude_code." + event)
-		if err := l.Attributes().FromRaw(attrs); err != nil {
-			t.Fatal(err)
-		}
+		put(t, l.Attributes(), attrs)
 		sequence++
 		l.Attributes().PutStr("event.name", event)
 		l.Attributes().PutStr("prompt.id", agentTurn)
@@ -102,11 +110,17 @@ func sendAgent(t *testing.T, s *server) agentTrace {
 	record("tool_result", 3000, map[string]any{"tool_name": "Bash", "tool_use_id": agentCall, "success": "true", "tool_input": `{"command":"ls larder"}`})
 	record("api_request", 8000, map[string]any{"request_id": agentNext, "cost_usd": 0.02, "query_source": "repl_main_thread"})
 	record("assistant_response", 8001, map[string]any{"request_id": agentNext, "response": "in the larderofquinces", "query_source": "repl_main_thread"})
+	return a, td, records
+}
 
-	sendGRPC(t, s, nil, &records[0])
-	sendGRPC(t, s, &td, nil)
-	sendGRPC(t, s, nil, &records[1])
-	return a
+// put adds attributes in the order of their keys, so that each run sends the same.
+func put(t *testing.T, to pcommon.Map, attrs map[string]any) {
+	t.Helper()
+	for _, key := range slices.Sorted(maps.Keys(attrs)) {
+		if err := to.PutEmpty(key).FromRaw(attrs[key]); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // check asks the API for everything of the turn.

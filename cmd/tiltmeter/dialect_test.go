@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/tiltmeter/tiltmeter/ingest/dialect"
@@ -38,20 +39,62 @@ func TestDialectTest(t *testing.T) {
 			if err := testDialects(dialect.New(dialect.Options{}), files, c.json, nil, &out, &complaints); err != nil || complaints.Len() > 0 {
 				t.Fatalf("%v: %s", err, &complaints)
 			}
-			golden := filepath.Join("testdata", "dialect", name+".golden")
-			if *update {
-				if err := os.WriteFile(golden, out.Bytes(), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if d := cmp.Diff(string(want), out.String()); d != "" {
-				t.Errorf("go test ./cmd/tiltmeter -run TestDialectTest -update writes it anew (-want +got):\n%s", d)
-			}
+			checkGolden(t, name, &out)
 		})
+	}
+}
+
+func checkGolden(t *testing.T, name string, out *bytes.Buffer) {
+	t.Helper()
+	golden := filepath.Join("testdata", "dialect", name+".golden")
+	if *update {
+		if err := os.WriteFile(golden, out.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(string(want), out.String()); d != "" {
+		t.Errorf("go test ./cmd/tiltmeter -run TestDialectTest -update writes it anew (-want +got):\n%s", d)
+	}
+}
+
+// TestDialectTestAgent: records that name neither trace nor span are printed with the span that they are a part of, in any order of
+// files; what is a part of none stands at the end.
+func TestDialectTestAgent(t *testing.T) {
+	t.Parallel()
+	_, td, records := newAgent(t)
+	lost := records[1].ResourceLogs().At(0).ScopeLogs().At(0).LogRecords()
+	never := lost.AppendEmpty()
+	lost.At(0).CopyTo(never)
+	never.Attributes().PutStr("request_id", "req_00000000000000000000dead")
+	never.Attributes().PutStr("prompt.id", "00000000-0000-0000-0000-00000000dead")
+	dir := t.TempDir()
+	var files []string
+	write := func(name string, b []byte, err error) {
+		if err == nil {
+			files = append(files, filepath.Join(dir, name))
+			err = os.WriteFile(files[len(files)-1], b, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, name := range []string{"first", "second"} {
+		b, err := (&plog.ProtoMarshaler{}).MarshalLogs(records[i])
+		write(name, b, err)
+	}
+	b, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
+	write("traces", b, err)
+	for range 2 {
+		var out, complaints bytes.Buffer
+		if err := testDialects(dialect.New(dialect.Options{}), files, false, nil, &out, &complaints); err != nil || complaints.Len() > 0 {
+			t.Fatalf("%v: %s", err, &complaints)
+		}
+		checkGolden(t, "agent", &out)
+		files = []string{files[0], files[2], files[1]} // spans between the records
 	}
 }
 

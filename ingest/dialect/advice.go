@@ -224,8 +224,8 @@ var captures = []capture{
 		[]string{"capture_message_content=True (Python)", "captureMessageContent: true (JavaScript)"},
 	},
 	{
-		"claude-code", "", "Claude Code's spans of model calls hold no messages. Prompts come as log records of their own when they are asked for.",
-		[]string{"OTEL_LOG_USER_PROMPTS=1"},
+		"claude-code", "", "Claude Code's spans of model calls hold no messages. Prompts, answers, and whole requests come as log records when they are asked for.",
+		[]string{"OTEL_LOGS_EXPORTER=otlp", "OTEL_LOG_USER_PROMPTS=1", "OTEL_LOG_RAW_API_BODIES=1", "OTEL_LOG_TOOL_DETAILS=1"},
 	},
 	{
 		"gemini-cli", "", "Gemini CLI sends prompts unless they are switched off.",
