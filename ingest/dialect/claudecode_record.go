@@ -33,19 +33,21 @@ var claudeEvents = map[string]genai.Operation{
 // context it was given, not the call's.
 func readClaudeRecord(r *reading, l *wire.LogRecord) bool {
 	d := r.dst
-	op := claudeEvents[strings.TrimPrefix(d.Name, claudePrefix)]
+	event := strings.TrimPrefix(d.Name, claudePrefix)
+	op := claudeEvents[event]
 	if op == "" || !strings.HasPrefix(d.Scope.Name, claudeRecords) {
 		return false
 	}
 	join := claudeJoinOf(l.Attributes())
-	if !join.request && !join.tool && join.turn == "" {
-		return false // from before there were such ids
+	asks := event == claudePrompt || event == claudeRequest // before the request has an id
+	if !join.request && !join.tool && (join.turn == "" || !asks) {
+		return false
 	}
 	d.Operation, d.SpanID = op, genai.SpanID{}
 	e := genai.Event{Name: d.Name, Time: d.Start, Attributes: d.Attributes}
 	r.readSet(l.Attributes(), &e)
 	d.Attributes = e.Attributes
-	if strings.TrimPrefix(d.Name, claudePrefix) == claudeFailure {
+	if event == claudeFailure {
 		d.Error.Type = cmp.Or(d.Error.Type, "failed")
 	}
 	if join.cut {

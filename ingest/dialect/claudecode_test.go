@@ -134,6 +134,7 @@ func TestClaudeRecords(t *testing.T) {
 			}},
 		},
 		"another event":               {event: "auth", in: attributes{"action": "login", "prompt.id": claudePromptID}, other: true},
+		"refused before it had an id": {event: "api_error", in: attributes{"model": "m", "error": "no route to host", "prompt.id": claudePromptID, "event.sequence": int64(5)}, other: true},
 		"from before there were ids":  {event: "api_request", in: attributes{"model": "m", "cost_usd": 0.1}, other: true},
 		"a file instead of the body ": {event: "api_request_body", in: attributes{"body_ref": "/tmp/a.request.json", "prompt.id": claudePromptID, "event.sequence": int64(4)}, want: said{span: genai.Span{Operation: genai.OpChat, Turn: turn(claudePromptID, 4)}}},
 	} {
