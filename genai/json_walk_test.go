@@ -35,6 +35,18 @@ func TestWalk(t *testing.T) {
 	}
 }
 
+// TestTail: the member in which an object breaks off.
+func TestTail(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[JSON][2]string{
+		`{"a":1,"b":[{"c":"d`: {"b", `[{"c":"d`}, `{"a":1}`: {"", ""}, `{"a":1,"b`: {"", ""}, `{"a":tru`: {"a", "tru"}, `[1,`: {"", ""}, ``: {"", ""},
+	} {
+		if name, value := in.Tail(); name != want[0] || string(value) != want[1] {
+			t.Errorf("the end of %s is %q: %q, want %q", in, name, value, want)
+		}
+	}
+}
+
 // TestMediaPart: an address, a data URL and base64 are told apart.
 func TestMediaPart(t *testing.T) {
 	t.Parallel()

@@ -57,6 +57,16 @@ func TestMerge(t *testing.T) {
 			[]Span{{Input: append(said(RoleUser, "a"), said(RoleUser, "b")...)}},
 			Span{Input: append(said(RoleUser, "a"), said(RoleUser, "b")...)},
 		},
+		"the text of an answer, and all of it": {
+			Span{},
+			[]Span{{Start: at(1), Output: said(RoleAssistant, "a")}, {Start: at(2), Output: []Message{{Role: RoleAssistant, Parts: append(textMessage(RoleAssistant, "a").Parts, Part{Type: PartToolCall, Name: "t"})}}}},
+			Span{Output: []Message{{Role: RoleAssistant, Parts: append(textMessage(RoleAssistant, "a").Parts, Part{Type: PartToolCall, Name: "t"})}}},
+		},
+		"a cost that only a record has": {
+			Span{},
+			[]Span{{Cost: Cost{Amount: "0.1", Currency: "USD", Source: "reported"}}, {Cost: Cost{Amount: "0.2", Currency: "USD", Source: "reported"}}},
+			Span{Cost: Cost{Amount: "0.1", Currency: "USD", Source: "reported"}},
+		},
 		"a list that says something before roles alone": {
 			Span{Input: []Message{{Role: RoleUser}, {Role: RoleAssistant}}},
 			[]Span{{Input: said(RoleUser, "record")}},

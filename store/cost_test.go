@@ -101,13 +101,17 @@ func TestLookupByIDReadsFewGranules(t *testing.T) {
 		sp := chat(i%20_000, i, base.Add(time.Duration(i)*time.Second/2))
 		sp.TraceID[5] = byte(i % 20_000 >> 6)
 		b.AddSpan(sp)
+		addNameless(b, sp.TraceID, i, genai.Span{Name: "gen_ai.choice", Start: sp.Start})
 	}
 	if err := s.Insert(ctx, b, "a"); err != nil {
 		t.Fatal(err)
 	}
 	conn := inside(t, database)
+	from, to := strconv.FormatInt(base.UnixNano(), 10), strconv.FormatInt(base.Add(time.Hour).UnixNano(), 10)
 	for sql, most := range map[string]int{
-		`SELECT first FROM trace_times WHERE project = 'default' AND trace_id = unhex('` + id(7).String() + `')`: 2,
+		// Records without a trace, of an hour of a day of records that have one: they lie before these in each five minutes.
+		`SELECT detail FROM fragments WHERE project = 'default' AND trace_id = toFixedString('', 16) AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano(` + from + `)) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano(` + to + `))`: 2,
+		`SELECT first FROM trace_times WHERE project = 'default' AND trace_id = unhex('` + id(7).String() + `')`:                                                                                                                                                       2,
 		`SELECT name FROM spans WHERE project = 'default' AND trace_id = unhex('` + id(7).String() + `') AND toStartOfFiveMinutes(start) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano(` + strconv.FormatInt(base.UnixNano(), 10) + `)) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano(` + strconv.FormatInt(base.UnixNano(), 10) + `)) AND start BETWEEN fromUnixTimestamp64Nano(` + strconv.FormatInt(base.UnixNano(), 10) + `) AND fromUnixTimestamp64Nano(` + strconv.FormatInt(base.UnixNano()+1e9, 10) + `)`: 2,
 		`SELECT body FROM contents WHERE project = 'default' AND day = '2026-03-04' AND hash IN (SELECT toFixedString(unhex('` + id(7).String() + `'), 16))`: 2,
 	} {

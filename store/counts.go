@@ -23,7 +23,7 @@ var defaultLimits = limits{fragments: maxFragments, hits: maxHits, set: maxSet, 
 const (
 	// defaultQueryBytes is how long a statement may be unless it says otherwise, a little less than ClickHouse's own.
 	defaultQueryBytes = 200_000
-	// maxQueryBytes is how long one may be that has many ids in it, of maxJoined spans.
+	// maxQueryBytes is how long one may be that has many ids in it, as the embedded engine has it.
 	maxQueryBytes = 16 << 20
 )
 

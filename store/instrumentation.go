@@ -23,7 +23,7 @@ const (
 	// maxFindings bounds the pairs of row and finding that are read: more than every row can have.
 	maxFindings = 20 * MaxInstrumentations
 	// maxJoined bounds the records without a span of one report, and the spans of their traces: some 300 bytes each.
-	maxJoined = 200_000
+	maxJoined = 500_000
 	// maxDialectVersions bounds the versions of a row: the spans of one instrumentation show some of the same convention.
 	maxDialectVersions = "16"
 )
@@ -140,6 +140,7 @@ const reportedLogs = ` project = {project:String}
 const namelessOfReport = `
 SELECT ` + recordColumns + `, has_input, has_output, arrayMap(w -> toString(w), warnings)
 FROM fragments WHERE` + reportedLogs + ` AND span_id = ` + noSpan + `
+  AND (has_input = 1 OR has_output = 1 OR notEmpty(fragments.warnings) OR turn != '' AND response_id != '')
 ORDER BY time, seq LIMIT {limit:UInt32}`
 
 // headsOfReport are the spans of the traces that such records may be a part of, as far as they lie beside the report's time.
@@ -283,6 +284,9 @@ func (s *Store) Instrumentations(ctx context.Context, q InstrumentationQuery) (o
 	return out, nil
 }
 
+// joinedBytes is more than one of joinedRecords takes: ids, two flags and a warning or two.
+const joinedBytes = 100
+
 // reportedRecord is a record without a span, as a report counts it.
 type reportedRecord struct {
 	record
@@ -336,6 +340,9 @@ func (s *Store) joinRecords(ctx context.Context, ps params) (string, error) {
 	}
 	if len(text) == 0 {
 		return fmt.Sprintf(reportedRecords, ""), nil
+	}
+	if len(text)*joinedBytes > maxQueryBytes {
+		return "", ErrTooManyRecords
 	}
 	slices.Sort(text)
 	return fmt.Sprintf(reportedRecords, fmt.Sprintf(joinedRecords, strings.Join(text, ","))), nil

@@ -6,14 +6,18 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+	"pgregory.net/rapid"
 
+	"github.com/tiltmeter/tiltmeter/genai"
 	"github.com/tiltmeter/tiltmeter/ingest/dialect"
+	"github.com/tiltmeter/tiltmeter/ingest/otlp"
 )
 
 // TestDialectTest reads captures of several clients as a user would, and compares what is printed.
@@ -209,6 +213,61 @@ func TestDialectTestCollectorFile(t *testing.T) {
 		t.Errorf("got %s", types)
 	}
 }
+
+// TestJoinInAnyOrder: a trace of several calls and records, some without a span and some without a trace, come in any order; each
+// content is on its call, once.
+func TestJoinInAnyOrder(t *testing.T) {
+	t.Parallel()
+	norm := dialect.New(dialect.Options{})
+	_, td, halves := newAgent(t)
+	read := func(t failer, td ptrace.Traces, logs ...plog.Logs) (x examination) {
+		x.norm = norm
+		b, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x.request(otlp.Request{Signal: otlp.Traces, Proto: b})
+		for _, ld := range logs {
+			b, err := (&plog.ProtoMarshaler{}).MarshalLogs(ld)
+			if err != nil {
+				t.Fatal(err)
+			}
+			x.request(otlp.Request{Signal: otlp.Logs, Proto: b})
+		}
+		return x
+	}
+	texts := func(spans []*explained) map[genai.SpanID][]string {
+		out := map[genai.SpanID][]string{}
+		for _, s := range spans {
+			for _, m := range slices.Concat(s.Input, s.Output) {
+				for _, p := range m.Parts {
+					out[s.SpanID] = append(out[s.SpanID], p.Content+string(p.Arguments))
+				}
+			}
+			out[s.SpanID] = append(out[s.SpanID], s.Cost.Amount, string(s.Tool.Arguments))
+		}
+		return out
+	}
+	inOrder := read(t, td, halves[0], halves[1])
+	if alone := join(inOrder.spans, inOrder.fragments); len(alone) > 0 {
+		t.Fatalf("%d records are a part of none", len(alone))
+	}
+	want := texts(inOrder.spans)
+	rapid.Check(t, func(t *rapid.T) {
+		x := read(t, td, halves[0], halves[1])
+		spans := rapid.Permutation(x.spans).Draw(t, "spans")
+		fragments := rapid.Permutation(x.fragments).Draw(t, "records")
+		if alone := join(spans, fragments); len(alone) > 0 {
+			t.Fatalf("%d records are a part of none", len(alone))
+		}
+		if d := cmp.Diff(want, texts(spans)); d != "" {
+			t.Fatalf("-in their order +in another:\n%s", d)
+		}
+	})
+}
+
+// failer is what a test and a property have in common.
+type failer interface{ Fatal(args ...any) }
 
 // TestDialectTestSaysWhatIsEmpty: a request that holds nothing is no failure, and not silence.
 func TestDialectTestSaysWhatIsEmpty(t *testing.T) {

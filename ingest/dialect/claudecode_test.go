@@ -18,7 +18,7 @@ const (
 )
 
 // claudeRecord is a record as Claude Code sends it.
-func claudeRecord(t *testing.T, event string, attrs attributes) plog.Logs {
+func claudeRecord(t testing.TB, event string, attrs attributes) plog.Logs {
 	t.Helper()
 	ld := plog.NewLogs()
 	sl := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty()

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"go.opentelemetry.io/collector/pdata/plog"
+
 	"github.com/tiltmeter/tiltmeter/genai"
 	"github.com/tiltmeter/tiltmeter/ingest/dialect"
 	"github.com/tiltmeter/tiltmeter/ingest/wire"
@@ -18,6 +20,15 @@ func FuzzNormalize(f *testing.F) {
 	}
 	for _, file := range files {
 		b, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	for event, body := range map[string]string{
+		"api_request_body": `{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"q`, "api_response_body": `{"role":"assistant","content":[{"type":"te`,
+	} {
+		b, err := (&plog.ProtoMarshaler{}).MarshalLogs(claudeRecord(f, event, attributes{"body": body, "request_id": claudeRequestID, "prompt.id": claudePromptID, "event.sequence": "1"}))
 		if err != nil {
 			f.Fatal(err)
 		}
