@@ -35,6 +35,10 @@ func TestStatements(t *testing.T) {
 	b.AddSpan(sp)
 	b.AddSpan(silent)
 	tell(b, silent, "where is the marmalade", "in the larder")
+	apart := quiet(3, 1, base.Add(-30*time.Minute)) // before what the others look at
+	apart.Dialect, apart.ResponseID = genai.ApartDialects[0], "req_00000000000000000001"
+	b.AddSpan(apart)
+	addNameless(b, genai.TraceID{}, 0, ofTurn(answered("on the shelf", apart.End), "", 0, apart.ResponseID))
 	if err := s.Insert(ctx, b, "a"); err != nil {
 		t.Fatal(err)
 	}
@@ -57,9 +61,16 @@ func TestStatements(t *testing.T) {
 			_, err := s.RecentTraces(ctx, "default", store.Arrival{Time: base, TraceID: id(1)}, 5, searchFiltered.Filter)
 			return err
 		},
-		"Trace":     func() error { _, err := s.Trace(ctx, "default", silent.TraceID); return err },
-		"TraceTree": func() error { _, err := s.TraceTree(ctx, "default", sp.TraceID); return err },
-		"Span":      func() error { _, err := s.Span(ctx, "default", sp.TraceID, sp.SpanID); return err },
+		"Trace":      func() error { _, err := s.Trace(ctx, "default", silent.TraceID); return err },
+		"TraceTree":  func() error { _, err := s.TraceTree(ctx, "default", sp.TraceID); return err },
+		"Span":       func() error { _, err := s.Span(ctx, "default", sp.TraceID, sp.SpanID); return err },
+		"Span_apart": func() error { _, err := s.Span(ctx, "default", apart.TraceID, apart.SpanID); return err },
+		"SearchContents_nameless": func() error {
+			nameless := search
+			nameless.Words = "shelf"
+			_, err := s.SearchContents(ctx, nameless)
+			return err
+		},
 		"SpansWithContent": func() error {
 			_, err := s.SpansWithContent(ctx, "default", silent.TraceID, 10, 1<<20)
 			return err

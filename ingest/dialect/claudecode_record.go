@@ -4,6 +4,7 @@ package dialect
 
 import (
 	"cmp"
+	"math"
 	"strings"
 
 	"github.com/tiltmeter/tiltmeter/genai"
@@ -82,7 +83,7 @@ func claudeJoinOf(it wire.KeyValues) (j claudeJoin) {
 		case "prompt.id":
 			j.turn = text(v.Str())
 		case "event.sequence":
-			if f, ok := numberOf(v); ok {
+			if f, ok := numberOf(v); ok && math.Abs(f) <= maxExact {
 				j.sequence = int64(f)
 			}
 		case "query_source":

@@ -2,12 +2,40 @@
 SET param_project = 'default';
 SET param_log_from = '1772613000123456789';
 SET param_log_to = '1772625600123456789';
-SET param_limit = '200001';
+SET param_limit = '500001';
 SELECT trace_id, span_id, time, operation, response_id, call_id, turn, sequence, has_input, has_output, arrayMap(w -> toString(w), warnings)
 FROM fragments WHERE project = {project:String}
         AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_to:Int64}))
         AND time BETWEEN fromUnixTimestamp64Nano({log_from:Int64}) AND fromUnixTimestamp64Nano({log_to:Int64}) AND span_id = toFixedString('', 8)
+  AND (has_input = 1 OR has_output = 1 OR notEmpty(fragments.warnings) OR turn != '' AND response_id != '')
 ORDER BY time, seq LIMIT {limit:UInt32};
+
+-- joinRecords
+SET param_project = 'default';
+SET param_log_from = '1772613000123456789';
+SET param_log_to = '1772625600123456789';
+SET param_limit = '500001';
+SELECT trace_id, span_id, parent_span_id, start, duration_ns, operation, request_model, response_model, response_id, tool_call_id, dialect,
+    usage_rollup, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens
+FROM spans
+WHERE project = {project:String}
+  AND toStartOfFiveMinutes(start) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_to:Int64}))
+  AND start BETWEEN fromUnixTimestamp64Nano({log_from:Int64}) AND fromUnixTimestamp64Nano({log_to:Int64}) AND trace_id IN
+  (
+    SELECT trace_id FROM fragments WHERE project = {project:String}
+        AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_to:Int64}))
+        AND time BETWEEN fromUnixTimestamp64Nano({log_from:Int64}) AND fromUnixTimestamp64Nano({log_to:Int64}) AND span_id = toFixedString('', 8) AND trace_id != toFixedString('', 16)
+    UNION ALL SELECT trace_id FROM spans WHERE project = {project:String}
+  AND toStartOfFiveMinutes(start) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_to:Int64}))
+  AND start BETWEEN fromUnixTimestamp64Nano({log_from:Int64}) AND fromUnixTimestamp64Nano({log_to:Int64}) AND dialect IN ('claude-code')
+      AND (response_id IN (SELECT response_id FROM fragments WHERE project = {project:String}
+        AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_to:Int64}))
+        AND time BETWEEN fromUnixTimestamp64Nano({log_from:Int64}) AND fromUnixTimestamp64Nano({log_to:Int64}) AND trace_id = toFixedString('', 16) AND response_id != '')
+        OR tool_call_id IN (SELECT call_id FROM fragments WHERE project = {project:String}
+        AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_to:Int64}))
+        AND time BETWEEN fromUnixTimestamp64Nano({log_from:Int64}) AND fromUnixTimestamp64Nano({log_to:Int64}) AND trace_id = toFixedString('', 16) AND call_id != ''))
+  )
+ORDER BY start, span_id, inserted_at DESC, duration_ns DESC LIMIT 1 BY trace_id, span_id LIMIT {limit:UInt32};
 
 -- Instrumentations
 SET param_project = 'default';
@@ -45,6 +73,8 @@ FROM
       SELECT trace_id, span_id, has_input, has_output, warnings FROM fragments WHERE project = {project:String}
         AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_to:Int64}))
         AND time BETWEEN fromUnixTimestamp64Nano({log_from:Int64}) AND fromUnixTimestamp64Nano({log_to:Int64}) AND span_id != toFixedString('', 8)
+      UNION ALL SELECT toFixedString(unhex(told[1]), 16), toFixedString(unhex(told[2]), 8), toUInt8(told[3]), toUInt8(told[4]), splitByChar('+', told[5])
+      FROM (SELECT splitByChar('-', arrayJoin(splitByChar(',', '01000000000000000000000000000003-0100000000000001-0-1-'))) AS told)
     )
     WHERE has_input = 1 OR has_output = 1 OR notEmpty(warnings)
     GROUP BY trace_id, span_id
@@ -104,6 +134,8 @@ FROM
       SELECT trace_id, span_id, has_input, has_output, warnings FROM fragments WHERE project = {project:String}
         AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({log_to:Int64}))
         AND time BETWEEN fromUnixTimestamp64Nano({log_from:Int64}) AND fromUnixTimestamp64Nano({log_to:Int64}) AND span_id != toFixedString('', 8)
+      UNION ALL SELECT toFixedString(unhex(told[1]), 16), toFixedString(unhex(told[2]), 8), toUInt8(told[3]), toUInt8(told[4]), splitByChar('+', told[5])
+      FROM (SELECT splitByChar('-', arrayJoin(splitByChar(',', '01000000000000000000000000000003-0100000000000001-0-1-'))) AS told)
     )
     WHERE has_input = 1 OR has_output = 1 OR notEmpty(warnings)
     GROUP BY trace_id, span_id

@@ -16,14 +16,14 @@ ORDER BY first DESC, trace_id DESC LIMIT {limit:UInt32};
 
 -- summariesOf
 SET param_project = 'default';
-SET param_traces = '01000000000000000000000000000002,01000000000000000000000000000001';
+SET param_traces = '01000000000000000000000000000002,01000000000000000000000000000001,01000000000000000000000000000003';
 SELECT min(first), max(last), count() FROM trace_times
 WHERE project = {project:String} AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16));
 
 -- summaries
 SET param_project = 'default';
-SET param_traces = '01000000000000000000000000000002,01000000000000000000000000000001';
-SET param_from = '1772620200123456789';
+SET param_traces = '01000000000000000000000000000002,01000000000000000000000000000001,01000000000000000000000000000003';
+SET param_from = '1772618400123456789';
 SET param_to = '1772620200123456789';
 SELECT trace_id, min(start), max(end), min(root), sum(spans), sum(genai_spans), sum(errors), sum(warnings),
     arraySort(groupUniqArrayArray(services)), arraySort(groupUniqArrayArray(operations)), arraySort(groupUniqArrayArray(models)),
@@ -44,7 +44,7 @@ SET param_project = 'default';
 SET param_from = '1772616600123456789';
 SET param_to = '1772618400123456789';
 SET param_before = '00000000000000000000000000000000';
-SET param_limit = '49';
+SET param_limit = '48';
 SELECT trace_id, min(start) AS first
 FROM traces
 WHERE project = {project:String}
@@ -56,9 +56,9 @@ ORDER BY first DESC, trace_id DESC LIMIT {limit:UInt32};
 
 -- usages
 SET param_project = 'default';
-SET param_from = '1772620200123456789';
+SET param_from = '1772618400123456789';
 SET param_to = '1772620201623456789';
-SET param_places = '1772620200-01000000000000000000000000000001,1772620200-01000000000000000000000000000002';
+SET param_places = '1772620200-01000000000000000000000000000001,1772620200-01000000000000000000000000000002,1772618400-01000000000000000000000000000003';
 SET param_limit = '20001';
 SELECT trace_id, span_id, parent_span_id, start, duration_ns, operation, request_model, response_model, response_id, tool_call_id, dialect,
     usage_rollup, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens,
@@ -75,34 +75,84 @@ ORDER BY start, span_id, inserted_at DESC, duration_ns DESC LIMIT 1 BY trace_id,
 
 -- doubts
 SET param_project = 'default';
-SET param_traces = '01000000000000000000000000000001,01000000000000000000000000000002';
-SET param_from = '1772616600123456789';
+SET param_traces = '01000000000000000000000000000001,01000000000000000000000000000002,01000000000000000000000000000003';
+SET param_from = '1772614800123456789';
 SET param_to = '1772623801623456789';
 SET param_limit = '20001';
 SELECT trace_id, span_id, time, operation, response_id, call_id, turn, sequence, has_input, has_output, detail FROM fragments
 WHERE project = {project:String}
   AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
   AND time BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
-  AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16))
+  AND (trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16)) OR trace_id = toFixedString('', 16) AND (response_id IN (
+      SELECT arrayJoin(arrayFilter(x -> length(x) >= 20, [response_id, tool_call_id])) FROM spans
+      WHERE project = {project:String} AND dialect IN ('claude-code') AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16))
+        AND toStartOfFiveMinutes(start) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
+        AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})) OR call_id IN (
+      SELECT arrayJoin(arrayFilter(x -> length(x) >= 20, [response_id, tool_call_id])) FROM spans
+      WHERE project = {project:String} AND dialect IN ('claude-code') AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16))
+        AND toStartOfFiveMinutes(start) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
+        AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})) OR turn IN
+    (
+      SELECT turn FROM fragments WHERE project = {project:String} AND trace_id = toFixedString('', 16) AND turn != ''
+  AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
+  AND time BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
+        AND response_id IN (
+      SELECT arrayJoin(arrayFilter(x -> length(x) >= 20, [response_id, tool_call_id])) FROM spans
+      WHERE project = {project:String} AND dialect IN ('claude-code') AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16))
+        AND toStartOfFiveMinutes(start) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
+        AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64}))
+    )))
 ORDER BY time, seq LIMIT {limit:UInt32};
 
 -- previews
 SET param_project = 'default';
-SET param_traces = '01000000000000000000000000000002';
-SET param_from = '1772616600123456789';
+SET param_traces = '01000000000000000000000000000002,01000000000000000000000000000003';
+SET param_from = '1772614800123456789';
 SET param_to = '1772623801623456789';
 SET param_limit = '2000';
 SELECT trace_id, span_id, time, operation, response_id, call_id, turn, sequence, has_input, has_output, refs, detail FROM fragments
 WHERE project = {project:String}
   AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
   AND time BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
-  AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16)) AND notEmpty(refs)
+  AND (trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16)) OR trace_id = toFixedString('', 16) AND (response_id IN (
+      SELECT arrayJoin(arrayFilter(x -> length(x) >= 20, [response_id, tool_call_id])) FROM spans
+      WHERE project = {project:String} AND dialect IN ('claude-code') AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16))
+        AND toStartOfFiveMinutes(start) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
+        AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})) OR call_id IN (
+      SELECT arrayJoin(arrayFilter(x -> length(x) >= 20, [response_id, tool_call_id])) FROM spans
+      WHERE project = {project:String} AND dialect IN ('claude-code') AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16))
+        AND toStartOfFiveMinutes(start) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
+        AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})) OR turn IN
+    (
+      SELECT turn FROM fragments WHERE project = {project:String} AND trace_id = toFixedString('', 16) AND turn != ''
+  AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
+  AND time BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
+        AND response_id IN (
+      SELECT arrayJoin(arrayFilter(x -> length(x) >= 20, [response_id, tool_call_id])) FROM spans
+      WHERE project = {project:String} AND dialect IN ('claude-code') AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16))
+        AND toStartOfFiveMinutes(start) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
+        AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64}))
+    ))) AND notEmpty(refs)
 ORDER BY time, seq LIMIT {limit:UInt32};
+
+-- heads
+SET param_project = 'default';
+SET param_traces = '01000000000000000000000000000002,01000000000000000000000000000003';
+SET param_from = '1772618400123456789';
+SET param_to = '1772620201623456789';
+SET param_limit = '100001';
+SELECT trace_id, span_id, parent_span_id, start, duration_ns, operation, request_model, response_model, response_id, tool_call_id, dialect,
+    usage_rollup, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens
+FROM spans
+WHERE project = {project:String} AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16))
+  AND toStartOfFiveMinutes(start) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
+  AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
+ORDER BY start, span_id, inserted_at DESC, duration_ns DESC LIMIT 1 BY trace_id, span_id LIMIT {limit:UInt32};
 
 -- contentBodies
 SET param_project = 'default';
 SET param_days = '[\'2026-03-04\']';
-SET param_hashes = '19a319e331b24a53119b049737f0513e,80457c8dc0699c26ae3f7085a625fee6,ebdd7b80aa4838dc4585af7f7d47b643';
+SET param_hashes = '700e8738a6f5fe7aa52b3760590778aa,19a319e331b24a53119b049737f0513e,80457c8dc0699c26ae3f7085a625fee6,ebdd7b80aa4838dc4585af7f7d47b643';
 SELECT hash, body FROM contents
 WHERE project = {project:String} AND day IN {days:Array(Date)}
   AND hash IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {hashes:String}))), 16))

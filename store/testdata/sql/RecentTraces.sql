@@ -13,14 +13,14 @@ ORDER BY stored, trace_id LIMIT {limit:UInt32};
 
 -- summariesOf
 SET param_project = 'default';
-SET param_traces = '01000000000000000000000000000001,01000000000000000000000000000002';
+SET param_traces = '01000000000000000000000000000001,01000000000000000000000000000002,01000000000000000000000000000003';
 SELECT min(first), max(last), count() FROM trace_times
 WHERE project = {project:String} AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16));
 
 -- summaries
 SET param_project = 'default';
-SET param_traces = '01000000000000000000000000000001,01000000000000000000000000000002';
-SET param_from = '1772620200123456789';
+SET param_traces = '01000000000000000000000000000001,01000000000000000000000000000002,01000000000000000000000000000003';
+SET param_from = '1772618400123456789';
 SET param_to = '1772620200123456789';
 SELECT trace_id, min(start), max(end), min(root), sum(spans), sum(genai_spans), sum(errors), sum(warnings),
     arraySort(groupUniqArrayArray(services)), arraySort(groupUniqArrayArray(operations)), arraySort(groupUniqArrayArray(models)),
@@ -37,9 +37,9 @@ GROUP BY trace_id;
 
 -- usages
 SET param_project = 'default';
-SET param_from = '1772620200123456789';
+SET param_from = '1772618400123456789';
 SET param_to = '1772620201623456789';
-SET param_places = '1772620200-01000000000000000000000000000001,1772620200-01000000000000000000000000000002';
+SET param_places = '1772620200-01000000000000000000000000000001,1772620200-01000000000000000000000000000002,1772618400-01000000000000000000000000000003';
 SET param_limit = '20001';
 SELECT trace_id, span_id, parent_span_id, start, duration_ns, operation, request_model, response_model, response_id, tool_call_id, dialect,
     usage_rollup, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens,
@@ -56,14 +56,32 @@ ORDER BY start, span_id, inserted_at DESC, duration_ns DESC LIMIT 1 BY trace_id,
 
 -- doubts
 SET param_project = 'default';
-SET param_traces = '01000000000000000000000000000001,01000000000000000000000000000002';
-SET param_from = '1772616600123456789';
+SET param_traces = '01000000000000000000000000000001,01000000000000000000000000000002,01000000000000000000000000000003';
+SET param_from = '1772614800123456789';
 SET param_to = '1772623801623456789';
 SET param_limit = '20001';
 SELECT trace_id, span_id, time, operation, response_id, call_id, turn, sequence, has_input, has_output, detail FROM fragments
 WHERE project = {project:String}
   AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
   AND time BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
-  AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16))
+  AND (trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16)) OR trace_id = toFixedString('', 16) AND (response_id IN (
+      SELECT arrayJoin(arrayFilter(x -> length(x) >= 20, [response_id, tool_call_id])) FROM spans
+      WHERE project = {project:String} AND dialect IN ('claude-code') AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16))
+        AND toStartOfFiveMinutes(start) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
+        AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})) OR call_id IN (
+      SELECT arrayJoin(arrayFilter(x -> length(x) >= 20, [response_id, tool_call_id])) FROM spans
+      WHERE project = {project:String} AND dialect IN ('claude-code') AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16))
+        AND toStartOfFiveMinutes(start) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
+        AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})) OR turn IN
+    (
+      SELECT turn FROM fragments WHERE project = {project:String} AND trace_id = toFixedString('', 16) AND turn != ''
+  AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
+  AND time BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})
+        AND response_id IN (
+      SELECT arrayJoin(arrayFilter(x -> length(x) >= 20, [response_id, tool_call_id])) FROM spans
+      WHERE project = {project:String} AND dialect IN ('claude-code') AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16))
+        AND toStartOfFiveMinutes(start) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
+        AND start BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64}))
+    )))
 ORDER BY time, seq LIMIT {limit:UInt32};
 
