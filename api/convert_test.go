@@ -93,6 +93,8 @@ func TestEveryFieldOfASpanIsShown(t *testing.T) {
 		"Project":        true, // the request named it
 		"Input.Encoded":  true, // the sender's spelling of what is shown
 		"Output.Encoded": true,
+		"Turn.ID":        true, // of log records alone
+		"Turn.Sequence":  true,
 	}
 	m := marker{want: map[string]string{}}
 	var s genai.Span
