@@ -82,7 +82,7 @@ type Runner struct {
 func New(log spanlog.Log, behind string, st Store, list []analyzers.Analyzer, opts Options) (*Runner, error) {
 	opts.LogShare = cmp.Or(opts.LogShare, DefaultLogShare)
 	if opts.Logger == nil {
-		opts.Logger = slog.New(slog.DiscardHandler)
+		opts.Logger = discard
 	}
 	scorer, err := NewScorer(st, list, opts)
 	if err != nil {

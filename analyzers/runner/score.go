@@ -17,8 +17,10 @@ import (
 	"github.com/tiltmeter/tiltmeter/store"
 )
 
-// patience is how long one lane may take for the traces of one call of Score before the others go on without it.
-const patience = 30 * time.Second
+// defaultPatience is how long one lane may take for the traces of one call of Score before the others go on without it.
+const defaultPatience = 30 * time.Second
+
+var discard = slog.New(slog.DiscardHandler)
 
 // Scorer scores stored traces and stores what analyzers say of them.
 type Scorer struct {
@@ -28,7 +30,8 @@ type Scorer struct {
 	log    *slog.Logger
 	m      *metrics
 	batch  *store.SignalBatch
-	now    func() time.Time
+
+	patience time.Duration
 }
 
 // lane is the way of one analyzer, beside those of the others.
@@ -44,12 +47,12 @@ func NewScorer(st Store, list []analyzers.Analyzer, opts Options) (*Scorer, erro
 	if err != nil {
 		return nil, err
 	}
-	s := &Scorer{store: st, policy: opts.Policy, log: opts.Logger, m: m, batch: st.NewSignalBatch(), now: time.Now}
+	s := &Scorer{store: st, policy: opts.Policy, log: opts.Logger, m: m, batch: st.NewSignalBatch(), patience: defaultPatience}
 	if s.policy == nil {
 		s.policy = &Policy{}
 	}
 	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
+		s.log = discard
 	}
 	for _, a := range list {
 		s.lanes = append(s.lanes, &lane{Analyzer: a, about: a.Describe()})
@@ -134,7 +137,7 @@ func (s *Scorer) run(ctx context.Context, calls []*call) []scored {
 		}()
 	}
 	var all []scored
-	end := time.NewTimer(patience)
+	end := time.NewTimer(s.patience)
 	defer end.Stop()
 	for ; started > 0; started-- {
 		select {
@@ -159,7 +162,7 @@ func (s *Scorer) stuck() (names []string) {
 
 // along scores the calls with one analyzer.
 func (s *Scorer) along(ctx context.Context, l *lane, calls []*call) (out []scored) {
-	began := s.now()
+	began := time.Now()
 	var signals []analyzers.Signal
 	n := 0
 	for _, c := range calls {
@@ -180,7 +183,7 @@ func (s *Scorer) along(ctx context.Context, l *lane, calls []*call) (out []score
 			out = append(out, scored{c, l, g})
 		}
 	}
-	s.m.seconds.WithLabelValues(l.about.Name).Add(s.now().Sub(began).Seconds())
+	s.m.seconds.WithLabelValues(l.about.Name).Add(time.Since(began).Seconds())
 	s.m.scored.WithLabelValues(l.about.Name).Add(float64(n))
 	return out
 }
@@ -221,7 +224,7 @@ func (s *Scorer) insert(ctx context.Context, all []scored) error {
 		return ctx.Err()
 	}
 	s.batch.Reset()
-	now := s.now()
+	now := time.Now()
 	for i := range all {
 		g := &all[i].signal
 		if len(g.Evidence) > analyzers.MaxEvidence {
