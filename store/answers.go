@@ -98,6 +98,32 @@ func (s *Store) Answers(ctx context.Context, project string, traces []AnswerTrac
 	return s.answersOf(ctx, project, ids, tr, rows, cut)
 }
 
+// tracesWithAnswers are those with a span that answers, in the order of their ids, an hour at a time.
+var tracesWithAnswers = `
+SELECT DISTINCT trace_id FROM spans
+WHERE project = {project:String}
+  AND toStartOfFiveMinutes(start) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))
+  AND start >= fromUnixTimestamp64Nano({from:Int64}) AND start < fromUnixTimestamp64Nano({to:Int64})
+  AND operation IN (` + messageOperations + `, 'invoke_agent')
+  AND trace_id > toFixedString(unhex({after:String}), 16)
+ORDER BY trace_id LIMIT {limit:UInt32}`
+
+// AnswerTraces lists traces with a span that answers and starts in [from, to), by id behind after, at most MaxAnswerTraces.
+func (s *Store) AnswerTraces(ctx context.Context, project string, from, to time.Time, after genai.TraceID) (list []AnswerTrace, err error) {
+	lo, hi := bounds(from, to)
+	ps := params{{"project", project}, nanoParam("from", lo), nanoParam("to", hi), {"after", after.String()}, {"limit", strconv.Itoa(MaxAnswerTraces)}}
+	err = s.each(ctx, "AnswerTraces", tracesWithAnswers, ps, func(r driver.Rows) error {
+		var id string
+		err := r.Scan(&id)
+		list = append(list, AnswerTrace{ID: genai.TraceID([]byte(id))})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list traces that answer: %w", err)
+	}
+	return list, nil
+}
+
 // answersOf fills in contents and puts the spans of each trace together. cut says that rows are missing: of the last trace,
 // and of those behind it.
 func (s *Store) answersOf(ctx context.Context, project string, ids []genai.TraceID, tr traceRange, rows []spanRow, cut bool) ([]TraceAnswers, error) {

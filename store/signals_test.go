@@ -141,6 +141,13 @@ func TestAnswers(t *testing.T) {
 	if diff := cmp.Diff(all, names(time.Time{})); diff != "" {
 		t.Errorf("answers (-want +got):\n%s", diff)
 	}
+	list, err := s.AnswerTraces(ctx, "default", base, base.Add(time.Second+1), genai.TraceID{})
+	if err != nil || len(list) != 2 || list[0].ID != id(1) || list[1].ID != id(2) {
+		t.Errorf("traces that answer: %v, %v", list, err)
+	}
+	if list, err = s.AnswerTraces(ctx, "default", base, base.Add(time.Hour), id(1)); err != nil || len(list) != 1 {
+		t.Errorf("traces that answer behind the first: %v, %v", list, err)
+	}
 	if diff := cmp.Diff(slices.Delete(all, 2, 3), names(second.End)); diff != "" {
 		t.Errorf("answers since the second (-want +got):\n%s", diff)
 	}

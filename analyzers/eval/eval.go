@@ -9,6 +9,7 @@ package eval
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"math"
@@ -97,24 +98,35 @@ func (s *Scored) add(list []analyzers.Evidence) {
 	}
 }
 
+// Figure is a number that may be undefined: NaN, which is null in JSON.
+type Figure float64
+
+// MarshalJSON implements json.Marshaler.
+func (f Figure) MarshalJSON() ([]byte, error) {
+	if x := float64(f); !math.IsNaN(x) && !math.IsInf(x, 0) {
+		return json.Marshal(x)
+	}
+	return []byte("null"), nil
+}
+
 // Rate is a share with its interval.
 type Rate struct {
-	Value float64 `json:"value"`
-	Low   float64 `json:"low"`
-	High  float64 `json:"high"`
+	Value Figure `json:"value"`
+	Low   Figure `json:"low"`
+	High  Figure `json:"high"`
 }
 
 func rate(k, n int) Rate {
 	i := stats.Wilson(k, n, level)
-	return Rate{float64(k) / float64(n), i.Low, i.High}
+	return Rate{Figure(float64(k) / float64(n)), Figure(i.Low), Figure(i.High)}
 }
 
 // Decision is what a threshold makes of labelled rows.
 type Decision struct {
-	Threshold float64 `json:"threshold"`
-	On        string  `json:"on"`   // what is compared with it: "score" or "probability"
-	From      string  `json:"from"` // where it was chosen
-	Rows      int     `json:"rows"` // that are judged
+	Threshold Figure `json:"threshold"`
+	On        string `json:"on"`   // what is compared with it: "score" or "probability"
+	From      string `json:"from"` // where it was chosen
+	Rows      int    `json:"rows"` // that are judged
 	stats.Confusion
 	Precision   Rate `json:"precision"`
 	Recall      Rate `json:"recall"`
@@ -124,12 +136,12 @@ type Decision struct {
 
 func decide(items []stats.Labelled, threshold float64, on, from string) Decision {
 	c := stats.At(items, threshold)
-	d := Decision{Threshold: threshold, On: on, From: from, Rows: len(items), Confusion: c}
+	d := Decision{Threshold: Figure(threshold), On: on, From: from, Rows: len(items), Confusion: c}
 	d.Precision = rate(c.TruePositives, c.TruePositives+c.FalsePositives)
 	d.Recall = rate(c.TruePositives, c.TruePositives+c.FalseNegatives)
 	d.FalseAlarms = rate(c.FalsePositives, c.FalsePositives+c.TrueNegatives)
 	i := stats.Bootstrap(items, func(s []stats.Labelled) float64 { return stats.At(s, threshold).F1() }, rounds, level, seed)
-	d.F1 = Rate{c.F1(), i.Low, i.High}
+	d.F1 = Rate{Figure(c.F1()), Figure(i.Low), Figure(i.High)}
 	return d
 }
 
@@ -145,10 +157,10 @@ type Report struct {
 	Unjudged  int    `json:"unjudged"` // labelled rows of which the analyzer says nothing: they count as not found
 	Found     Rate   `json:"found"`    // of all rows, with a probability of at least one half
 
-	AUROC            Rate    `json:"auroc"`
-	AUROCByLength    Rate    `json:"auroc_by_length"` // within deciles of the response's length
-	CalibrationError float64 `json:"calibration_error"`
-	Brier            float64 `json:"brier"`
+	AUROC            Rate   `json:"auroc"`
+	AUROCByLength    Rate   `json:"auroc_by_length"` // within deciles of the response's length
+	CalibrationError Figure `json:"calibration_error"`
+	Brier            Figure `json:"brier"`
 
 	// Chosen is at the threshold with the best F1 on rows with split=train, judged on the others; where there are none of
 	// either, each fold is judged at the threshold of the other four.
@@ -158,9 +170,9 @@ type Report struct {
 
 	Kinds []Kind `json:"kinds,omitempty"` // of rows with typed spans
 
-	MicrosMean   float64 `json:"microseconds_mean"`
-	MicrosMedian float64 `json:"microseconds_median"`
-	MicrosP99    float64 `json:"microseconds_p99"`
+	MicrosMean   Figure `json:"microseconds_mean"`
+	MicrosMedian Figure `json:"microseconds_median"`
+	MicrosP99    Figure `json:"microseconds_p99"`
 }
 
 // Measure sums up what was scored.
@@ -198,10 +210,11 @@ func Measure(a analyzers.Analyzer, scored []Scored, o Options) Report {
 		lengths, rows = append(lengths, float64(len(s.Row.Response))), append(rows, s.Row)
 	}
 	r.Found = rate(found, len(scored))
-	r.MicrosMean, r.MicrosMedian, r.MicrosP99 = times(micros)
+	mean, median, p99 := times(micros)
+	r.MicrosMean, r.MicrosMedian, r.MicrosP99 = Figure(mean), Figure(median), Figure(p99)
 	r.Kinds = kindsOf(scored)
 	r.AUROC, r.AUROCByLength = rankings(items, lengths)
-	r.CalibrationError, r.Brier = stats.CalibrationError(probabilities, bins), stats.Brier(probabilities)
+	r.CalibrationError, r.Brier = Figure(stats.CalibrationError(probabilities, bins)), Figure(stats.Brier(probabilities))
 	if r.Positives == 0 || r.Labelled == 0 {
 		return r
 	}
@@ -215,7 +228,7 @@ func Measure(a analyzers.Analyzer, scored []Scored, o Options) Report {
 
 func rankings(items []stats.Labelled, lengths []float64) (whole, within Rate) {
 	i := stats.Bootstrap(items, stats.AUROC, rounds, level, seed)
-	whole = Rate{stats.AUROC(items), i.Low, i.High}
+	whole = Rate{Figure(stats.AUROC(items)), Figure(i.Low), Figure(i.High)}
 	type one struct {
 		stats.Labelled
 		group int
@@ -233,7 +246,7 @@ func rankings(items []stats.Labelled, lengths []float64) (whole, within Rate) {
 		return stats.StratifiedAUROC(items, groups)
 	}
 	i = stats.Bootstrap(all, stratified, rounds/4, level, seed)
-	return whole, Rate{stratified(all), i.Low, i.High}
+	return whole, Rate{Figure(stratified(all)), Figure(i.Low), Figure(i.High)}
 }
 
 // chosen judges rows at thresholds that were chosen on others.
@@ -274,7 +287,7 @@ func chosen(items []stats.Labelled, rows []*Row) *Decision {
 		}
 	}
 	d := decide(shifted, 0, "score", "cross-validation")
-	d.Threshold = sum / folds
+	d.Threshold = Figure(sum / folds)
 	return &d
 }
 

@@ -19,7 +19,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		lag: prometheus.NewGauge(prometheus.GaugeOpts{
 			Namespace: "tiltmeter", Subsystem: "analyzers", Name: "lag_seconds", Help: "Age of the oldest record of the log that is not scored.",
 		}),
-		skipped:   counter("left_out_records_total", "Records of the log that were not scored, because it was too full to wait."),
+		skipped:   counter("left_out_records_total", "Records of the log that were not scored, because too many waited."),
 		calls:     counter("spans_total", "Spans that were offered to the analyzers."),
 		truncated: counter("truncated_traces_total", "Traces that were scored in part: they have more spans or content than is read at once."),
 		scored:    by("scored_spans_total", "Spans that an analyzer scored, by analyzer.", "analyzer"),

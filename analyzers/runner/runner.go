@@ -32,8 +32,8 @@ const ReaderName = "analyzer"
 
 // The defaults of Options.
 const (
-	// DefaultLogShare is how full the log may be, as a share of its limit, until the runner leaves out what is stored and not scored.
-	// The log keeps what the runner has not read, so that a runner that falls behind for ever would have ingest refuse.
+	// DefaultLogShare is how much of the log, as a share of its limit, may wait for the runner until it leaves out what is stored and
+	// not scored. The log keeps what the runner has not read, so that one that falls behind for ever would have ingest refuse.
 	DefaultLogShare = 0.5
 
 	// fetchRecords and fetchBytes bound one range.
@@ -185,7 +185,7 @@ func (r *Runner) next(ctx context.Context, reader spanlog.Reader) error {
 	return r.finish(ctx, reader, in, t)
 }
 
-// stored waits until the writer is done with the log up to last. When the log is too full, it is the position up to which
+// stored waits until the writer is done with the log up to last. When too much of the log waits for the runner, it is the position up to which
 // records are to be left out.
 func (r *Runner) stored(ctx context.Context, last uint64) (to uint64, err error) {
 	for {
@@ -196,18 +196,19 @@ func (r *Runner) stored(ctx context.Context, last uint64) (to uint64, err error)
 		}); err != nil {
 			return 0, err
 		}
-		written := uint64(0)
+		var written, waiting uint64
 		for _, s := range st.Readers {
 			switch s.Name {
 			case r.behind:
 				written = s.Position
 			case ReaderName:
+				waiting = s.Pending
 				r.m.lag.Set(s.Lag.Seconds())
 			}
 		}
 		switch {
 		case written < last:
-		case st.MaxBytes > 0 && float64(st.Bytes) > r.opts.LogShare*float64(st.MaxBytes):
+		case st.MaxBytes > 0 && float64(st.Bytes)*float64(waiting)/float64(max(1, st.Messages)) > r.opts.LogShare*float64(st.MaxBytes):
 			return written, nil
 		default:
 			return last, nil

@@ -93,7 +93,12 @@ func Quantiles(values []float64, groups int) []int {
 }
 
 // Confusion counts what a threshold makes of labelled items.
-type Confusion struct{ TruePositives, FalsePositives, TrueNegatives, FalseNegatives int }
+type Confusion struct {
+	TruePositives  int `json:"true_positives"`
+	FalsePositives int `json:"false_positives"`
+	TrueNegatives  int `json:"true_negatives"`
+	FalseNegatives int `json:"false_negatives"`
+}
 
 // At counts the items with a score of at least threshold as found.
 func At(items []Labelled, threshold float64) (c Confusion) {
