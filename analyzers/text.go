@@ -88,7 +88,7 @@ func appendSource(dst, known []Text, o *genai.Span) []Text {
 	if o.Operation != genai.OpExecuteTool {
 		return dst
 	}
-	if text := string(o.Tool.Result.Unwrap()); text != "" && !holds(known, text) {
+	if text := plain(o.Tool.Result); text != "" && !holds(known, text) {
 		dst = append(dst, Text{Place{o.SpanID, FieldResult, 0, 0}, ToolResult, o.Tool.Name, text})
 	}
 	return dst
@@ -135,7 +135,7 @@ func appendPart(dst []Text, at Place, origin Origin, name string, p *genai.Part)
 	case genai.PartToolCall, genai.PartServerToolCall:
 		origin, name, content = ToolCall, p.Name, string(p.Arguments)
 	case genai.PartToolCallResponse, genai.PartServerToolResult:
-		origin, name, content = ToolResult, p.Name, string(p.Response.Unwrap())
+		origin, name, content = ToolResult, p.Name, plain(p.Response)
 	default:
 		return dst
 	}
@@ -143,6 +143,14 @@ func appendPart(dst []Text, at Place, origin Origin, name string, p *genai.Part)
 		return dst
 	}
 	return append(dst, Text{at, origin, name, content})
+}
+
+// plain is what a tool said: the text of a JSON string, which may hold an object or array, or else the JSON.
+func plain(j genai.JSON) string {
+	if inner := j.Unwrap(); inner != j || j.Begins() != '"' {
+		return string(inner)
+	}
+	return j.Text()
 }
 
 // Prompt is the index in texts of what the user asked last, or -1.

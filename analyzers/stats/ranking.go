@@ -133,7 +133,8 @@ func (c Confusion) F1() float64 {
 
 func share(a, b int) float64 { return float64(a) / float64(a+b) }
 
-// BestF1 is the threshold with the highest F1, halfway between two scores; the highest of equals. NaN without positives.
+// BestF1 is the threshold with the highest F1, halfway between two scores; the highest of equals. An item of −∞ is below every
+// threshold. NaN without positives that can be found.
 func BestF1(items []Labelled) (threshold, f1 float64) {
 	sorted := slices.Clone(items)
 	slices.SortFunc(sorted, func(a, b Labelled) int { return cmp.Compare(b.Score, a.Score) })
@@ -146,6 +147,9 @@ func BestF1(items []Labelled) (threshold, f1 float64) {
 	threshold, f1 = math.NaN(), math.NaN()
 	tp := 0
 	for i, it := range sorted {
+		if math.IsInf(it.Score, -1) {
+			break
+		}
 		if it.True {
 			tp++
 		}
