@@ -18,6 +18,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/tiltmeter/tiltmeter/analyzers"
+	"github.com/tiltmeter/tiltmeter/analyzers/judge"
 	"github.com/tiltmeter/tiltmeter/analyzers/stats"
 )
 
@@ -31,6 +32,15 @@ const MaxRules = 256
 type Policy struct {
 	rules        []Rule
 	calibrations []projectCalibration
+	second       SecondOpinion
+}
+
+// Second is who is asked for a second opinion, or nil.
+func (p *Policy) Second() SecondOpinion {
+	if p == nil {
+		return nil
+	}
+	return p.second
 }
 
 // Rule says how analyzers treat the spans of some services. Of rules that match, the last one counts.
@@ -129,6 +139,13 @@ func (p *Policy) calibration(project, signal string) *SignalCalibration {
 //	  calibration:
 //	    - file: calibration.json              # of `tiltmeter eval --calibrate`; beside the settings file
 //	      projects: [shop]
+//	  second_opinion:                         # of a language model, where grounding is not sure
+//	    url: http://127.0.0.1:11434/v1
+//	    model: qwen3
+//	    key_file: judge.key                   # none, unless said
+//	    between: [0.3, 0.7]                   # probabilities to ask about; these unless said
+//	    questions_per_hour: 120               # at most; this unless said
+//	    timeout: 30s
 //
 // Its error names every mistake as "file:line: path: what is wrong".
 func ParsePolicy(file string, section *yaml.Node, known []analyzers.Description) (*Policy, error) {
@@ -140,8 +157,9 @@ func ParsePolicy(file string, section *yaml.Node, known []analyzers.Description)
 		}
 	}
 	p.fields(section, "analyzers", map[string]func(*yaml.Node, string){
-		"rules":       p.each(p.rule),
-		"calibration": p.each(p.calibration),
+		"rules":          p.each(p.rule),
+		"calibration":    p.each(p.calibration),
+		"second_opinion": p.secondOpinion,
 	})
 	return p.policy, errors.Join(p.errs...)
 }
@@ -286,6 +304,50 @@ func (p *policyParser) calibration(n *yaml.Node, at string) {
 	}
 	c.signals = f.Signals
 	p.policy.calibrations = append(p.policy.calibrations, c)
+}
+
+func (p *policyParser) secondOpinion(n *yaml.Node, at string) {
+	var o judge.Options
+	errs := len(p.errs)
+	text := func(to *string) func(*yaml.Node, string) {
+		return func(n *yaml.Node, _ string) { *to = n.Value }
+	}
+	p.fields(n, at, map[string]func(*yaml.Node, string){
+		"url": text(&o.URL), "model": text(&o.Model),
+		"key_file": func(n *yaml.Node, _ string) {
+			if o.KeyFile = n.Value; !filepath.IsAbs(o.KeyFile) {
+				o.KeyFile = filepath.Join(filepath.Dir(p.file), o.KeyFile)
+			}
+		},
+		"between": func(n *yaml.Node, at string) {
+			var list []float64
+			if n.Decode(&list) != nil || len(list) != 2 {
+				p.bad(n, at, "want two probabilities, like [0.3, 0.7]")
+				return
+			}
+			o.Low, o.High = list[0], list[1]
+		},
+		"questions_per_hour": func(n *yaml.Node, at string) {
+			if n.Decode(&o.QuestionsPerHour) != nil || o.QuestionsPerHour < 1 {
+				p.bad(n, at, "%q is no number of questions above zero", n.Value)
+			}
+		},
+		"timeout": func(n *yaml.Node, at string) {
+			var err error
+			if o.Timeout, err = time.ParseDuration(n.Value); err != nil || o.Timeout <= 0 {
+				p.bad(n, at, "%q is no duration above zero, like 30s", n.Value)
+			}
+		},
+	})
+	if len(p.errs) > errs {
+		return
+	}
+	j, err := judge.New(o)
+	if err != nil {
+		p.bad(n, at, "%v", err)
+		return
+	}
+	p.policy.second = j
 }
 
 // ReadCalibration reads a file that `tiltmeter eval --calibrate` wrote.

@@ -96,6 +96,9 @@ analyzers:
     - projects: [a]
     - file: old.json
   more: 1
+  second_opinion:
+    url: ftp://x
+    model: m
 `)
 	got := strings.ReplaceAll(err.Error(), filepath.Dir(file)+string(filepath.Separator), "")
 	if diff := cmp.Diff(`t.yaml:4: analyzers.rules[0].analyzers: no analyzer is called "refusals"; there are refusal, leakage
@@ -106,7 +109,8 @@ t.yaml:8: analyzers.rules[0].services: "[a" is no pattern: syntax error in patte
 t.yaml:9: analyzers.rules[0].enabled: "perhaps" is neither true nor false
 t.yaml:11: analyzers.calibration[0].file: is missing: want the file that `+"`tiltmeter eval --calibrate`"+` wrote
 t.yaml:12: analyzers.calibration[1].file: old.json calibrates version 1 of refusal, and this is version 2, whose scores are others: calibrate again
-t.yaml:13: analyzers.more: no such field; there are calibration, rules`, got); diff != "" {
+t.yaml:13: analyzers.more: no such field; there are calibration, rules, second_opinion
+t.yaml:15: analyzers.second_opinion: url: "ftp://x" is no http or https address`, got); diff != "" {
 		t.Errorf("mistakes (-want +got):\n%s", diff)
 	}
 }

@@ -55,6 +55,7 @@ const (
 type Options struct {
 	Policy     *Policy // what is scored; nil: everything
 	LogShare   float64
+	Second     SecondOpinion // nil: none
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer // nil: metrics are counted and not exported
 }
@@ -130,6 +131,13 @@ func (r *Runner) run(ctx context.Context) error {
 		if err := r.again(ctx, reader, *pending); err != nil {
 			return err
 		}
+	}
+	if r.second != nil {
+		ctx, cancel := context.WithCancel(ctx)
+		var wg sync.WaitGroup
+		wg.Go(func() { r.opine(ctx) })
+		defer wg.Wait()
+		defer cancel()
 	}
 	for {
 		if err := r.next(ctx, reader); err != nil {

@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 
 	"github.com/tiltmeter/tiltmeter/analyzers"
+	"github.com/tiltmeter/tiltmeter/analyzers/judge"
 	"github.com/tiltmeter/tiltmeter/genai"
 	"github.com/tiltmeter/tiltmeter/ingest/dialect"
 	"github.com/tiltmeter/tiltmeter/ingest/spanlog"
@@ -326,4 +327,39 @@ func TestRetryWaits(t *testing.T) {
 			t.Errorf("after %d attempts: %v, ready %v", n, err, r.Ready())
 		}
 	})
+}
+
+// second is a second opinion that can be told to wait.
+type second struct{ gate chan struct{} }
+
+func (second) Describe() analyzers.Description {
+	return analyzers.Description{Name: "second", Version: 1, Signals: []analyzers.SignalDescription{{Name: "second"}}}
+}
+func (second) Wants(g *analyzers.Signal) bool { return g.Name == "sources" }
+func (s second) Ask(ctx context.Context, in *analyzers.Input, g *analyzers.Signal) (analyzers.Signal, error) {
+	select {
+	case <-s.gate:
+	case <-ctx.Done():
+	}
+	if in.Span.SpanID[7] == 2 {
+		return analyzers.Signal{}, judge.ErrBudget
+	}
+	return analyzers.Signal{Name: "second", Score: g.Score + 10}, ctx.Err()
+}
+
+// TestSecondOpinionsComeBeside: the log goes on while an opinion is waited for, and what is not asked is counted.
+func TestSecondOpinionsComeBeside(t *testing.T) {
+	t.Parallel()
+	h, other := open(t), second{make(chan struct{})}
+	r, _ := h.run(t, Options{Second: other}, &analyzer{"sources", 1, sources})
+	h.send(t, 1, "1 chat", "2 chat")
+	if diff := cmp.Diff([]string{"1 sources 0", "2 sources 0"}, h.scores(t, 1)); diff != "" {
+		t.Errorf("signals while an opinion is waited for (-want +got):\n%s", diff)
+	}
+	close(other.gate)
+	await(t, "the opinion is stored", func() bool { return len(h.scores(t, 1)) == 3 })
+	if diff := cmp.Diff([]string{"1 second 10", "1 sources 0", "2 sources 0"}, h.scores(t, 1)); diff != "" {
+		t.Errorf("signals (-want +got):\n%s", diff)
+	}
+	await(t, "the question that was not asked is counted", func() bool { return testutil.ToFloat64(r.m.missed.WithLabelValues("second", "budget")) == 1 })
 }

@@ -31,6 +31,8 @@ type Scorer struct {
 	m      *metrics
 	batch  *store.SignalBatch
 
+	second *opinions // nil: none
+
 	patience time.Duration
 }
 
@@ -47,7 +49,7 @@ func NewScorer(st Store, list []analyzers.Analyzer, opts Options) (*Scorer, erro
 	if err != nil {
 		return nil, err
 	}
-	s := &Scorer{store: st, policy: opts.Policy, log: opts.Logger, m: m, batch: st.NewSignalBatch(), patience: defaultPatience}
+	s := &Scorer{store: st, policy: opts.Policy, log: opts.Logger, m: m, batch: st.NewSignalBatch(), second: newOpinions(opts.Second), patience: defaultPatience}
 	if s.policy == nil {
 		s.policy = &Policy{}
 	}
@@ -218,7 +220,7 @@ func (s *Scorer) fail(l *lane, c *call, err error) {
 		"trace", c.of.TraceID, "span", c.of.SpanID, "error", err)
 }
 
-// insert stores signals. The order, and so the token's meaning, follows from the calls and the list of analyzers.
+// insert stores signals.
 func (s *Scorer) insert(ctx context.Context, all []scored) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -226,20 +228,23 @@ func (s *Scorer) insert(ctx context.Context, all []scored) error {
 	s.batch.Reset()
 	now := time.Now()
 	for i := range all {
-		g := &all[i].signal
-		if len(g.Evidence) > analyzers.MaxEvidence {
-			g.Evidence = g.Evidence[:analyzers.MaxEvidence]
-		}
-		evidence, err := json.Marshal(g.Evidence)
-		if err != nil || len(g.Evidence) == 0 {
-			evidence = []byte("[]")
-		}
-		s.batch.Add(all[i].call.of, &store.Signal{
-			SpanID: all[i].call.of.SpanID, Name: g.Name, Analyzer: all[i].lane.about.Name, Version: all[i].lane.about.Version,
-			Score: g.Score, Probability: g.Probability, Label: g.Label, Evidence: string(evidence), ScoredAt: now,
-		})
+		of := all[i].call.of
+		s.batch.Add(of, row(of.SpanID, all[i].lane.about, &all[i].signal, now))
 	}
-	return s.store.InsertSignals(ctx, s.batch, "")
+	if err := s.store.InsertSignals(ctx, s.batch, ""); err != nil {
+		return err
+	}
+	s.consider(all)
+	return nil
+}
+
+// evidenceJSON is a list as it is stored, of MaxEvidence pieces at most.
+func evidenceJSON(list []analyzers.Evidence) string {
+	text, err := json.Marshal(list[:min(len(list), analyzers.MaxEvidence)])
+	if err != nil || len(list) == 0 {
+		return "[]"
+	}
+	return string(text)
 }
 
 // sampleOf is a number in [0, 2⁶⁴) that is the same for all spans of a trace, on every machine: an id is random from its end

@@ -355,7 +355,7 @@ func (a *app) startAnalyzers(ctx context.Context) (err error) {
 		return nil
 	}
 	a.runner, err = runner.New(a.spans, writer.ReaderName, a.store, builtin.New(), runner.Options{
-		Policy: a.s.policy, LogShare: a.s.analyzeLogShare, Logger: a.log, Registerer: a.reg,
+		Policy: a.s.policy, Second: a.s.policy.Second(), LogShare: a.s.analyzeLogShare, Logger: a.log, Registerer: a.reg,
 	})
 	if err != nil {
 		return err
