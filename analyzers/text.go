@@ -4,6 +4,8 @@ package analyzers
 // answer" and by "what the model was given".
 
 import (
+	"slices"
+
 	"github.com/tiltmeter/tiltmeter/genai"
 )
 
@@ -155,7 +157,7 @@ func plain(j genai.JSON) string {
 
 // Prompt is the index in texts of what the user asked last, or -1.
 func Prompt(texts []Text) int {
-	for i := len(texts) - 1; i >= 0; i-- {
+	for i := range slices.Backward(texts) {
 		if texts[i].Origin == User {
 			return i
 		}

@@ -288,7 +288,7 @@ func (s *Store) signalCounts(ctx context.Context, method string, q SignalQuery, 
 		var labels map[string]uint64
 		err := r.Scan(&c.Signal, &c.Value, &bucket, &n, &found, &c.Probability, &c.Score, &c.Squares, &c.Low, &c.High, &labels)
 		c.Start = time.Unix(0, from+bucket*int64(step)).UTC()
-		c.Count, c.Found, c.Labels = int64(n), int64(found), make(map[string]int64, len(labels)) //nolint:gosec // counts of rows
+		c.Count, c.Found, c.Labels = int64(n), int64(found), make(map[string]int64, len(labels))
 		for label, n := range labels {
 			if label != "" {
 				c.Labels[label] = int64(n) //nolint:gosec // a count of rows

@@ -81,7 +81,7 @@ func TestStatements(t *testing.T) {
 			return err
 		},
 		"AnswerTraces": func() error { _, err := s.AnswerTraces(ctx, "default", q.From, q.To, id(0)); return err },
-		"Signals": func() error { _, _, err := s.Signals(ctx, "default", sp.TraceID, sp.SpanID); return err },
+		"Signals":      func() error { _, _, err := s.Signals(ctx, "default", sp.TraceID, sp.SpanID); return err },
 		"SignalSeries": func() error {
 			_, _, err := s.SignalSeries(ctx, store.SignalQuery{Project: "default", From: q.From, To: q.To, Signal: "refusal"}, time.Minute)
 			return err

@@ -33,6 +33,7 @@ type Options struct {
 
 // Run runs the suite.
 func Run(t *testing.T, a analyzers.Analyzer, o Options) {
+	t.Helper()
 	t.Run("describes itself", func(t *testing.T) { t.Parallel(); describes(t, a) })
 	t.Run("evidence is where it says", func(t *testing.T) {
 		t.Parallel()
@@ -48,6 +49,7 @@ func Run(t *testing.T, a analyzers.Analyzer, o Options) {
 }
 
 func describes(t *testing.T, a analyzers.Analyzer) {
+	t.Helper()
 	d := a.Describe()
 	if d.Name == "" || d.Name != strings.ToLower(d.Name) || strings.ContainsAny(d.Name, " .") || d.Version < 1 || len(d.Signals) == 0 {
 		t.Errorf("name %q, version %d, %d signals", d.Name, d.Version, len(d.Signals))
@@ -170,6 +172,7 @@ func once(t *rapid.T, a analyzers.Analyzer, in analyzers.Input) {
 }
 
 func concurrent(t *testing.T, a analyzers.Analyzer, o Options) {
+	t.Helper()
 	inputs := make([]analyzers.Input, 32)
 	want := make([][]analyzers.Signal, len(inputs))
 	for i := range inputs {
@@ -223,6 +226,7 @@ func Hostile() map[string]string {
 
 // hostile lets texts come as answer, question and document. That it ends is the test: what is quadratic in a megabyte does not.
 func hostile(t *testing.T, a analyzers.Analyzer, o Options) {
+	t.Helper()
 	for name, s := range Hostile() {
 		t.Run(name, func(t *testing.T) {
 			in := analyzers.Input{Span: &genai.Span{
@@ -247,6 +251,7 @@ func hostile(t *testing.T, a analyzers.Analyzer, o Options) {
 }
 
 func cancelled(t *testing.T, a analyzers.Analyzer) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	in := analyzers.Input{Span: &genai.Span{Operation: genai.OpChat, Output: []genai.Message{message(genai.RoleAssistant, strings.Repeat("It is so. ", 1<<16))}}}

@@ -38,7 +38,8 @@ const version = 1
 
 // The defaults of Options, and what bounds a question.
 const (
-	DefaultLow, DefaultHigh = 0.3, 0.7
+	DefaultLow              = 0.3
+	DefaultHigh             = 0.7
 	DefaultQuestionsPerHour = 120
 	DefaultTimeout          = 30 * time.Second
 

@@ -118,8 +118,8 @@ func (c *SignalCalibration) UnmarshalJSON(b []byte) error {
 }
 
 func (p *Policy) calibration(project, signal string) *SignalCalibration {
-	for i := len(p.calibrations) - 1; i >= 0; i-- {
-		if c := p.calibrations[i].signals[signal]; c != nil && matches(p.calibrations[i].projects, project) {
+	for _, of := range slices.Backward(p.calibrations) {
+		if c := of.signals[signal]; c != nil && matches(of.projects, project) {
 			return c
 		}
 	}

@@ -128,7 +128,7 @@ func (h harness) send(t *testing.T, trace uint64, names ...string) {
 			t.Fatal(err)
 		}
 		var id pcommon.SpanID
-		binary.BigEndian.PutUint64(id[:], trace<<8|uint64(number)) //nolint:gosec // small
+		binary.BigEndian.PutUint64(id[:], trace<<8|uint64(number))
 		s.SetTraceID(pcommon.TraceID(traceID(trace)))
 		s.SetSpanID(id)
 		s.SetName(operation)
@@ -185,9 +185,13 @@ func (h harness) scores(t *testing.T, trace uint64) (list []string) {
 
 func await(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	for end := time.Now().Add(waitFor); !cond(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
+	deadline, tick := time.After(waitFor), time.NewTicker(10*time.Millisecond)
+	defer tick.Stop()
+	for !cond() {
+		select {
+		case <-deadline:
 			t.Fatalf("%s: not within %s", what, waitFor)
+		case <-tick.C:
 		}
 	}
 }

@@ -52,7 +52,7 @@ func Bootstrap[T any](items []T, statistic func([]T) float64, rounds int, level 
 	if len(items) == 0 || rounds <= 0 {
 		return Interval{math.NaN(), math.NaN()}
 	}
-	random := rand.New(rand.NewPCG(seed, 0x7469_6c74))
+	random := rand.New(rand.NewPCG(seed, 0x7469_6c74)) //nolint:gosec // to be repeatable, not secret
 	sample := make([]T, len(items))
 	values := make([]float64, 0, rounds)
 	for range rounds {
