@@ -22,8 +22,9 @@ import (
 	"github.com/tiltmeter/tiltmeter/analyzers/stats"
 )
 
-// DefaultBudget is how long an analyzer may take for one span. What they take as a rule is a hundredth of it.
-const DefaultBudget = 50 * time.Millisecond
+// DefaultBudget is how long an analyzer may take for one span. They take a thousandth of it as a rule; on a machine that does
+// other things besides, a goroutine may have to wait as long as that.
+const DefaultBudget = 250 * time.Millisecond
 
 // MaxRules bounds the rules of a policy: each is looked at for every span and analyzer.
 const MaxRules = 256
@@ -133,7 +134,7 @@ func (p *Policy) calibration(project, signal string) *SignalCalibration {
 //	    - analyzers: [grounding]              # all, unless named
 //	      services: ["batch-*"]               # patterns; all, unless named; projects likewise
 //	      sample: 0.1                         # share of the traces; 1 unless said
-//	      budget: 20ms                        # for one span; 50ms unless said
+//	      budget: 20ms                        # for one span; 250ms unless said
 //	    - analyzers: [leakage]
 //	      enabled: false
 //	  calibration:

@@ -237,7 +237,11 @@ func (r *Runner) finish(ctx context.Context, reader spanlog.Reader, in spanlog.I
 			}
 		}
 	}
-	return r.retry(ctx, "commit the range", func() error { return reader.Commit(ctx, in) })
+	if err := r.retry(ctx, "commit the range", func() error { return reader.Commit(ctx, in) }); err != nil {
+		return err
+	}
+	r.m.lag.Set(0) // until the next range is looked at
+	return nil
 }
 
 // retry repeats do with back-off until it succeeds, the context ends, or the error is one that no waiting can mend.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/bits"
 	"runtime/debug"
 	"slices"
 	"sync/atomic"
@@ -41,6 +42,7 @@ type lane struct {
 	analyzers.Analyzer
 	about analyzers.Description
 	busy  atomic.Bool // from an earlier call, which did not return in time
+	fails uint64      // spans that it could not score; of the goroutine that has the lane
 }
 
 // NewScorer makes a scorer of the analyzers that the policy has on.
@@ -216,8 +218,11 @@ func (s *Scorer) fail(l *lane, c *call, err error) {
 		return // the range is scored again
 	}
 	s.m.missed.WithLabelValues(l.about.Name, reason).Inc()
-	s.log.Warn("an analyzer could not score a span", "analyzer", l.about.Name, "reason", reason,
-		"trace", c.of.TraceID, "span", c.of.SpanID, "error", err)
+	// The first, second, fourth, eighth … are enough to look at; the metric has them all.
+	if l.fails++; bits.OnesCount64(l.fails) == 1 {
+		s.log.Warn("an analyzer could not score a span", "analyzer", l.about.Name, "reason", reason, "failures", l.fails,
+			"trace", c.of.TraceID, "span", c.of.SpanID, "error", err)
+	}
 }
 
 // insert stores signals.
