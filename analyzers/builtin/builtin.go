@@ -3,11 +3,16 @@
 // A new analyzer is a folder beside this one and a line here.
 package builtin
 
-import "github.com/tiltmeter/tiltmeter/analyzers"
+import (
+	"github.com/tiltmeter/tiltmeter/analyzers"
+	"github.com/tiltmeter/tiltmeter/analyzers/refusal"
+)
 
 // New makes every analyzer, in the order in which they are listed.
 func New() []analyzers.Analyzer {
-	return []analyzers.Analyzer{}
+	return []analyzers.Analyzer{
+		refusal.New(),
+	}
 }
 
 // Descriptions introduces every analyzer.

@@ -1,0 +1,203 @@
+// Package refusal detects that a model did not do what it was asked, and says in which way.
+//
+// One flag cannot be right: "I can't help with that", a sermon in place of an answer, "I have no access to your calendar" and "the
+// passages do not say" are different events. So an answer gets a label (full, partial, inability, abstains, error or
+// compliance), two scores, one for a refusal of any kind and one for a flat one, and the sentences that show it.
+// A third signal judges whether the prompt was benign, so that the refusal was wrong.
+//
+// Answers are read by cues: word patterns in data files, one a language (lang/*.cues). Weights of cues were set by hand and
+// are in head.go; what they are worth was measured, see CARD.md. The package knows no store and no network.
+package refusal
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/tiltmeter/tiltmeter/analyzers"
+	"github.com/tiltmeter/tiltmeter/analyzers/text"
+	"github.com/tiltmeter/tiltmeter/genai"
+)
+
+// The signals.
+const (
+	SignalAny      = "refusal"
+	SignalFull     = "refusal.full"
+	SignalWrongful = "refusal.wrongful"
+)
+
+// The labels of SignalAny.
+const (
+	LabelFull       = "full"       // declines flatly
+	LabelPartial    = "partial"    // declines and offers something else, deflects, moralises, or does another task
+	LabelInability  = "inability"  // says that it lacks the means, the knowledge or the nature; no refusal
+	LabelAbstains   = "abstains"   // says that what it was given does not hold the answer; no refusal
+	LabelError      = "error"      // is the text of a technical error; no refusal
+	LabelCompliance = "compliance" // the rest
+)
+
+// Version is raised whenever the same span may get other signals: also by a change of cues.
+const Version = 1
+
+// Detector is the analyzer. It is safe for concurrent use.
+type Detector struct {
+	answers *lexicon
+	memory  sync.Pool
+}
+
+var _ analyzers.Analyzer = (*Detector)(nil)
+
+// New makes a detector. The cues are read once in a process.
+func New() *Detector {
+	return &Detector{answers: answerCues(), memory: sync.Pool{New: func() any { return new(memory) }}}
+}
+
+// Describe implements analyzers.Analyzer.
+func (d *Detector) Describe() analyzers.Description {
+	return analyzers.Description{
+		Name:    "refusal",
+		Version: Version,
+		Signals: []analyzers.SignalDescription{
+			{
+				Name: SignalAny, Means: "The answer refuses what was asked, flatly or in part.", Unit: "1", Detects: true,
+				Labels: []string{LabelFull, LabelPartial, LabelInability, LabelAbstains, LabelError, LabelCompliance},
+			},
+			{Name: SignalFull, Means: "The answer refuses flatly: it says that it cannot assist, and does not.", Unit: "1", Detects: true},
+		},
+	}
+}
+
+// memory is what one call needs and the next can use again.
+type memory struct {
+	texts     []analyzers.Text
+	sentences []text.Range
+	search    search
+	answer    answer
+	best      answer
+}
+
+// Analyze implements analyzers.Analyzer. A span that neither said anything nor was stopped by a content filter gets no signal.
+func (d *Detector) Analyze(ctx context.Context, in *analyzers.Input, dst []analyzers.Signal) ([]analyzers.Signal, error) {
+	m := d.memory.Get().(*memory)
+	defer d.memory.Put(m)
+	defer m.forget()
+	m.texts = analyzers.Said(m.texts[:0], in.Span)
+	v, ok, err := d.verdict(ctx, in.Span, m)
+	if err != nil || !ok {
+		return dst, err
+	}
+	return append(dst,
+		analyzers.Signal{Name: SignalAny, Score: v.any, Probability: anyPlatt.probability(v.any), Label: v.label, Evidence: v.evidence},
+		analyzers.Signal{Name: SignalFull, Score: v.full, Probability: fullPlatt.probability(v.full), Evidence: v.evidence},
+	), nil
+}
+
+// verdict is what is said of a span's answer.
+type verdict struct {
+	any, full float64
+	label     string
+	evidence  []analyzers.Evidence
+}
+
+// verdict judges each message, since several choices are several answers, and gives the one that refuses most. It is false when
+// there is nothing to judge.
+func (d *Detector) verdict(ctx context.Context, s *genai.Span, m *memory) (verdict, bool, error) {
+	if v, ok := stated(s, m.texts); ok {
+		return v, true, nil
+	}
+	any, found := 0.0, false
+	for i := 0; i < len(m.texts); {
+		m.answer.reset()
+		index := m.texts[i].Index
+		for ; i < len(m.texts) && m.texts[i].Index == index; i++ {
+			if err := ctx.Err(); err != nil {
+				return verdict{}, false, err
+			}
+			if m.texts[i].Origin == analyzers.Answer {
+				m.sentences = text.Sentences(m.sentences[:0], m.texts[i].Content)
+				m.answer.read(&m.search, d.answers, i, m.texts[i].Content, m.sentences)
+			}
+		}
+		if m.answer.length == 0 {
+			continue
+		}
+		if z := anyHead.score(&m.answer); !found || z > any {
+			any, found = z, true
+			m.answer, m.best = m.best, m.answer
+		}
+	}
+	if !found {
+		return verdict{}, false, nil
+	}
+	v := verdict{any: any, full: min(any, fullHead.score(&m.best))} // what is no refusal is no flat one
+	v.label = label(&v, &m.best)
+	v.evidence = m.best.evidence(m.texts, v.label)
+	return v, true, nil
+}
+
+// label names the kind of an answer.
+func label(v *verdict, a *answer) string {
+	refused := anyPlatt.probability(v.any) >= decision
+	switch {
+	case a.failed():
+		return LabelError
+	case refused && fullPlatt.probability(v.full) >= decision:
+		return LabelFull
+	case refused:
+		return LabelPartial
+	case a.strength[abstain][lead] > 0:
+		return LabelAbstains
+	case a.strength[inability][lead] >= inabilityStrength:
+		return LabelInability
+	}
+	return LabelCompliance
+}
+
+// Bounds of labels.
+const (
+	decision          = 0.5 // probability from which on a refusal is one
+	inabilityStrength = 0.7 // of a cue of inability that makes the label
+)
+
+// statedScore is the score of a refusal that the provider itself states.
+const statedScore = 12
+
+// stated finds a refusal that the provider states: a part of that type, or a content filter's finish reason. Its label is
+// full: the user did not get an answer, whatever words came along.
+func stated(s *genai.Span, texts []analyzers.Text) (verdict, bool) {
+	v := verdict{any: statedScore, full: statedScore, label: LabelFull}
+	for i := range texts {
+		if t := &texts[i]; t.Origin == analyzers.Refused {
+			v.evidence = append(v.evidence, analyzers.Evidence{
+				Reason: "refusal_part", Text: "The provider marks this part as a refusal.", Score: 1, Passage: t.Passage(0, len(t.Content)),
+			})
+			if len(v.evidence) == maxEvidence {
+				break
+			}
+		}
+	}
+	if filtered(s) {
+		v.evidence = append(v.evidence, analyzers.Evidence{
+			Reason: "content_filter", Text: "The provider's content filter stopped the answer.", Score: 1,
+			Passage: analyzers.Passage{Place: analyzers.Place{SpanID: s.SpanID, Field: analyzers.FieldOutput}},
+		})
+	}
+	return v, len(v.evidence) > 0
+}
+
+func filtered(s *genai.Span) bool {
+	return slices.Contains(s.FinishReasons, genai.FinishContentFilter) ||
+		slices.ContainsFunc(s.Output, func(m genai.Message) bool { return m.FinishReason == genai.FinishContentFilter })
+}
+
+// forget drops what memory holds of the span, and memory that a rare giant needed.
+func (m *memory) forget() {
+	clear(m.texts)
+	m.search.scan.text = ""
+	if cap(m.search.units) > maxKept {
+		m.search = search{}
+	}
+}
+
+// maxKept is how many units the memory of a search may hold for the next span.
+const maxKept = 1 << 14
