@@ -59,6 +59,18 @@ func (h *head) score(a *answer) float64 {
 	return z + h.length*math.Log(max(h.floor, float64(a.length))/h.typical)
 }
 
+// ordered puts refusals in the order of flatness: what is no refusal keeps its score, below 0; refusals come above, those in
+// part first and the flat ones last. So one threshold at 0 finds refusals of any kind, and a higher one on the same score flat ones.
+func ordered(any, full float64) float64 {
+	if any <= 0 {
+		return any
+	}
+	return -math.Expm1(-any) + max(0, full-leastFull)
+}
+
+// leastFull is the score of flatness below which refusals do not differ in it.
+const leastFull = -3
+
 // weight is what a sign adds to the sum.
 func (h *head) weight(s *sign) float64 {
 	switch {

@@ -87,14 +87,14 @@ func (d *Detector) Analyze(ctx context.Context, in *analyzers.Input, dst []analy
 		return dst, err
 	}
 	return append(dst,
-		analyzers.Signal{Name: SignalAny, Score: v.any, Probability: anyPlatt.probability(v.any), Label: v.label, Evidence: v.evidence},
+		analyzers.Signal{Name: SignalAny, Score: v.score, Probability: anyPlatt.probability(v.score), Label: v.label, Evidence: v.evidence},
 		analyzers.Signal{Name: SignalFull, Score: v.full, Probability: fullPlatt.probability(v.full), Evidence: v.evidence},
 	), nil
 }
 
 // verdict is what is said of a span's answer.
 type verdict struct {
-	any, full float64
+	score, full float64 // of a refusal of any kind, of a flat one
 	label     string
 	evidence  []analyzers.Evidence
 }
@@ -129,7 +129,8 @@ func (d *Detector) verdict(ctx context.Context, s *genai.Span, m *memory) (verdi
 	if !found {
 		return verdict{}, false, nil
 	}
-	v := verdict{any: any, full: min(any, fullHead.score(&m.best))} // what is no refusal is no flat one
+	v := verdict{full: min(any, fullHead.score(&m.best))} // what is no refusal is no flat one
+	v.score = ordered(any, v.full)
 	v.label = label(&v, &m.best)
 	v.evidence = m.best.evidence(m.texts, v.label)
 	return v, true, nil
@@ -137,7 +138,7 @@ func (d *Detector) verdict(ctx context.Context, s *genai.Span, m *memory) (verdi
 
 // label names the kind of an answer.
 func label(v *verdict, a *answer) string {
-	refused := anyPlatt.probability(v.any) >= decision
+	refused := anyPlatt.probability(v.score) >= decision
 	switch {
 	case a.failed():
 		return LabelError
@@ -165,7 +166,7 @@ const statedScore = 12
 // stated finds a refusal that the provider states: a part of that type, or a content filter's finish reason. Its label is
 // full: the user did not get an answer, whatever words came along.
 func stated(s *genai.Span, texts []analyzers.Text) (verdict, bool) {
-	v := verdict{any: statedScore, full: statedScore, label: LabelFull}
+	v := verdict{score: statedScore, full: statedScore, label: LabelFull}
 	for i := range texts {
 		if t := &texts[i]; t.Origin == analyzers.Refused {
 			v.evidence = append(v.evidence, analyzers.Evidence{
