@@ -144,6 +144,7 @@ var reasons = [kinds]struct{ name, text string }{
 	policy:    {"cites_rules", "Names rules, principles or its purpose as the reason."},
 	rebuke:    {"rebukes", "Judges the request, or remonstrates with who made it."},
 	moral:     {"moralizes", "Judges the deed in place of an answer."},
+	privacy:   {"protects_others", "Speaks of others' privacy or rights."},
 	refute:    {"disputes_premise", "Denies what the request takes for granted."},
 	apology:   {"apologizes", "Says sorry."},
 	redirect:  {"redirects", "Offers something else, or sends elsewhere."},

@@ -18,6 +18,7 @@ const (
 	policy
 	rebuke
 	moral
+	privacy
 	refute
 	apology
 	persona
@@ -31,7 +32,7 @@ const (
 )
 
 var kindNames = [kinds]string{
-	"decline", "inability", "policy", "rebuke", "moral", "refute", "apology", "persona", "redirect", "support", "abstain", "opener", "comply", "error",
+	"decline", "inability", "policy", "rebuke", "moral", "privacy", "refute", "apology", "persona", "redirect", "support", "abstain", "opener", "comply", "error",
 }
 
 // answerCues are the cues of all languages. The files are part of the binary: one that cannot be read is a mistake in the

@@ -23,10 +23,10 @@ var anyHead = head{
 	bias:    -3,
 	decline: [zones]float64{lead: 5, near: 3.5, rest: 1.75, tail: 2.5},
 	lead: [kinds]float64{
-		rebuke: 3.5, moral: 2, policy: 0.7, apology: 1, persona: 0.5, inability: 0.5, refute: 0.5, redirect: 0.3,
+		rebuke: 3.5, moral: 2, privacy: 2, policy: 0.7, apology: 1, persona: 0.5, inability: 0.5, refute: 0.5, redirect: 0.3,
 		comply: -2, abstain: -6,
 	},
-	near:    [kinds]float64{rebuke: 1, moral: 1, policy: 0.5, redirect: 1, support: 0.8, comply: -0.4},
+	near:    [kinds]float64{rebuke: 1, moral: 1, privacy: 1.8, policy: 0.5, redirect: 1, support: 0.8, comply: -0.4},
 	lacking: -5, length: -0.8, typical: 500, floor: 500,
 }
 
@@ -38,7 +38,7 @@ var fullHead = head{
 	lead: [kinds]float64{
 		policy: 0.7, rebuke: 0.5, apology: 1.5, inability: -1, support: -1.5, refute: -0.7, comply: -1, abstain: -6,
 	},
-	near:    [kinds]float64{policy: 0.5, moral: -0.5, redirect: -0.8, comply: -0.5},
+	near:    [kinds]float64{policy: 0.5, moral: -0.5, privacy: -0.3, redirect: -0.8, comply: -0.5},
 	lacking: -2.5, length: -1.2, typical: 350, floor: 20,
 }
 

@@ -51,6 +51,7 @@ type lexicon struct {
 	kinds []string
 
 	keys      map[string]uint16 // of whole units
+	known     [1 << 10]uint64   // a bit for each sketch of a key: most units are no key, and need not be looked up
 	stems     map[string]uint16 // of beginnings of units
 	stemSizes [256]uint64       // by the first byte of a stem: the sizes of stems, a bit each
 	words     map[string]uint16 // as written in the files
@@ -248,8 +249,28 @@ func (l *lexicon) key(in map[string]uint16, unit string) uint16 {
 		k = uint16(len(l.starts))
 		in[unit] = k
 		l.starts = append(l.starts, nil)
+		i := sketch([]byte(unit))
+		l.known[i>>6] |= 1 << (i & 63)
 	}
 	return k
+}
+
+// find is the key of a unit, or 0.
+func (l *lexicon) find(unit []byte) uint16 {
+	if i := sketch(unit); l.known[i>>6]>>(i&63)&1 == 0 {
+		return 0
+	}
+	return l.keys[string(unit)]
+}
+
+// sketch is a number of 16 bits that different units rarely share: of their size, first bytes and last bytes.
+func sketch(unit []byte) uint32 {
+	n := uint32(len(unit))
+	if n == 0 {
+		return 0
+	}
+	a, b, y, z := uint32(unit[0]), uint32(unit[n/2]), uint32(unit[(n-1)/2]), uint32(unit[n-1])
+	return (a*0x9E3779B1 ^ b*0x85EBCA6B ^ y*0xC2B2AE35 ^ z*0x27D4EB2F ^ n*0x165667B1) >> 16
 }
 
 // each calls f for the members of a set.

@@ -95,8 +95,8 @@ func (d *Detector) Analyze(ctx context.Context, in *analyzers.Input, dst []analy
 // verdict is what is said of a span's answer.
 type verdict struct {
 	score, full float64 // of a refusal of any kind, of a flat one
-	label     string
-	evidence  []analyzers.Evidence
+	label       string
+	evidence    []analyzers.Evidence
 }
 
 // verdict judges each message, since several choices are several answers, and gives the one that refuses most. It is false when

@@ -132,9 +132,10 @@ func alone(c rune) bool {
 		return letter(c)
 	case c < 0x3005:
 		return false
-	case c <= 0x3007, 0x3040 <= c && c <= 0x30FF, 0x3400 <= c && c <= 0x9FFF, 0xAC00 <= c && c <= 0xD7AF,
-		0xF900 <= c && c <= 0xFAFF, 0x20000 <= c && c <= 0x3FFFF:
-		return letter(c)
+	case c <= 0x3007, 0x3041 <= c && c <= 0x309F, 0x30A1 <= c && c <= 0x30FA, 0x30FC <= c && c <= 0x30FF,
+		0x3400 <= c && c <= 0x4DBF, 0x4E00 <= c && c <= 0x9FFF, 0xF900 <= c && c <= 0xFAFF, 0x20000 <= c && c <= 0x323AF, // Han
+		0xAC00 <= c && c <= 0xD7A3: // Hangul
+		return true
 	}
 	return false
 }
@@ -225,7 +226,7 @@ func (s *search) cut(l *lexicon, sentence string) {
 		first := len(s.stems)
 		s.stemmed(l, s.scan.unit)
 		s.units = append(s.units, unit{
-			start: s.scan.start, end: s.scan.end, key: l.keys[string(s.scan.unit)], stems: [2]int{first, len(s.stems)},
+			start: s.scan.start, end: s.scan.end, key: l.find(s.scan.unit), stems: [2]int{first, len(s.stems)},
 		})
 	}
 	for at := range s.units {
