@@ -1,11 +1,11 @@
 package refusal
 
 // From cues to scores: two sums of weights that were set by hand, one for a refusal of any kind and one for a flat one, and the
-// maps from these scores to probabilities.
+// map from scores to probabilities.
 
 import "math"
 
-// head is one sum. Weights are in units of log odds before calibration.
+// head is one sum. Weights are log odds.
 type head struct {
 	bias    float64
 	decline [zones]float64 // a decline counts once, at its best place
@@ -84,14 +84,7 @@ func (h *head) weight(s *sign) float64 {
 	return 0
 }
 
-// platt is Platt's map from a score to a probability: 1/(1+exp(-(slope*score+intercept))).
-type platt struct{ slope, intercept float64 }
-
-func (p platt) probability(score float64) float64 {
-	return 1 / (1 + math.Exp(-(p.slope*score + p.intercept)))
+// probability maps a score, which is in log odds, to a probability: the logistic function. At 0 it is one half.
+func probability(score float64) float64 {
+	return 1 / (1 + math.Exp(-score))
 }
-
-var (
-	anyPlatt  = platt{slope: 1}
-	fullPlatt = platt{slope: 1}
-)

@@ -87,8 +87,8 @@ func (d *Detector) Analyze(ctx context.Context, in *analyzers.Input, dst []analy
 		return dst, err
 	}
 	return append(dst,
-		analyzers.Signal{Name: SignalAny, Score: v.score, Probability: anyPlatt.probability(v.score), Label: v.label, Evidence: v.evidence},
-		analyzers.Signal{Name: SignalFull, Score: v.full, Probability: fullPlatt.probability(v.full), Evidence: v.evidence},
+		analyzers.Signal{Name: SignalAny, Score: v.score, Probability: probability(v.score), Label: v.label, Evidence: v.evidence},
+		analyzers.Signal{Name: SignalFull, Score: v.full, Probability: probability(v.full), Evidence: v.evidence},
 	), nil
 }
 
@@ -138,11 +138,11 @@ func (d *Detector) verdict(ctx context.Context, s *genai.Span, m *memory) (verdi
 
 // label names the kind of an answer.
 func label(v *verdict, a *answer) string {
-	refused := anyPlatt.probability(v.score) >= decision
+	refused := probability(v.score) >= decision
 	switch {
 	case a.failed():
 		return LabelError
-	case refused && fullPlatt.probability(v.full) >= decision:
+	case refused && probability(v.full) >= decision:
 		return LabelFull
 	case refused:
 		return LabelPartial
