@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-//go:embed lang/*.cues
+//go:embed lang/*.cues prompts/*.cues
 var files embed.FS
 
 // The kinds of cues. lang/en.cues says what each means.
@@ -37,13 +37,15 @@ var kindNames = [kinds]string{
 
 // answerCues are the cues of all languages. The files are part of the binary: one that cannot be read is a mistake in the
 // program, which every test finds.
-var answerCues = sync.OnceValue(func() *lexicon {
-	l, err := read("lang", kindNames[:])
+var answerCues = sync.OnceValue(func() *lexicon { return mustRead("lang", kindNames[:]) })
+
+func mustRead(folder string, kinds []string) *lexicon {
+	l, err := read(folder, kinds)
 	if err != nil {
 		panic("refusal: " + err.Error())
 	}
 	return l
-})
+}
 
 // read reads the files of a folder into one lexicon.
 func read(folder string, kinds []string) (*lexicon, error) {

@@ -18,7 +18,9 @@ const (
 	maxElements = 8    // elements of a cue
 	maxWords    = 8192 // different words of all files
 	maxStem     = 63   // bytes of the beginning of a word
-	window      = 64   // units that a cue may span from its beginning
+	maxUnits    = 32   // units of a word
+	maxKeys     = 1<<16 - 1
+	window      = 64 // units that a cue may span from its beginning
 )
 
 // kind is what a cue is a sign of.
@@ -219,6 +221,12 @@ func (l *lexicon) word(w string) (uint16, error) {
 	}
 	if len(l.words) == maxWords {
 		return 0, fmt.Errorf("there are more than %d words", maxWords)
+	}
+	if len(units) > maxUnits {
+		return 0, fmt.Errorf("%q has %d units, more than %d", w, len(units), maxUnits)
+	}
+	if len(l.starts)+len(units) > maxKeys {
+		return 0, fmt.Errorf("the words have more than %d different units", maxKeys)
 	}
 	keys := make([]uint16, len(units))
 	for i, u := range units {

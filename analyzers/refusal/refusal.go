@@ -42,6 +42,7 @@ const Version = 1
 // Detector is the analyzer. It is safe for concurrent use.
 type Detector struct {
 	answers *lexicon
+	prompts *lexicon
 	memory  sync.Pool
 }
 
@@ -49,7 +50,7 @@ var _ analyzers.Analyzer = (*Detector)(nil)
 
 // New makes a detector. The cues are read once in a process.
 func New() *Detector {
-	return &Detector{answers: answerCues(), memory: sync.Pool{New: func() any { return new(memory) }}}
+	return &Detector{answers: answerCues(), prompts: promptCues(), memory: sync.Pool{New: func() any { return new(memory) }}}
 }
 
 // Describe implements analyzers.Analyzer.
@@ -63,6 +64,7 @@ func (d *Detector) Describe() analyzers.Description {
 				Labels: []string{LabelFull, LabelPartial, LabelInability, LabelAbstains, LabelError, LabelCompliance},
 			},
 			{Name: SignalFull, Means: "The answer refuses flatly: it says that it cannot assist, and does not.", Unit: "1", Detects: true},
+			{Name: SignalWrongful, Means: "The answer refuses a prompt that asks for nothing harmful.", Unit: "1", Detects: true},
 		},
 	}
 }
@@ -70,6 +72,7 @@ func (d *Detector) Describe() analyzers.Description {
 // memory is what one call needs and the next can use again.
 type memory struct {
 	texts     []analyzers.Text
+	given     []analyzers.Text
 	sentences []text.Range
 	search    search
 	answer    answer
@@ -86,10 +89,14 @@ func (d *Detector) Analyze(ctx context.Context, in *analyzers.Input, dst []analy
 	if err != nil || !ok {
 		return dst, err
 	}
-	return append(dst,
+	dst = append(dst,
 		analyzers.Signal{Name: SignalAny, Score: v.score, Probability: probability(v.score), Label: v.label, Evidence: v.evidence},
 		analyzers.Signal{Name: SignalFull, Score: v.full, Probability: probability(v.full), Evidence: v.evidence},
-	), nil
+	)
+	if w, ok := d.wrongful(in.Span, m, &v); ok {
+		dst = append(dst, w)
+	}
+	return dst, nil
 }
 
 // verdict is what is said of a span's answer.
@@ -194,6 +201,7 @@ func filtered(s *genai.Span) bool {
 // forget drops what memory holds of the span, and memory that a rare giant needed.
 func (m *memory) forget() {
 	clear(m.texts)
+	clear(m.given)
 	m.search.scan.text = ""
 	if cap(m.search.units) > maxKept {
 		m.search = search{}
