@@ -24,12 +24,12 @@ const (
 )
 
 // kind is what a cue is a sign of.
-type kind uint8
+type kind int
 
 // word is a word of a cue file: a sequence of unit keys.
 type word struct {
-	id   uint16
-	rest []uint16 // keys of the units after the first
+	id   int
+	rest []int // keys of the units after the first
 }
 
 // element is one place of a cue: one of words, after at most gap other units. A negative element takes no place: none of its words
@@ -52,18 +52,18 @@ type cue struct {
 type lexicon struct {
 	kinds []string
 
-	keys      map[string]uint16 // of whole units
-	known     [1 << 10]uint64   // a bit for each sketch of a key: most units are no key, and need not be looked up
-	stems     map[string]uint16 // of beginnings of units
-	stemSizes [256]uint64       // by the first byte of a stem: the sizes of stems, a bit each
-	words     map[string]uint16 // as written in the files
-	starts    [][]word          // by key of the first unit
+	keys      map[string]int        // of whole units
+	known     [sketches / 64]uint64 // a bit for each sketch of a key: most units are no key, and need not be looked up
+	stems     map[string]int        // of beginnings of units
+	stemSizes [256]uint64           // by the first byte of a stem: the sizes of stems, a bit each
+	words     map[string]int        // as written in the files
+	starts    [][]word              // by key of the first unit
 	cues      []cue
-	begins    [][]uint16 // by word id: the cues whose first element has it
+	begins    [][]int // by word id: the cues whose first element has it
 }
 
 func newLexicon(kinds []string) *lexicon {
-	return &lexicon{kinds: kinds, keys: map[string]uint16{}, stems: map[string]uint16{}, words: map[string]uint16{}}
+	return &lexicon{kinds: kinds, keys: map[string]int{}, stems: map[string]int{}, words: map[string]int{}}
 }
 
 // add reads a cue file. An error names the line and what is wrong with it.
@@ -106,12 +106,9 @@ func (l *lexicon) line(line string, classes map[string][]string) error {
 	if err != nil {
 		return err
 	}
-	n := uint16(len(l.cues))
-	if len(l.cues) == 1<<16-1 {
-		return fmt.Errorf("there are more than %d cues", n)
-	}
+	n := len(l.cues)
 	l.cues = append(l.cues, c)
-	each(c.elements[0].words, func(id uint16) { l.begins[id] = append(l.begins[id], n) })
+	each(c.elements[0].words, func(id int) { l.begins[id] = append(l.begins[id], n) })
 	return nil
 }
 
@@ -196,7 +193,7 @@ func (l *lexicon) element(f string, classes map[string][]string) (element, error
 		if err != nil {
 			return e, err
 		}
-		for len(e.words) <= int(id>>6) {
+		for len(e.words) <= id>>6 {
 			e.words = append(e.words, 0)
 		}
 		e.words[id>>6] |= 1 << (id & 63)
@@ -205,7 +202,7 @@ func (l *lexicon) element(f string, classes map[string][]string) (element, error
 }
 
 // word is the id of a word as a file writes it.
-func (l *lexicon) word(w string) (uint16, error) {
+func (l *lexicon) word(w string) (int, error) {
 	if id, ok := l.words[w]; ok {
 		return id, nil
 	}
@@ -228,7 +225,7 @@ func (l *lexicon) word(w string) (uint16, error) {
 	if len(l.starts)+len(units) > maxKeys {
 		return 0, fmt.Errorf("the words have more than %d different units", maxKeys)
 	}
-	keys := make([]uint16, len(units))
+	keys := make([]int, len(units))
 	for i, u := range units {
 		if !stem || i < len(units)-1 {
 			keys[i] = l.key(l.keys, u)
@@ -240,7 +237,7 @@ func (l *lexicon) word(w string) (uint16, error) {
 		keys[i] = l.key(l.stems, u)
 		l.stemSizes[u[0]] |= 1 << len(u)
 	}
-	id := uint16(len(l.words))
+	id := len(l.words)
 	l.words[w] = id
 	l.begins = append(l.begins, nil)
 	l.starts[keys[0]] = append(l.starts[keys[0]], word{id, keys[1:]})
@@ -248,13 +245,13 @@ func (l *lexicon) word(w string) (uint16, error) {
 }
 
 // key is the number of a unit or stem; 0 is that of every unit that no cue knows.
-func (l *lexicon) key(in map[string]uint16, unit string) uint16 {
+func (l *lexicon) key(in map[string]int, unit string) int {
 	if len(l.starts) == 0 {
 		l.starts = append(l.starts, nil)
 	}
 	k, ok := in[unit]
 	if !ok {
-		k = uint16(len(l.starts))
+		k = len(l.starts)
 		in[unit] = k
 		l.starts = append(l.starts, nil)
 		i := sketch([]byte(unit))
@@ -264,28 +261,34 @@ func (l *lexicon) key(in map[string]uint16, unit string) uint16 {
 }
 
 // find is the key of a unit, or 0.
-func (l *lexicon) find(unit []byte) uint16 {
+func (l *lexicon) find(unit []byte) int {
 	if i := sketch(unit); l.known[i>>6]>>(i&63)&1 == 0 {
 		return 0
 	}
 	return l.keys[string(unit)]
 }
 
-// sketch is a number of 16 bits that different units rarely share: of their size, first bytes and last bytes.
-func sketch(unit []byte) uint32 {
-	n := uint32(len(unit))
+// sketches is how many sketches there are.
+const sketches = 1 << 16
+
+// sketch is a number that different units rarely share: of their size, first bytes and last bytes.
+func sketch(unit []byte) int {
+	n := len(unit)
 	if n == 0 {
 		return 0
 	}
-	a, b, y, z := uint32(unit[0]), uint32(unit[n/2]), uint32(unit[(n-1)/2]), uint32(unit[n-1])
-	return (a*0x9E3779B1 ^ b*0x85EBCA6B ^ y*0xC2B2AE35 ^ z*0x27D4EB2F ^ n*0x165667B1) >> 16
+	h := n
+	for _, b := range [...]byte{unit[0], unit[n/2], unit[(n-1)/2], unit[n-1]} {
+		h = h*61 + int(b)
+	}
+	return h & (sketches - 1)
 }
 
 // each calls f for the members of a set.
-func each(set []uint64, f func(id uint16)) {
+func each(set []uint64, f func(id int)) {
 	for i, b := range set {
 		for ; b != 0; b &= b - 1 {
-			f(uint16(i<<6 + bits.TrailingZeros64(b)))
+			f(i<<6 + bits.TrailingZeros64(b))
 		}
 	}
 }

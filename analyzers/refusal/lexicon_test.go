@@ -132,7 +132,7 @@ func TestEveryCueCanBeSaid(t *testing.T) {
 			for _, e := range c.elements {
 				if !e.not {
 					first := true
-					each(e.words, func(id uint16) {
+					each(e.words, func(id int) {
 						if first {
 							words = append(words, text[id])
 						}

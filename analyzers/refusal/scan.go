@@ -162,14 +162,14 @@ func appendFolded(dst []byte, c rune) []byte {
 // unit is a unit of a sentence.
 type unit struct {
 	start, end int // in the sentence
-	key        uint16
+	key        int
 	stems      [2]int // the range of its stems' keys in search.stems
 	hits       [2]int // the range of the words that begin with it in search.hits
 }
 
 // hit is a word of the lexicon and how many units it takes.
 type hit struct {
-	word  uint16
+	word  int
 	units int
 }
 
@@ -183,7 +183,7 @@ type found struct {
 type search struct {
 	scan  scanner
 	units []unit
-	stems []uint16
+	stems []int
 	hits  []hit
 	found []found
 	seen  []int // by cue: the look that found it last
@@ -260,7 +260,7 @@ func (s *search) stemmed(l *lexicon, unit []byte) {
 }
 
 // words appends the words that begin with a key at a unit.
-func (s *search) words(l *lexicon, key uint16, at int) {
+func (s *search) words(l *lexicon, key, at int) {
 next:
 	for i := range l.starts[key] {
 		w := &l.starts[key][i]
@@ -326,7 +326,7 @@ func (s *search) step(e *element, at, off int) uint64 {
 	u := &s.units[at]
 	for _, h := range s.hits[u.hits[0]:u.hits[1]] {
 		s.steps++
-		if w := int(h.word >> 6); w < len(e.words) && e.words[w]>>(h.word&63)&1 != 0 && off+h.units < window {
+		if w := h.word >> 6; w < len(e.words) && e.words[w]>>(h.word&63)&1 != 0 && off+h.units < window {
 			reach |= 1 << (off + h.units)
 		}
 	}
