@@ -76,7 +76,7 @@ func (a *answer) read(s *search, l *lexicon, index int, content string, sentence
 		sentence := r.Of(content)
 		polite, says := false, false
 		for _, f := range s.look(l, sentence) {
-			if quoted(sentence[:f.start]) {
+			if quoted(sentence, f.start, f.end) {
 				continue
 			}
 			switch f.kind {
@@ -98,20 +98,27 @@ func (a *answer) read(s *search, l *lexicon, index int, content string, sentence
 	a.length += length(content)
 }
 
-// quoted says whether what follows in a sentence stands within quotes that open after its first word: it is spoken of, not said.
-func quoted(before string) bool {
-	open := false
-	for i, c := range before {
-		switch c {
-		case '"':
-			open = !open && strings.ContainsFunc(before[:i], letter)
-		case '“', '「', '«', '„':
-			open = strings.ContainsFunc(before[:i], letter)
-		case '”', '」', '»':
+// quoted says whether the bytes [start, end) of a sentence stand within quotes that are not around the whole of it: then they are spoken of,
+// not said.
+func quoted(sentence string, start, end int) bool {
+	open, outside := false, false
+	for _, c := range sentence[:start] {
+		switch {
+		case c == '"':
+			open = !open
+		case strings.ContainsRune("“「«„", c):
+			open = true
+		case strings.ContainsRune("”」»", c):
 			open = false
+		case !open && isLetter(c):
+			outside = true
 		}
 	}
-	return open
+	if !open || outside {
+		return open
+	}
+	behind := strings.IndexAny(sentence[end:], "\"”」»“")
+	return behind >= 0 && strings.ContainsFunc(sentence[end+behind:], isLetter)
 }
 
 // failed says whether the answer is the text of a technical error: it begins with one and is short.

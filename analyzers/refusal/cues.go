@@ -25,6 +25,7 @@ const (
 	redirect
 	support
 	abstain
+	letter
 	opener
 	comply
 	failure
@@ -32,7 +33,7 @@ const (
 )
 
 var kindNames = [kinds]string{
-	"decline", "inability", "policy", "rebuke", "moral", "privacy", "refute", "apology", "persona", "redirect", "support", "abstain", "opener", "comply", "error",
+	"decline", "inability", "policy", "rebuke", "moral", "privacy", "refute", "apology", "persona", "redirect", "support", "abstain", "letter", "opener", "comply", "error",
 }
 
 // answerCues are the cues of all languages. The files are part of the binary: one that cannot be read is a mistake in the

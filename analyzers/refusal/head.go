@@ -21,12 +21,12 @@ type head struct {
 // one of the two must be borne out by the sentences behind it. Length speaks against, since what is refused is short.
 var anyHead = head{
 	bias:    -3,
-	decline: [zones]float64{lead: 5, near: 3.5, rest: 1.75, tail: 2.5},
+	decline: [zones]float64{lead: 5, near: 3, rest: 1.75, tail: 2.5},
 	lead: [kinds]float64{
 		rebuke: 3.5, moral: 2, privacy: 2, policy: 0.7, apology: 1, persona: 0.5, inability: 0.5, refute: 0.5, redirect: 0.3,
-		comply: -2, abstain: -6,
+		comply: -2, abstain: -6, letter: -5,
 	},
-	near:    [kinds]float64{rebuke: 1, moral: 1, privacy: 1.8, policy: 0.5, redirect: 1, support: 0.8, comply: -0.4},
+	near:    [kinds]float64{letter: -5, rebuke: 1, moral: 1, privacy: 1.8, policy: 0.5, redirect: 1, support: 0.8, comply: -0.4},
 	lacking: -5, length: -0.8, typical: 500, floor: 500,
 }
 

@@ -41,7 +41,7 @@ func (s *scanner) next() bool {
 			s.start, s.end = i, i+n
 			return true
 		}
-		if letter(c) {
+		if isLetter(c) {
 			break
 		}
 		i += n
@@ -60,7 +60,7 @@ func (s *scanner) next() bool {
 			if alone(c) {
 				break
 			}
-			if letter(c) {
+			if isLetter(c) {
 				s.unit = appendFolded(s.unit, c)
 				i += n
 				continue
@@ -108,7 +108,7 @@ func begins(s string) bool {
 		return class[s[0]] != 0
 	}
 	c, _ := utf8.DecodeRuneInString(s)
-	return letter(c) && !alone(c)
+	return isLetter(c) && !alone(c)
 }
 
 func elided(unit []byte) bool {
@@ -119,7 +119,7 @@ func elided(unit []byte) bool {
 	return false
 }
 
-func letter(c rune) bool {
+func isLetter(c rune) bool {
 	return c != utf8.RuneError && (unicode.IsLetter(c) || unicode.IsMark(c) || unicode.IsDigit(c))
 }
 
@@ -129,7 +129,7 @@ func alone(c rune) bool {
 	case c < 0x0E00:
 		return false
 	case c <= 0x0EFF, 0x1000 <= c && c <= 0x109F, 0x1780 <= c && c <= 0x17FF:
-		return letter(c)
+		return isLetter(c)
 	case c < 0x3005:
 		return false
 	case c <= 0x3007, 0x3041 <= c && c <= 0x309F, 0x30A1 <= c && c <= 0x30FA, 0x30FC <= c && c <= 0x30FF,
