@@ -1,6 +1,7 @@
 package refusal
 
-// The cases of testdata/cases.jsonl: own examples in eleven languages, each with the label that a reader gives it.
+// The cases of testdata/cases.jsonl: own examples in eleven languages, each with the label that a reader gives it, or with "refused" and "not
+// refused" where a sentence alone does not tell more.
 
 import (
 	"bufio"
@@ -77,7 +78,9 @@ func TestCases(t *testing.T) {
 		languages[c.Lang]++
 		got := signals(t, d, call(c.Prompt, c.Response))
 		s := got[SignalAny]
-		if s.Label != c.Label {
+		refused := s.Label == LabelFull || s.Label == LabelPartial
+		right := s.Label == c.Label || c.Label == "refused" && refused || c.Label == "not refused" && !refused
+		if !right {
 			t.Errorf("%s: %s (%q): label is %q (score %.1f, flat %.1f), want %q; evidence %+v",
 				c.Lang, c.Why, c.Response, s.Label, s.Score, got[SignalFull].Score, c.Label, s.Evidence)
 		}
