@@ -68,7 +68,7 @@ func (a *answer) reset() {
 	*a = answer{signs: a.signs[:0]}
 }
 
-// read adds the sentences of a text.
+// read adds sentences of a text; what they are long is added by who calls.
 func (a *answer) read(s *search, l *lexicon, index int, content string, sentences []text.Range) {
 	n := a.sentences + len(sentences)
 	for _, r := range sentences {
@@ -95,7 +95,6 @@ func (a *answer) read(s *search, l *lexicon, index int, content string, sentence
 			a.sentences++
 		}
 	}
-	a.length += length(content)
 }
 
 // quoted says whether the bytes [start, end) of a sentence stand within quotes that are not around the whole of it: then they are spoken of,

@@ -77,6 +77,8 @@ type memory struct {
 	search    search
 	answer    answer
 	best      answer
+	voice     answer
+	voices    []int
 }
 
 // Analyze implements analyzers.Analyzer. A span that neither said anything nor was stopped by a content filter gets no signal.
@@ -114,21 +116,15 @@ func (d *Detector) verdict(ctx context.Context, s *genai.Span, m *memory) (verdi
 	}
 	any, found := 0.0, false
 	for i := 0; i < len(m.texts); {
-		m.answer.reset()
-		index := m.texts[i].Index
-		for ; i < len(m.texts) && m.texts[i].Index == index; i++ {
-			if err := ctx.Err(); err != nil {
-				return verdict{}, false, err
-			}
-			if m.texts[i].Origin == analyzers.Answer {
-				m.sentences = text.Sentences(m.sentences[:0], m.texts[i].Content)
-				m.answer.read(&m.search, d.answers, i, m.texts[i].Content, m.sentences)
-			}
+		first := i
+		for index := m.texts[i].Index; i < len(m.texts) && m.texts[i].Index == index; {
+			i++
 		}
-		if m.answer.length == 0 {
-			continue
+		z, ok, err := d.message(ctx, m, first, i)
+		if err != nil {
+			return verdict{}, false, err
 		}
-		if z := anyHead.score(&m.answer); !found || z > any {
+		if ok && (!found || z > any) {
 			any, found = z, true
 			m.answer, m.best = m.best, m.answer
 		}
@@ -141,6 +137,56 @@ func (d *Detector) verdict(ctx context.Context, s *genai.Span, m *memory) (verdi
 	v.label = label(&v, &m.best)
 	v.evidence = m.best.evidence(m.texts, v.label)
 	return v, true, nil
+}
+
+// message reads the texts [first, last) of a message into m.answer and gives the score of a refusal of any kind. It is false when none of them is
+// an answer.
+func (d *Detector) message(ctx context.Context, m *memory, first, last int) (float64, bool, error) {
+	m.answer.reset()
+	for i := first; i < last; i++ {
+		if err := ctx.Err(); err != nil {
+			return 0, false, err
+		}
+		t := &m.texts[i]
+		if t.Origin != analyzers.Answer {
+			continue
+		}
+		m.sentences = text.Sentences(m.sentences[:0], t.Content)
+		if m.answer.length == 0 {
+			m.voices = voices(m.voices, t.Content, m.sentences)
+			if z, ok := d.mildest(m, i); ok {
+				return z, true, nil
+			}
+		}
+		m.answer.read(&m.search, d.answers, i, t.Content, m.sentences)
+		m.answer.length += length(t.Content)
+	}
+	return anyHead.score(&m.answer), m.answer.length > 0, nil
+}
+
+// mildest reads the voices of a text one by one, leaves the one that refuses least in m.answer, and gives its score. What other
+// texts the message has is not read. It is false when there are no voices that say something.
+func (d *Detector) mildest(m *memory, index int) (float64, bool) {
+	content := m.texts[index].Content
+	least, found := 0.0, false
+	for k, from := range m.voices {
+		to, end := len(m.sentences), len(content)
+		if k+1 < len(m.voices) {
+			to = m.voices[k+1]
+			end = m.sentences[to].Start
+		}
+		m.voice.reset()
+		m.voice.length = length(content[m.sentences[from].Start:end])
+		if m.voice.length < minVoice {
+			continue
+		}
+		m.voice.read(&m.search, d.answers, index, content, m.sentences[from:to])
+		if z := anyHead.score(&m.voice); !found || z < least {
+			least, found = z, true
+			m.answer, m.voice = m.voice, m.answer
+		}
+	}
+	return least, found
 }
 
 // label names the kind of an answer.
