@@ -232,11 +232,23 @@ func stated(s *genai.Span, texts []analyzers.Text) (verdict, bool) {
 	}
 	if filtered(s) {
 		v.evidence = append(v.evidence, analyzers.Evidence{
-			Reason: "content_filter", Text: "The provider's content filter stopped the answer.", Score: 1,
-			Passage: analyzers.Passage{Place: analyzers.Place{SpanID: s.SpanID, Field: analyzers.FieldOutput}},
+			Reason: "content_filter", Text: "The provider's content filter stopped the answer.", Score: 1, Passage: stoppedAt(s, texts),
 		})
 	}
 	return v, len(v.evidence) > 0
+}
+
+// stoppedAt is what there is of an answer that a filter stopped; without any, the prompt, which may be what was filtered.
+func stoppedAt(s *genai.Span, said []analyzers.Text) analyzers.Passage {
+	if len(said) > 0 {
+		t := &said[len(said)-1]
+		return t.Passage(0, len(t.Content))
+	}
+	given := analyzers.Given(nil, &analyzers.Input{Span: s})
+	if i := analyzers.Prompt(given); i >= 0 {
+		return given[i].Passage(0, len(given[i].Content))
+	}
+	return analyzers.Passage{Place: analyzers.Place{SpanID: s.SpanID, Field: analyzers.FieldOutput}}
 }
 
 func filtered(s *genai.Span) bool {

@@ -26,6 +26,8 @@ func TestStated(t *testing.T) {
 	filter.Span.FinishReasons = []genai.FinishReason{genai.FinishContentFilter}
 	message := call("Write a song about the sea.", "O sea, o")
 	message.Span.Output[0].FinishReason = genai.FinishContentFilter
+	unsaid := call("Write a song about the sea.", "")
+	unsaid.Span.FinishReasons = []genai.FinishReason{genai.FinishContentFilter}
 	silent := &analyzers.Input{Span: &genai.Span{FinishReasons: []genai.FinishReason{genai.FinishContentFilter}}}
 
 	for name, c := range map[string]struct {
@@ -33,8 +35,9 @@ func TestStated(t *testing.T) {
 		reason, quote string
 	}{
 		"a refusal part":               {part, "refusal_part", "No song today."},
-		"a content filter":             {filter, "content_filter", ""},
-		"a content filter of a choice": {message, "content_filter", ""},
+		"a content filter":             {filter, "content_filter", "O sea, o"},
+		"a content filter of a choice": {message, "content_filter", "O sea, o"},
+		"a filter and no answer":       {unsaid, "content_filter", "Write a song about the sea."},
 		"a filter and no text":         {silent, "content_filter", ""},
 	} {
 		got := signals(t, d, c.in)
