@@ -100,6 +100,9 @@ func (a *answer) read(s *search, l *lexicon, index int, content string, sentence
 // quoted says whether the bytes [start, end) of a sentence stand within quotes that are not around the whole of it: then they are spoken of,
 // not said.
 func quoted(sentence string, start, end int) bool {
+	if !hasQuotes(sentence[:start]) {
+		return false
+	}
 	open, outside := false, false
 	for _, c := range sentence[:start] {
 		switch {
@@ -118,6 +121,10 @@ func quoted(sentence string, start, end int) bool {
 	}
 	behind := strings.IndexAny(sentence[end:], "\"”」»“")
 	return behind >= 0 && strings.ContainsFunc(sentence[end+behind:], isLetter)
+}
+
+func hasQuotes(s string) bool {
+	return strings.Contains(s, "\"") || strings.Contains(s, "“") || strings.Contains(s, "「") || strings.Contains(s, "«") || strings.Contains(s, "„")
 }
 
 // failed says whether the answer is the text of a technical error: it begins with one and is short.

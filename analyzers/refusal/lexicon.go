@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Limits of cue files. They keep the search for a cue within one machine word and the work at each unit bounded.
@@ -54,6 +55,7 @@ type lexicon struct {
 
 	keys      map[string]int        // of whole units
 	known     [sketches / 64]uint64 // a bit for each sketch of a key: most units are no key, and need not be looked up
+	chars     map[rune]int          // the keys of units that are one character alone
 	stems     map[string]int        // of beginnings of units
 	stemSizes [256]uint64           // by the first byte of a stem: the sizes of stems, a bit each
 	words     map[string]int        // as written in the files
@@ -63,7 +65,7 @@ type lexicon struct {
 }
 
 func newLexicon(kinds []string) *lexicon {
-	return &lexicon{kinds: kinds, keys: map[string]int{}, stems: map[string]int{}, words: map[string]int{}}
+	return &lexicon{kinds: kinds, keys: map[string]int{}, chars: map[rune]int{}, stems: map[string]int{}, words: map[string]int{}}
 }
 
 // add reads a cue file. An error names the line and what is wrong with it.
@@ -228,7 +230,7 @@ func (l *lexicon) word(w string) (int, error) {
 	keys := make([]int, len(units))
 	for i, u := range units {
 		if !stem || i < len(units)-1 {
-			keys[i] = l.key(l.keys, u)
+			keys[i] = l.whole(u)
 			continue
 		}
 		if len(u) > maxStem {
@@ -254,18 +256,30 @@ func (l *lexicon) key(in map[string]int, unit string) int {
 		k = len(l.starts)
 		in[unit] = k
 		l.starts = append(l.starts, nil)
-		i := sketch([]byte(unit))
-		l.known[i>>6] |= 1 << (i & 63)
 	}
 	return k
 }
 
-// find is the key of a unit, or 0.
-func (l *lexicon) find(unit []byte) int {
-	if i := sketch(unit); l.known[i>>6]>>(i&63)&1 == 0 {
+// whole is the key of a whole unit, which find can find from then on.
+func (l *lexicon) whole(unit string) int {
+	k := l.key(l.keys, unit)
+	if c, n := utf8.DecodeRuneInString(unit); n == len(unit) {
+		l.chars[c] = k
+	}
+	i := sketch([]byte(unit))
+	l.known[i>>6] |= 1 << (i & 63)
+	return k
+}
+
+// find is the key of the unit that a scanner is at, or 0.
+func (l *lexicon) find(s *scanner) int {
+	if s.char != 0 {
+		return l.chars[s.char]
+	}
+	if i := sketch(s.unit); l.known[i>>6]>>(i&63)&1 == 0 {
 		return 0
 	}
-	return l.keys[string(unit)]
+	return l.keys[string(s.unit)]
 }
 
 // sketches is how many sketches there are.

@@ -15,6 +15,7 @@ type scanner struct {
 	text       string
 	start, end int    // of the unit in text
 	unit       []byte // the unit, folded
+	char       rune   // the unit, when it is a character alone; else 0
 }
 
 func (s *scanner) reset(text string) {
@@ -25,7 +26,7 @@ func (s *scanner) reset(text string) {
 // languages (l'aide, d'aider, n'ai), which are units of their own.
 func (s *scanner) next() bool {
 	text, i := s.text, s.end
-	s.unit = s.unit[:0]
+	s.unit, s.char = s.unit[:0], 0
 	for i < len(text) {
 		b := text[i]
 		if b < utf8.RuneSelf {
@@ -37,7 +38,7 @@ func (s *scanner) next() bool {
 		}
 		c, n := utf8.DecodeRuneInString(text[i:])
 		if alone(c) {
-			s.unit = utf8.AppendRune(s.unit, c)
+			s.unit, s.char = utf8.AppendRune(s.unit, c), c
 			s.start, s.end = i, i+n
 			return true
 		}
@@ -226,7 +227,7 @@ func (s *search) cut(l *lexicon, sentence string) {
 		first := len(s.stems)
 		s.stemmed(l, s.scan.unit)
 		s.units = append(s.units, unit{
-			start: s.scan.start, end: s.scan.end, key: l.find(s.scan.unit), stems: [2]int{first, len(s.stems)},
+			start: s.scan.start, end: s.scan.end, key: l.find(&s.scan), stems: [2]int{first, len(s.stems)},
 		})
 	}
 	for at := range s.units {
