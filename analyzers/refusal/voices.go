@@ -22,7 +22,7 @@ func tag(sentence string) string {
 	if s == "" {
 		return ""
 	}
-	end := -1
+	var end int
 	switch s[0] {
 	case '[':
 		end = strings.IndexByte(s, ']')
