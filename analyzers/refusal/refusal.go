@@ -261,10 +261,16 @@ func (m *memory) forget() {
 	clear(m.texts)
 	clear(m.given)
 	m.search.scan.text = ""
-	if cap(m.search.units) > maxKept {
+	if cap(m.search.units) > maxKeptUnits {
 		m.search = search{}
+	}
+	if cap(m.given) > maxKeptTexts || cap(m.texts) > maxKeptTexts {
+		m.given, m.texts = nil, nil
 	}
 }
 
-// maxKept is how many units the memory of a search may hold for the next span.
-const maxKept = 1 << 14
+// What memory may hold for the next span.
+const (
+	maxKeptUnits = 1 << 14
+	maxKeptTexts = 1 << 10
+)
