@@ -75,9 +75,11 @@ func (a *answer) read(s *search, l *lexicon, index int, content string, sentence
 		z := zoneOf(a.sentences, n)
 		sentence := r.Of(content)
 		polite, says := false, false
-		for _, f := range s.look(l, sentence) {
-			if quoted(sentence, f.start, f.end) {
-				continue
+		cues := s.look(l, sentence)
+		silent := slices.ContainsFunc(cues, func(f found) bool { return f.kind == abstain })
+		for _, f := range cues {
+			if silent && f.kind == decline || quoted(sentence, f.start, f.end) {
+				continue // that it cannot answer from its sources is no decline
 			}
 			switch f.kind {
 			case opener:

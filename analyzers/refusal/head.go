@@ -18,10 +18,10 @@ type head struct {
 }
 
 // anyHead asks whether the answer refuses in any way. A remonstrance or a sermon at the beginning is a refusal without any "I cannot";
-// one of the two must be borne out by the sentences behind it. Length speaks against, since what is refused is short.
+// one of the two must be borne out by the sentences behind it, and so must a decline that comes late. Length speaks against, since what is refused is short.
 var anyHead = head{
 	bias:    -3,
-	decline: [zones]float64{lead: 5, near: 3, rest: 1.75, tail: 2.5},
+	decline: [zones]float64{lead: 5, near: 2.9, rest: 1.75, tail: 2.5},
 	lead: [kinds]float64{
 		rebuke: 3.5, moral: 2, privacy: 2, policy: 0.7, apology: 1, persona: 0.5, inability: 0.5, refute: 0.5, redirect: 0.3,
 		comply: -2, abstain: -6, letter: -5,
