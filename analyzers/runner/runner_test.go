@@ -68,6 +68,7 @@ func sources(_ context.Context, in *analyzers.Input) (float64, error) {
 type harness struct {
 	log   spanlog.Log
 	store *store.Store
+	base  time.Time // of what is sent
 }
 
 // open starts a log and a writer over the shared engine.
@@ -78,7 +79,7 @@ func open(t *testing.T) harness {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close() })
-	h := harness{l, storetest.Store(t)}
+	h := harness{l, storetest.Store(t), time.Now().Add(-time.Minute).Truncate(time.Second)}
 	w, err := writer.New(l, h.store, dialect.New(dialect.Options{}), writer.Options{FlushEvery: 20 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
@@ -119,7 +120,6 @@ func (h harness) send(t *testing.T, trace uint64, names ...string) {
 	rs := td.ResourceSpans().AppendEmpty()
 	rs.Resource().Attributes().PutStr("service.name", "shop")
 	ss := rs.ScopeSpans().AppendEmpty()
-	base := time.Now().Add(-time.Minute).Truncate(time.Second)
 	for _, name := range names {
 		s := ss.Spans().AppendEmpty()
 		var number int
@@ -132,7 +132,7 @@ func (h harness) send(t *testing.T, trace uint64, names ...string) {
 		s.SetTraceID(pcommon.TraceID(traceID(trace)))
 		s.SetSpanID(id)
 		s.SetName(operation)
-		at := base.Add(time.Duration(number) * time.Second)
+		at := h.base.Add(time.Duration(number) * time.Second)
 		s.SetStartTimestamp(pcommon.NewTimestampFromTime(at))
 		s.SetEndTimestamp(pcommon.NewTimestampFromTime(at.Add(time.Second / 2)))
 		s.Attributes().PutStr("gen_ai.operation.name", operation)
