@@ -85,6 +85,7 @@ fuzz: engine ## every fuzz target for FUZZTIME each
 .PHONY: bench
 bench: build ## the benchmark tables
 	$(BIN) bench
+	$(BIN) bench detectors
 
 .PHONY: lint
 lint: $(WEB) ## vet, golangci-lint, oxlint, tsc

@@ -201,8 +201,6 @@ func (t *tree) agentName(s *genai.Span) string {
 	return ""
 }
 
-func modelOf(s *genai.Span) string { return cmp.Or(s.ResponseModel, s.RequestModel) }
-
 // sighting is where a message was first seen.
 type sighting struct {
 	span   *genai.Span
@@ -218,7 +216,7 @@ func (t *tree) history(call *genai.Span, th thread) []turn {
 	add := func(m genai.Message, at sighting) {
 		one := turn{spanID: at.span.SpanID, message: m, time: at.span.Start, agent: t.agentName(at.span)}
 		if at.answer {
-			one.time, one.model, one.failed = at.span.End, modelOf(at.span), whyFailed(at.span)
+			one.time, one.model, one.failed = at.span.End, at.span.Model(), whyFailed(at.span)
 		}
 		turns = append(turns, one)
 	}
@@ -428,7 +426,7 @@ func (t *tree) placeFailures(turns []turn, th thread) []turn {
 			continue
 		}
 		failed = append(failed, turn{
-			spanID: s.SpanID, time: s.End, agent: t.agentName(s), model: modelOf(s), failed: whyFailed(s),
+			spanID: s.SpanID, time: s.End, agent: t.agentName(s), model: s.Model(), failed: whyFailed(s),
 			message: genai.Message{Role: genai.RoleAssistant},
 		})
 		began = append(began, s.Start)

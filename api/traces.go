@@ -342,7 +342,7 @@ func conversationProto(c conversation, truncated bool) *pb.GetConversationRespon
 		Threads: each(c.threads, func(t *thread) *pb.Thread {
 			return &pb.Thread{
 				SpanId: t.longest.SpanID.String(), AgentSpanId: t.agentSpan.String(), Agent: validText(t.agent),
-				Model: validText(modelOf(t.longest)), ModelCalls: clamp32(len(t.calls)), Messages: clamp32(messageCount(t.longest)),
+				Model: validText(t.longest.Model()), ModelCalls: clamp32(len(t.calls)), Messages: clamp32(messageCount(t.longest)),
 			}
 		}),
 	}

@@ -28,6 +28,17 @@ func (id SpanID) String() string {
 	return hex.EncodeToString(id[:])
 }
 
+// MarshalText is String.
+func (id SpanID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
+// UnmarshalText reads 16 hexadecimal characters, or none for no span.
+func (id *SpanID) UnmarshalText(b []byte) (err error) {
+	if *id = (SpanID{}); len(b) > 0 {
+		*id, err = ParseSpanID(string(b))
+	}
+	return err
+}
+
 // ParseTraceID reads 32 hexadecimal characters.
 func ParseTraceID(s string) (id TraceID, err error) {
 	if len(s) != 2*len(id) {

@@ -39,6 +39,12 @@ func (o Operation) IsInference() bool { return slices.Contains(InferenceOperatio
 // InferenceOperations are those that IsInference is true of.
 var InferenceOperations = [...]Operation{OpChat, OpTextCompletion, OpGenerateContent, OpEmbeddings, OpRerank}
 
+// IsSource reports whether the operation fetches what a model is then given: documents or the result of a tool.
+func (o Operation) IsSource() bool { return slices.Contains(SourceOperations[:], o) }
+
+// SourceOperations are those that IsSource is true of.
+var SourceOperations = [...]Operation{OpRetrieval, OpRerank, OpExecuteTool}
+
 // Request holds the parameters of a model call. A nil pointer means that the sender did not say.
 type Request struct {
 	MaxTokens        *int64

@@ -10,7 +10,10 @@
 // It does not know where a value was read from, stored or shown.
 package genai
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Span is one span of a trace. GenAI is set on every span that Operation describes; a span
 // of the same trace that has nothing to do with a model keeps the fields up to Links and
@@ -98,6 +101,9 @@ func (s *Span) SystemMessages() (n int) {
 	}
 	return n
 }
+
+// Model is the model that answered, or else that was asked.
+func (s *Span) Model() string { return cmp.Or(s.ResponseModel, s.RequestModel) }
 
 // Duration is the time from start to end; 0 when the end lies before the start.
 func (s *Span) Duration() time.Duration { return max(0, s.End.Sub(s.Start)) }

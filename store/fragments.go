@@ -60,6 +60,9 @@ type fragmentRow struct {
 	day    uint16
 }
 
+func (f *fragmentRow) key() spanKey { return spanKey{f.trace, f.span} }
+func (w *spanRow) key() spanKey     { return spanKey{w.TraceID, w.SpanID} }
+
 func (f *fragmentRow) scan(r driver.Rows) error {
 	var hasIn, hasOut uint8
 	var refs []string
@@ -102,7 +105,7 @@ func (s *Store) fragments(ctx context.Context, project string, trace genai.Trace
 	return frags, more, nil
 }
 
-// whole reads rows of one trace with their contents and merges what log records tell. The rows from
+// whole reads rows of one project, by trace and start, with their contents and merges what log records tell. The rows from
 // the first on that does not fit into the budget are left out, as are such log records: cut says so.
 func (s *Store) whole(ctx context.Context, rows []spanRow, frags []fragmentRow, budget int64) (spans []genai.Span, cut bool, err error) {
 	if len(rows) == 0 {
@@ -112,17 +115,17 @@ func (s *Store) whole(ctx context.Context, rows []spanRow, frags []fragmentRow, 
 	for i := range rows {
 		at.add(rows[i].day)
 	}
-	wanted := make(map[genai.SpanID]bool, len(rows))
+	wanted := make(map[spanKey]bool, len(rows))
 	for i := range rows {
-		wanted[rows[i].SpanID] = true
+		wanted[rows[i].key()] = true
 	}
-	frags = slices.DeleteFunc(slices.Clone(frags), func(f fragmentRow) bool { return !wanted[f.span] })
+	frags = slices.DeleteFunc(slices.Clone(frags), func(f fragmentRow) bool { return !wanted[f.key()] })
 	for i := range frags {
 		at.add(frags[i].day)
 	}
-	var parts map[genai.SpanID][]genai.Span
+	var parts map[spanKey][]genai.Span
 	err = s.resolve(ctx, at, budget, func(p *pieces) error {
-		spans, parts = make([]genai.Span, 0, len(rows)), map[genai.SpanID][]genai.Span{}
+		spans, parts = make([]genai.Span, 0, len(rows)), map[spanKey][]genai.Span{}
 		for i := range rows {
 			one, err := rows[i].read(p)
 			if err != nil {
@@ -140,7 +143,7 @@ func (s *Store) whole(ctx context.Context, rows []spanRow, frags []fragmentRow, 
 				return err
 			}
 			if !p.missed {
-				parts[part.SpanID] = append(parts[part.SpanID], part)
+				parts[frags[i].key()] = append(parts[frags[i].key()], part)
 			}
 			cut, p.missed = cut || p.missed, false
 		}
@@ -148,7 +151,7 @@ func (s *Store) whole(ctx context.Context, rows []spanRow, frags []fragmentRow, 
 	})
 	heard := hearings(frags)
 	for i := range spans {
-		if list := parts[spans[i].SpanID]; len(list) > 0 {
+		if list := parts[rows[i].key()]; len(list) > 0 {
 			spans[i].Merge(list)
 			rows[i].reported(list)
 		}
@@ -178,27 +181,27 @@ func (w *spanRow) reported(parts []genai.Span) {
 }
 
 // hearings is what the log records of each span say.
-func hearings(frags []fragmentRow) map[genai.SpanID]said {
-	out := make(map[genai.SpanID]said, len(frags))
+func hearings(frags []fragmentRow) map[spanKey]said {
+	out := make(map[spanKey]said, len(frags))
 	for i := range frags {
-		out[frags[i].span] = out[frags[i].span].or(frags[i].said)
+		out[frags[i].key()] = out[frags[i].key()].or(frags[i].said)
 	}
 	return out
 }
 
 // settleContent warns of what neither the span nor its log records have. It goes by the columns, which count contents that
 // are not read, too.
-func (w *spanRow) settleContent(s *genai.Span, heard map[genai.SpanID]said) {
-	records := heard[w.SpanID]
+func (w *spanRow) settleContent(s *genai.Span, heard map[spanKey]said) {
+	records := heard[w.key()]
 	all := w.said.or(records)
 	s.MissingContent(all.input, all.output, records.input || records.output)
 }
 
-// fragmentsOf reads log records of several traces, and where their contents are.
-func (s *Store) fragmentsOf(ctx context.Context, project string, ids []genai.TraceID, tr traceRange, apart bool) (frags []fragmentRow, at place, err error) {
+// fragmentsOf reads log records of several traces, at most limit, and where their contents are.
+func (s *Store) fragmentsOf(ctx context.Context, project string, ids []genai.TraceID, tr traceRange, apart bool, limit int) (frags []fragmentRow, at place, err error) {
 	at.project = project
 	logs := tr.logs()
-	ps := params{{"project", project}, {"traces", traceNames(ids)}, nanoParam("from", logs.from), nanoParam("to", logs.to), {"limit", strconv.Itoa(maxPreviewLogs)}}
+	ps := params{{"project", project}, {"traces", traceNames(ids)}, nanoParam("from", logs.from), nanoParam("to", logs.to), {"limit", strconv.Itoa(limit)}}
 	err = s.each(ctx, "previews", fmt.Sprintf(fragmentsOf, recordsOfNamed(apart)+" AND notEmpty(refs)"), ps, func(r driver.Rows) error {
 		var f fragmentRow
 		err := f.scan(r)
@@ -236,7 +239,7 @@ func (s *Store) previews(ctx context.Context, project string, list []TraceSummar
 	if len(ids) == 0 {
 		return nil
 	}
-	frags, at, err := s.fragmentsOf(ctx, project, ids, tr, apart)
+	frags, at, err := s.fragmentsOf(ctx, project, ids, tr, apart, maxPreviewLogs)
 	if err != nil || len(frags) == 0 {
 		return err
 	}

@@ -87,7 +87,8 @@ type spanRow struct {
 	day          uint16
 }
 
-func (w *spanRow) scan(r driver.Rows, project string, trace genai.TraceID) error {
+// scan reads what columns come before those of a span, and these.
+func (w *spanRow) scan(r driver.Rows, project string, trace genai.TraceID, before ...any) error {
 	s := &w.Span
 	var id, parent string
 	var kind, status, rollup uint8
@@ -99,14 +100,14 @@ func (w *spanRow) scan(r driver.Rows, project string, trace genai.TraceID) error
 	var hasIn, hasOut uint8
 	var op, rule string
 	f := &w.Version
-	err := r.Scan(&id, &parent, &s.Name, &kind, &start, &duration, &status,
+	err := r.Scan(append(before, &id, &parent, &s.Name, &kind, &start, &duration, &status,
 		&s.Service.Name, &s.Service.Namespace, &s.Service.Version, &s.Service.InstanceID, &s.Service.Environment, &s.Service.Language,
 		&s.Scope.Name, &s.Scope.Version, &s.Dialect, &s.DialectVersion,
 		&op, &s.Provider, &s.Framework, &s.RequestModel, &s.ResponseModel, &s.ResponseID, &finish,
 		&counts[0], &counts[1], &counts[2], &counts[3], &counts[4], &rollup, &rule,
 		&w.cost.Amount, &w.cost.Currency, &w.cost.Source, &w.unknown, &w.parts, &f.Model, &f.System, &f.Tools, &f.Params, &ttft,
 		&s.Agent.Name, &s.Workflow, &s.Conversation, &s.User, &s.Prompt.Name, &s.Prompt.Version, &s.Tool.Name, &s.Tool.CallID, &s.Error.Type, &s.Tags,
-		&w.keys, &w.values, &in, &out, &hasIn, &hasOut, &w.InputPreview, &w.OutputPreview, &refs, &w.detail)
+		&w.keys, &w.values, &in, &out, &hasIn, &hasOut, &w.InputPreview, &w.OutputPreview, &refs, &w.detail)...)
 	if err != nil {
 		return err
 	}
@@ -283,7 +284,7 @@ func (s *Store) outlineLogs(ctx context.Context, rows []spanRow, tr traceRange, 
 	var with []spanRow
 	var at []int
 	for i := range rows {
-		if _, told := heard[rows[i].SpanID]; told {
+		if _, told := heard[rows[i].key()]; told {
 			with, at = append(with, rows[i]), append(at, i)
 		}
 		rows[i].settleContent(&out.Spans[i].Span, heard)

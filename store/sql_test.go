@@ -87,6 +87,20 @@ func TestStatements(t *testing.T) {
 			return err
 		},
 		"StorageStats": func() error { _, err := s.StorageStats(ctx); return err },
+		"Answers": func() error {
+			_, err := s.Answers(ctx, "default", []store.AnswerTrace{{ID: sp.TraceID}, {ID: silent.TraceID}})
+			return err
+		},
+		"AnswerTraces": func() error { _, err := s.AnswerTraces(ctx, "default", q.From, q.To, id(0)); return err },
+		"Signals":      func() error { _, _, err := s.Signals(ctx, "default", sp.TraceID, sp.SpanID); return err },
+		"SignalSeries": func() error {
+			_, _, err := s.SignalSeries(ctx, store.SignalQuery{Project: "default", From: q.From, To: q.To, Signal: "refusal"}, time.Minute)
+			return err
+		},
+		"SignalBreakdown_filtered": func() error {
+			_, _, err := s.SignalBreakdown(ctx, store.SignalQuery{Project: "default", From: q.From, To: q.To, Filter: searchFiltered.Filter}, "model")
+			return err
+		},
 	} {
 		var out strings.Builder
 		store.Limit(s, 10, 10, 100)

@@ -12,6 +12,7 @@ type (
 	u8Col     struct{ fixedCol }
 	u32Col    struct{ fixedCol }
 	u64Col    struct{ fixedCol }
+	floatCol  struct{ fixedCol }
 	int64Col  struct{ fixedCol }
 	timeCol   struct{ fixedCol }
 	dayCol    struct{ fixedCol }
@@ -24,6 +25,7 @@ type (
 func (*u8Col) typeName() string     { return "UInt8" }
 func (*u32Col) typeName() string    { return "UInt32" }
 func (*u64Col) typeName() string    { return "UInt64" }
+func (*floatCol) typeName() string  { return "Float64" }
 func (*int64Col) typeName() string  { return "Int64" }
 func (*timeCol) typeName() string   { return "DateTime64(9, 'UTC')" }
 func (*millisCol) typeName() string { return "DateTime64(3, 'UTC')" }
@@ -35,6 +37,7 @@ func (*hashCol) typeName() string   { return "FixedString(16)" }
 func (c *u8Col) truncate(rows int)     { c.cut(1 * rows) }
 func (c *u32Col) truncate(rows int)    { c.cut(4 * rows) }
 func (c *u64Col) truncate(rows int)    { c.cut(8 * rows) }
+func (c *floatCol) truncate(rows int)  { c.cut(8 * rows) }
 func (c *int64Col) truncate(rows int)  { c.cut(8 * rows) }
 func (c *timeCol) truncate(rows int)   { c.cut(8 * rows) }
 func (c *millisCol) truncate(rows int) { c.cut(8 * rows) }

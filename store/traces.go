@@ -270,19 +270,28 @@ func (s *Store) summariesOf(ctx context.Context, project string, ids []genai.Tra
 	if len(ids) == 0 {
 		return found, nil
 	}
-	var first, last time.Time
-	var n uint64
-	err := s.each(ctx, "summariesOf", summaryRange, params{{"project", project}, {"traces", traceNames(ids)}}, func(r driver.Rows) error {
-		return r.Scan(&first, &last, &n)
-	})
+	tr, _, err := s.rangeOf(ctx, project, ids)
 	if err != nil {
-		return nil, fmt.Errorf("look up %d traces: %w", len(ids), err)
+		return nil, err
 	}
-	list, err := s.summaries(ctx, project, ids, traceRange{first.UnixNano(), last.UnixNano()})
+	list, err := s.summaries(ctx, project, ids, tr)
 	for i := range list {
 		found[list[i].TraceID] = list[i]
 	}
 	return found, err
+}
+
+// rangeOf is the range of time in which the spans of traces start, and whether there are any.
+func (s *Store) rangeOf(ctx context.Context, project string, ids []genai.TraceID) (tr traceRange, found bool, err error) {
+	var first, last time.Time
+	var n uint64
+	err = s.each(ctx, "rangeOf", summaryRange, params{{"project", project}, {"traces", traceNames(ids)}}, func(r driver.Rows) error {
+		return r.Scan(&first, &last, &n)
+	})
+	if err != nil {
+		return tr, false, fmt.Errorf("look up %d traces: %w", len(ids), err)
+	}
+	return traceRange{first.UnixNano(), last.UnixNano()}, n > 0, nil
 }
 
 func (s *Store) summaries(ctx context.Context, project string, ids []genai.TraceID, tr traceRange) (list []TraceSummary, err error) {

@@ -18,6 +18,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/tiltmeter/tiltmeter/analyzers/builtin"
+	"github.com/tiltmeter/tiltmeter/analyzers/runner"
 	"github.com/tiltmeter/tiltmeter/api"
 	"github.com/tiltmeter/tiltmeter/api/auth"
 	"github.com/tiltmeter/tiltmeter/ingest/otlp"
@@ -43,6 +45,7 @@ type app struct {
 	spans    spanlog.Log    // nil when no role needs it
 	store    *store.Store   // nil when no role needs it
 	writer   *writer.Writer
+	runner   *runner.Runner
 	otlp     *otlp.Server
 	api      *api.Server
 
@@ -67,16 +70,14 @@ func startApp(ctx context.Context, s serveSettings, log *slog.Logger) (_ *app, e
 		return nil, fmt.Errorf("create data folder: %w", err)
 	}
 	for _, start := range []func(context.Context) error{
-		a.startGuard, a.startEngine, a.startLog, a.startReceivers, a.startStore, a.startWriter, a.startAPI, a.startProfiles, a.startDemo,
+		a.startGuard, a.startEngine, a.startLog, a.startReceivers, a.startStore, a.startWriter, a.startAnalyzers, a.startAPI, a.startProfiles, a.startDemo,
 	} {
 		if err := start(ctx); err != nil {
 			return nil, err
 		}
 	}
-	for _, r := range []string{"analyze", "alert"} {
-		if s.has(r) {
-			log.Debug("this version has nothing to run in this role", "role", r)
-		}
+	if s.has("alert") {
+		log.Debug("this version has nothing to run in this role", "role", "alert")
 	}
 	return a, nil
 }
@@ -183,7 +184,7 @@ func (a *app) startEngine(context.Context) (err error) {
 }
 
 func (a *app) startLog(ctx context.Context) (err error) {
-	if !a.s.has("ingest") && !a.s.has("write") && !a.s.has("api") {
+	if !slices.ContainsFunc([]string{"ingest", "write", "analyze", "api"}, a.s.has) {
 		return nil
 	}
 	a.spans, err = spanlog.Open(ctx, spanlog.Options{
@@ -206,6 +207,11 @@ func (a *app) startReceivers(ctx context.Context) error {
 	// Registered before the first request: what came before a reader was known would not be kept for it.
 	if err := a.spans.Register(ctx, writer.ReaderName, spanlog.StartFirst); err != nil {
 		return err
+	}
+	if a.s.has("analyze") {
+		if err := a.spans.Register(ctx, runner.ReaderName, spanlog.StartFirst); err != nil {
+			return err
+		}
 	}
 	config := otlp.Config{
 		GRPCListener: a.ports[flagOTLPGRPC], HTTPListener: a.ports[flagOTLPHTTP], Limits: a.s.limits(),
@@ -339,6 +345,32 @@ func (a *app) startWriter(context.Context) (err error) {
 	return nil
 }
 
+// startAnalyzers scores what the writer has stored. A server without this role forgets the place in the log, which would keep
+// records for nobody.
+func (a *app) startAnalyzers(ctx context.Context) (err error) {
+	if !a.s.has("analyze") {
+		if a.s.natsURL == "" && a.spans != nil {
+			return a.spans.Unregister(ctx, runner.ReaderName)
+		}
+		return nil
+	}
+	a.runner, err = runner.New(a.spans, writer.ReaderName, a.store, builtin.New(), runner.Options{
+		Policy: a.s.policy, Second: a.s.policy.Second(), LogShare: a.s.analyzeLogShare, Logger: a.log, Registerer: a.reg,
+	})
+	if err != nil {
+		return err
+	}
+	a.run(func(ctx context.Context) error {
+		select {
+		case <-a.store.Migrated():
+			return a.runner.Run(ctx)
+		case <-ctx.Done():
+			return nil
+		}
+	})
+	return nil
+}
+
 func (a *app) startAPI(ctx context.Context) (err error) {
 	if !a.s.has("api") {
 		return a.startProbes()
@@ -398,6 +430,9 @@ func (a *app) parts() []api.Part {
 	}
 	if a.writer != nil {
 		parts = append(parts, api.Part{Name: "writer", Check: func(context.Context) error { return a.writer.Ready() }})
+	}
+	if a.runner != nil {
+		parts = append(parts, api.Part{Name: "analyzers", Check: func(context.Context) error { return a.runner.Ready() }})
 	}
 	return parts
 }

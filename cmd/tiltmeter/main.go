@@ -37,8 +37,10 @@ func commands() []command {
 		{"keys", "create, list and revoke keys", runKeys},
 		{"dead-letters", "list what could not be read, and read it again", runDeadLetters},
 		{"reread", "read stored spans again with the dialects and prices of this version", runReread},
+		{"analyze", "score stored answers again with the analyzers of this version", runAnalyze},
 		{"reprice", "compute the cost of stored calls again with today's prices", runReprice},
 		{"dialect", "show how spans in files are understood, and which attribute each field was read from", runDialect},
+		{"eval", "measure an analyzer on labelled data, and calibrate it", runEval},
 		{"bench", "measure ingest beside its limits in one run", runBench},
 		{"version", "print the version", runVersion},
 	}

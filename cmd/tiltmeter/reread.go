@@ -94,7 +94,7 @@ func (r *rereadRun) run(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	st, err := r.attach(ctx, a)
+	st, err := attach(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -116,9 +116,16 @@ func (r *rereadRun) run(ctx context.Context) (err error) {
 	return r.days(ctx, st, writer.NewRereader(norm, prices))
 }
 
-// attach waits for the engine.
-func (r *rereadRun) attach(ctx context.Context, a *app) (*store.Store, error) {
-	st, err := store.New(store.Options{ClickHouse: a.engine.ClickHouse(), Exclusive: true, Logger: r.log})
+// attach opens the store as it is, and waits for the embedded engine.
+func attach(ctx context.Context, a *app) (*store.Store, error) {
+	options := store.Options{Logger: a.log}
+	var err error
+	if a.engine != nil {
+		options.ClickHouse, options.Exclusive = a.engine.ClickHouse(), true
+	} else if options.ClickHouse, err = store.ParseDSN(a.s.clickhouseDSN); err != nil {
+		return nil, fmt.Errorf("--clickhouse-dsn: %w", err)
+	}
+	st, err := store.New(options)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +134,7 @@ func (r *rereadRun) attach(ctx context.Context, a *app) (*store.Store, error) {
 		if err == nil {
 			return st, nil
 		}
-		if a.engine.Ready() == nil || store.Refused(err) {
+		if a.engine == nil || a.engine.Ready() == nil || store.Refused(err) {
 			return nil, errors.Join(err, st.Close())
 		}
 		select {

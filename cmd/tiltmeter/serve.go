@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/pflag"
 
+	"github.com/tiltmeter/tiltmeter/analyzers/runner"
 	"github.com/tiltmeter/tiltmeter/api/auth"
 	"github.com/tiltmeter/tiltmeter/ingest/dialect"
 	"github.com/tiltmeter/tiltmeter/ingest/wire"
@@ -71,7 +72,10 @@ type serveSettings struct {
 	demo           bool
 	shutdownWithin time.Duration
 
-	rules *dialect.Rules // from the settings file alone
+	analyzeLogShare float64
+
+	rules  *dialect.Rules // from the settings file alone
+	policy *runner.Policy // likewise
 }
 
 func (s *serveSettings) flags(fs *pflag.FlagSet) {
@@ -123,6 +127,7 @@ func (s *serveSettings) flags(fs *pflag.FlagSet) {
 	fs.Var(&s.batchBytes, "batch-bytes", "request bytes in one insert, at most")
 	fs.DurationVar(&s.flushEvery, "flush-every", time.Second, "how long an insert waits for more spans")
 	s.prices.flags(fs)
+	fs.Float64Var(&s.analyzeLogShare, "analyze-log-share", runner.DefaultLogShare, "share of the log that may wait for the analyzers until spans are stored without being scored")
 
 	fs.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	fs.StringVar(&s.logFormat, "log-format", "text", "text or json")
@@ -183,6 +188,9 @@ func (s *serveSettings) validate() error {
 	if s.pprofAddr != "" && auth.Required(s.pprofAddr) {
 		bad("pprof-addr", "%q is not loopback; profiles are not for others to read", s.pprofAddr)
 	}
+	if !(s.analyzeLogShare > 0 && s.analyzeLogShare <= 1) {
+		bad("analyze-log-share", "%v is no share; want more than 0 and at most 1", s.analyzeLogShare)
+	}
 	if s.flushEvery <= 0 {
 		bad("flush-every", "must be more than 0, got %s", s.flushEvery)
 	}
@@ -213,8 +221,9 @@ func (s *serveSettings) logger(w io.Writer) (*slog.Logger, error) {
 }
 
 // read fills the settings from where they can stand, once the command line was parsed. Everything that is wrong is one error.
-func (s *serveSettings) read(fs *pflag.FlagSet) (err error) {
-	s.rules, err = resolve(fs, os.LookupEnv)
+func (s *serveSettings) read(fs *pflag.FlagSet) error {
+	found, err := resolve(fs, os.LookupEnv)
+	s.rules, s.policy = found.rules, found.policy
 	return errors.Join(err, s.validate())
 }
 

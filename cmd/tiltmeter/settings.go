@@ -12,17 +12,28 @@ import (
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/tiltmeter/tiltmeter/analyzers/builtin"
+	"github.com/tiltmeter/tiltmeter/analyzers/runner"
 	"github.com/tiltmeter/tiltmeter/ingest/dialect"
 )
 
-// dialectsSection is the part of a settings file that holds the user's rules; it has no flag and no variable.
-const dialectsSection = "dialects"
+// The parts of a settings file that have no flag and no variable: rules for dialects, and for analyzers.
+const (
+	dialectsSection  = "dialects"
+	analyzersSection = "analyzers"
+)
+
+// sections are those of the file; a nil one is not there.
+type sections struct {
+	rules  *dialect.Rules
+	policy *runner.Policy
+}
 
 // resolve fills the flags that were not given on the command line: from TILTMETER_* variables,
 // then from the file named by --config (or tiltmeter.yaml in the working directory). A flag
 // `otlp-grpc-addr` is the variable TILTMETER_OTLP_GRPC_ADDR and the file's key `otlp-grpc-addr`.
-// The rules are those of the file, nil when it has none. Every wrong setting is reported, not only the first.
-func resolve(fs *pflag.FlagSet, lookup func(string) (string, bool)) (rules *dialect.Rules, err error) {
+// Every wrong setting is reported, not only the first.
+func resolve(fs *pflag.FlagSet, lookup func(string) (string, bool)) (found sections, err error) {
 	var errs []error
 	fs.VisitAll(func(f *pflag.Flag) {
 		name := variable(f.Name)
@@ -43,10 +54,10 @@ func resolve(fs *pflag.FlagSet, lookup func(string) (string, bool)) (rules *dial
 		errs = append(errs, fmt.Errorf("read configuration: %w", err))
 	default:
 		var wrong []error
-		rules, wrong = fromYAML(fs, path, text)
+		found, wrong = fromYAML(fs, path, text)
 		errs = append(errs, wrong...)
 	}
-	return rules, errors.Join(errs...)
+	return found, errors.Join(errs...)
 }
 
 // resolveClient fills the flags of a command that talks to a server from the server's own settings, so
@@ -88,13 +99,15 @@ func variable(flag string) string {
 	return "TILTMETER_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-func fromYAML(fs *pflag.FlagSet, path string, text []byte) (rules *dialect.Rules, errs []error) {
+func fromYAML(fs *pflag.FlagSet, path string, text []byte) (found sections, errs []error) {
 	var doc map[string]yaml.Node
 	if err := yaml.Unmarshal(text, &doc); err != nil {
-		return nil, []error{fmt.Errorf("%s: %w", path, err)}
+		return found, []error{fmt.Errorf("%s: %w", path, err)}
 	}
-	section, found := doc[dialectsSection]
+	rules, hasRules := doc[dialectsSection]
+	policy, hasPolicy := doc[analyzersSection]
 	delete(doc, dialectsSection)
+	delete(doc, analyzersSection)
 	for key, node := range doc {
 		at := fmt.Sprintf("%s:%d: %s", path, node.Line, key)
 		f := fs.Lookup(key)
@@ -114,13 +127,19 @@ func fromYAML(fs *pflag.FlagSet, path string, text []byte) (rules *dialect.Rules
 		}
 	}
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	if found {
+	if hasRules {
 		var err error
-		if rules, err = dialect.ParseRules(path, &section); err != nil {
+		if found.rules, err = dialect.ParseRules(path, &rules); err != nil {
 			errs = append(errs, err)
 		}
 	}
-	return rules, errs
+	if hasPolicy {
+		var err error
+		if found.policy, err = runner.ParsePolicy(path, &policy, builtin.Descriptions()); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return found, errs
 }
 
 // scalar is a node's text; a list of scalars becomes a comma-separated one.
@@ -153,6 +172,7 @@ func nearest(fs *pflag.FlagSet, key string) (hint string) {
 	}
 	fs.VisitAll(func(f *pflag.Flag) { try(f.Name) })
 	try(dialectsSection)
+	try(analyzersSection)
 	return hint
 }
 

@@ -231,8 +231,8 @@ WHERE active AND database = currentDatabase() AND table = {table:String}`, click
 		if a, b := expires("spans"), expires("contents"); a != int64(days)-6 || b != int64(days)-4 {
 			t.Errorf("retention of %d days: parts expire in %d and %d days", days, a, b)
 		}
-		if n := strings.Count(dump(t, conn), fmt.Sprintf("toIntervalDay(%d)", days)); n != 4 {
-			t.Errorf("retention of %d days: %d tables have it, want 4", days, n)
+		if n := strings.Count(dump(t, conn), fmt.Sprintf("toIntervalDay(%d)", days)); n != 5 {
+			t.Errorf("retention of %d days: %d tables have it, want 5", days, n)
 		}
 	}
 	var n uint64

@@ -109,12 +109,15 @@ func (p Params) OnCluster() string {
 	return "ON CLUSTER `" + strings.ReplaceAll(p.Cluster, "`", "") + "`"
 }
 
-// Engine is the table engine, replicated on a cluster.
-func (p Params) Engine(name string) string {
-	if p.Cluster == "" {
+// Engine is the table engine with its own arguments, replicated on a cluster.
+func (p Params) Engine(name string, args ...string) string {
+	if p.Cluster != "" {
+		name, args = "Replicated"+name, append([]string{"'/clickhouse/tables/{shard}/{database}/{table}'", "'{replica}'"}, args...)
+	}
+	if len(args) == 0 {
 		return name
 	}
-	return "Replicated" + name + "('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')"
+	return name + "(" + strings.Join(args, ", ") + ")"
 }
 
 // Settings are those of every table.

@@ -100,13 +100,13 @@ func TestAllFromEmptyMatchesGoldenAndTwiceIsOnce(t *testing.T) {
 	if got != string(want) {
 		t.Errorf("schema differs from %s; run with -update and look at the difference", golden)
 	}
-	for _, table := range []string{"spans", "contents", "chunks", "fragments", "logs", "traces", "trace_times"} {
+	for _, table := range []string{"spans", "contents", "chunks", "fragments", "logs", "traces", "trace_times", "signals"} {
 		if !strings.Contains(got, "CREATE TABLE "+table) {
 			t.Errorf("no table %s", table)
 		}
 	}
-	if n, later := strings.Count(got, "toIntervalDay(30)"), strings.Count(got, "TTL day + toIntervalDay(32)"); n != 4 || later != 3 {
-		t.Errorf("%d tables expire after 30 days and %d with contents after 32, want 4 and 3", n, later)
+	if n, later := strings.Count(got, "toIntervalDay(30)"), strings.Count(got, "TTL day + toIntervalDay(32)"); n != 5 || later != 3 {
+		t.Errorf("%d tables expire after 30 days and %d with contents after 32, want 5 and 3", n, later)
 	}
 	if n := strings.Count(got, "ttl_only_drop_parts = 1"); n < 7 {
 		t.Errorf("%d tables drop whole parts, want 7 and more", n)

@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/tiltmeter/tiltmeter/analyzers"
 )
 
 func TestTableShowsTheTargetBesideTheLimits(t *testing.T) {
@@ -60,5 +62,39 @@ func TestProcesses(t *testing.T) {
 	}
 	if _, err := memoryOf(1 << 30); err == nil {
 		t.Error("a process that is not there has memory")
+	}
+}
+
+// silent is an analyzer that says nothing.
+type silent struct{}
+
+func (silent) Describe() analyzers.Description { return analyzers.Description{Name: "silent"} }
+
+func (silent) Analyze(_ context.Context, _ *analyzers.Input, dst []analyzers.Signal) ([]analyzers.Signal, error) {
+	return dst, nil
+}
+
+func TestDetectorsAreMeasuredAtTheirSizes(t *testing.T) {
+	for _, in := range answersOf(3, 20) {
+		var said, given int
+		for _, text := range analyzers.Said(nil, in.Span) {
+			said += len(text.Content)
+		}
+		for _, text := range analyzers.Given(nil, &in) {
+			if text.Origin == analyzers.Document {
+				given += len(text.Content)
+			}
+		}
+		if said != answerChars || given != contextChars {
+			t.Errorf("an answer of %d characters to a context of %d", said, given)
+		}
+	}
+	var out strings.Builder
+	o := DetectorOptions{Answers: 20, Rounds: 3, Out: &out, Analyzers: []analyzers.Analyzer{silent{}, silent{}}}
+	if err := RunDetectors(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(out.String(), "silent"); n != 2 || !strings.Contains(out.String(), "goal") || !strings.Contains(out.String(), "all") {
+		t.Errorf("table:\n%s", out.String())
 	}
 }

@@ -75,6 +75,28 @@ CREATE TABLE schema_migrations (`number` UInt32,
 ENGINE = MergeTree ORDER BY (number, started_at)
 SETTINGS index_granularity = 8192;
 
+CREATE TABLE signals (`project` LowCardinality(String),
+    `time` DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `trace_id` FixedString(16) CODEC(ZSTD(1)),
+    `span_id` FixedString(8) CODEC(ZSTD(1)),
+    `signal` LowCardinality(String),
+    `analyzer` LowCardinality(String),
+    `version` UInt32 CODEC(ZSTD(1)),
+    `score` Float64 CODEC(ZSTD(1)),
+    `probability` Float64 CODEC(ZSTD(1)),
+    `label` LowCardinality(String),
+    `evidence` String CODEC(ZSTD(1)),
+    `service` LowCardinality(String),
+    `environment` LowCardinality(String),
+    `operation` LowCardinality(String),
+    `model` LowCardinality(String),
+    `agent_name` LowCardinality(String),
+    `prompt_name` LowCardinality(String),
+    `prompt_version` LowCardinality(String),
+    `scored_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)))
+ENGINE = ReplacingMergeTree(scored_at) PARTITION BY toDate(time) ORDER BY (project, toStartOfFiveMinutes(time), trace_id, span_id, signal) TTL toDateTime(time) + toIntervalDay(30)
+SETTINGS ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1, min_bytes_for_wide_part = 268435456, non_replicated_deduplication_window = 10000, index_granularity = 8192;
+
 CREATE TABLE spans (`project` LowCardinality(String),
     `trace_id` FixedString(16) CODEC(ZSTD(1)),
     `span_id` FixedString(8) CODEC(NONE),

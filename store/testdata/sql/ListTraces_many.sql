@@ -150,7 +150,7 @@ HAVING first >= fromUnixTimestamp64Nano({from:Int64})
    AND (first, trace_id) < (fromUnixTimestamp64Nano({to:Int64}), toFixedString(unhex({before:String}), 16))
 ORDER BY first DESC, trace_id DESC LIMIT {limit:UInt32};
 
--- summariesOf
+-- rangeOf
 SET param_project = 'default';
 SET param_traces = '01000000000000000000000000000002,01000000000000000000000000000001';
 SELECT min(first), max(last), count() FROM trace_times

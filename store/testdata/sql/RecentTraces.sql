@@ -11,7 +11,7 @@ GROUP BY trace_id
 HAVING (stored, trace_id) > (fromUnixTimestamp64Nano({since:Int64}), toFixedString(unhex({after:String}), 16))
 ORDER BY stored, trace_id LIMIT {limit:UInt32};
 
--- summariesOf
+-- rangeOf
 SET param_project = 'default';
 SET param_traces = '01000000000000000000000000000001,01000000000000000000000000000002,01000000000000000000000000000003';
 SELECT min(first), max(last), count() FROM trace_times
