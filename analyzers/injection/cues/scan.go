@@ -40,9 +40,20 @@ type Hit struct {
 	Start, End int
 }
 
-// Sentence is a sentence with its words and cues.
+// Marks tell what stands between the words of a sentence.
+type Marks uint8
+
+// The marks of sentences.
+const (
+	Quote Marks = 1 << iota // of any kind, apostrophes within words apart
+	Colon
+	Link // an address of the web
+)
+
+// Sentence is a sentence with its words, marks and cues.
 type Sentence struct {
 	text.Range
+	Marks
 	First, Last int // Words[First:Last]
 	Cues        [Len]bool
 	FirstHit    int // Hits[FirstHit:LastHit]
@@ -99,7 +110,7 @@ func (s *Scan) words(at *Sentence) {
 		}
 		switch {
 		case ideograph(c):
-			i = s.ideographs(content, i, n, flags)
+			i = s.ideographs(content, i, flags)
 			flags, role, breaks = 0, false, 0
 		case isLetter(c):
 			end := s.word(at, content, i, flags)
@@ -130,11 +141,18 @@ func (s *Scan) between(at *Sentence, content string, i int, c rune, n int, flags
 	case ' ', '\t', '\u00a0', '’', '-', '_', '&', '%', '/':
 		return flags &^ Quoted
 	case '"', '`', '“', '„', '«', '‘', '「', '『':
+		at.Marks |= Quote
 		return flags | Clause | Quoted
+	case ':':
+		at.Marks |= Colon
+		if strings.HasPrefix(content[i:], "://") {
+			at.Marks |= Link
+		}
 	case '\'':
 		if i > at.Start && i+1 < at.End && isLetter(rune(content[i-1])) && isLetter(rune(content[i+1])) {
 			return flags
 		}
+		at.Marks |= Quote
 		return flags | Clause | Quoted
 	case '<', '[', '{', '#', '=':
 		if end := delimiter(content[i:at.End]); end > 0 {
@@ -182,119 +200,166 @@ func speaker(word string) bool {
 	return false
 }
 
+// reading is a word while it is read: what it looks like, and the hashes of its plain readings.
+type reading struct {
+	hash             uint32 // as it is written, in lower case
+	one, ell         uint32 // with letters for digits and marks, and Latin letters for those that look like them; 1 as i, as l
+	latin, foreign   int    // letters
+	capitals, digits int
+	marks            int // amid letters: those that stand for letters, and twice the invisible ones
+	alike, forms     int // foreign letters that look Latin; other forms of Latin letters
+}
+
 // word appends the word at i and returns its end.
 func (s *Scan) word(at *Sentence, content string, i int, flags Flags) int {
 	start := i
-	h, f, g := uint32(fnvOffset), uint32(fnvOffset), uint32(fnvOffset)
-	var latin, digits, other, upper, marks, folded, letters int
-	for i < at.End {
-		c := rune(content[i])
-		n := 1
-		switch {
-		case 'a' <= c && c <= 'z':
-			latin++
-			h, f, g = (h^uint32(c))*fnvPrime, (f^uint32(c))*fnvPrime, (g^uint32(c))*fnvPrime //nolint:gosec // ASCII
-			i++
-			continue
-		case 'A' <= c && c <= 'Z':
-			latin++
-			upper++
-			c += 'a' - 'A'
-			h, f, g = (h^uint32(c))*fnvPrime, (f^uint32(c))*fnvPrime, (g^uint32(c))*fnvPrime
-			i++
-			continue
-		case c >= utf8.RuneSelf:
-			c, n = utf8.DecodeRuneInString(content[i:])
-		}
-		if ideograph(c) {
-			break
-		}
-		if !isLetter(c) {
-			if c >= utf8.RuneSelf && invisible(c) && n > 1 {
-				marks += 2
-				i += n
-				continue
-			}
-			if leet(c) == 0 || i+n >= at.End || !isASCIIWord(content[i+n]) {
-				break
-			}
-			marks++
-		}
-		l := leet(c)
-		p := c
-		switch {
-		case '0' <= c && c <= '9':
-			digits++
-		case c >= utf8.RuneSelf && n > 1 && l == 0:
-			if unicode.IsUpper(c) {
-				upper++
-			}
-			letters++
-			c = unicode.ToLower(c)
-			p = c
-			if q, ok := plain(p); ok {
-				p, folded = q, folded+1
-			} else if q, ok := alike[p]; ok {
-				p, other = q, other+1
-			}
-		}
-		h = hashRune(h, c)
-		if l != 0 {
-			f = hashRune(f, l)
-			if l == 'i' {
-				l = 'l'
-			}
-			g = hashRune(g, l)
-		} else {
-			f, g = hashRune(f, p), hashRune(g, p)
-		}
-		i += n
+	r := reading{hash: fnvOffset}
+	i = r.letters(content[:at.End], i)
+	if i < at.End && (content[i] >= utf8.RuneSelf || isASCIIWord(content[i]) || leet(rune(content[i])) != 0) {
+		r.one, r.ell = r.hash, r.hash
+		i = r.rest(content[:at.End], i)
 	}
-	letters += latin
-	w := Word{Hash: nonZero(h), Start: start, End: i, Flags: flags}
-	if letters == 0 && digits > 0 {
-		w.Hash, w.Flags = numberHash, w.Flags|Number
-	}
-	if letters >= 4 {
-		w.Flags |= Long
-	}
-	if upper > 0 && 'A' <= content[start] && content[start] <= 'Z' {
-		w.Flags |= Title
-	}
-	if upper >= 2 && upper == letters {
-		w.Flags |= Capitals
+	w := Word{Hash: nonZero(r.hash), Start: start, End: i, Flags: flags | r.flags(content[start])}
+	if w.Flags&Number != 0 {
+		w.Hash = numberHash
 	}
 	e := lexicon.find(w.Hash)
-	if e.hash == 0 && letters > 0 && (digits > 0 || marks > 0 || folded > 0 || other > 0 && latin > 0) {
-		e = w.undisguise(nonZero(f), nonZero(g), folded > 0 || other > 0 && latin > 0)
-	}
-	if marks >= 2 && latin > 0 && e.hash != 0 {
-		w.Flags |= Disguise
+	if e.hash == 0 && r.disguised() {
+		e = w.undisguise(&r)
 	}
 	if e.hash != 0 {
 		w.classes, w.starts, w.Flags = e.classes, e.starts, w.Flags|Known
+		if r.marks >= 2 && r.latin > 0 {
+			w.Flags |= Disguise
+		}
 	}
 	s.Words = append(s.Words, w)
-	if n := i - start; n >= minEncoded && upper >= 2 && latin-upper >= 2 {
+	if i-start >= minEncoded && r.capitals >= 2 && r.latin-r.capitals >= 2 {
 		if end := encoded(content, start, at.End); end > 0 {
 			s.hit(at, Obfuscated, start, end)
 		}
 	}
+	if i-start == len("www") && i < at.End && content[i] == '.' && strings.EqualFold(content[start:i], "www") {
+		at.Marks |= Link
+	}
 	return i
 }
 
-// undisguise takes one of the two plain readings of a word when cues.txt knows it, or when alike letters make it certain.
-func (w *Word) undisguise(f, g uint32, certain bool) *entry {
-	e := lexicon.find(f)
-	if e.hash == 0 && g != f {
-		e = lexicon.find(g)
+// letters reads ASCII letters, of which most words are.
+func (r *reading) letters(content string, i int) int {
+	h := r.hash
+	start := i
+	for ; i < len(content); i++ {
+		c := content[i]
+		if 'A' <= c && c <= 'Z' {
+			r.capitals++
+			c += 'a' - 'A'
+		} else if c < 'a' || c > 'z' {
+			break
+		}
+		h = (h ^ uint32(c)) * fnvPrime
+	}
+	r.hash, r.latin = h, r.latin+i-start
+	return i
+}
+
+// rest reads the other characters of a word.
+func (r *reading) rest(content string, i int) int {
+	for i < len(content) {
+		c, n := utf8.DecodeRuneInString(content[i:])
+		switch {
+		case ideograph(c):
+			return i
+		case c >= utf8.RuneSelf && n > 1 && invisible(c):
+			r.marks += 2
+			i += n
+			continue
+		case !isLetter(c):
+			if leet(c) == 0 || i+n >= len(content) || !isASCIIWord(content[i+n]) {
+				return i
+			}
+			r.marks++
+		}
+		r.add(c)
+		i += n
+	}
+	return i
+}
+
+// add adds one character to the hashes.
+func (r *reading) add(c rune) {
+	shown := unicode.ToLower(c)
+	r.hash = hashRune(r.hash, shown)
+	if l := leet(c); l != 0 {
+		if '0' <= c && c <= '9' {
+			r.digits++
+		}
+		r.one = hashRune(r.one, l)
+		if l == 'i' {
+			l = 'l'
+		}
+		r.ell = hashRune(r.ell, l)
+		return
+	}
+	latin := shown
+	switch q, ok := plain(c); {
+	case ok:
+		latin = q
+		r.forms++
+	case alike[shown] != 0:
+		latin = alike[shown]
+		r.alike++
+	}
+	if c < utf8.RuneSelf && c > '9' {
+		r.latin++
+	} else if c >= utf8.RuneSelf {
+		r.foreign++
+	} else {
+		r.digits++ // 2, which stands for no letter
+	}
+	if shown != c {
+		r.capitals++
+	}
+	r.one, r.ell = hashRune(r.one, latin), hashRune(r.ell, latin)
+}
+
+func (r *reading) flags(first byte) (f Flags) {
+	letters := r.latin + r.foreign
+	if letters == 0 && r.digits > 0 {
+		f |= Number
+	}
+	if letters >= 4 {
+		f |= Long
+	}
+	if 'A' <= first && first <= 'Z' {
+		f |= Title
+	}
+	if r.capitals >= 2 && r.capitals == letters {
+		f |= Capitals
+	}
+	return f
+}
+
+// disguised says whether the plain readings differ from the written one.
+func (r *reading) disguised() bool {
+	return r.latin+r.foreign > 0 && (r.digits > 0 || r.marks > 0) || r.certain()
+}
+
+// certain says whether the plain reading is the right one even of a word that cues.txt does not hold.
+func (r *reading) certain() bool { return r.forms > 0 || r.alike > 0 && r.latin > 0 }
+
+// undisguise takes one of the plain readings of a word when cues.txt knows it, or when letters that are alike make it certain.
+func (w *Word) undisguise(r *reading) *entry {
+	e := lexicon.find(nonZero(r.one))
+	if e.hash == 0 && r.ell != r.one {
+		e = lexicon.find(nonZero(r.ell))
 	}
 	switch {
 	case e.hash != 0:
 		w.Hash = e.hash
 		w.Flags |= Disguise
-	case certain:
-		w.Hash = f
+	case r.certain():
+		w.Hash = nonZero(r.one)
 	}
 	return e
 }
@@ -334,11 +399,10 @@ func encoded(content string, start, limit int) int {
 }
 
 // ideographs appends one word of a script without spaces and returns its end.
-func (s *Scan) ideographs(content string, i, n int, flags Flags) int {
+func (s *Scan) ideographs(content string, i int, flags Flags) int {
 	const longest = 4 // characters of such a word in cues.txt
-	h := hashRune(fnvOffset, 0)
+	h := uint32(fnvOffset)
 	w := Word{Start: i, Flags: flags}
-	h = fnvOffset
 	end := i
 	for k := 0; k < longest && end < len(content); k++ {
 		c, m := utf8.DecodeRuneInString(content[end:])
@@ -355,7 +419,6 @@ func (s *Scan) ideographs(content string, i, n int, flags Flags) int {
 			w.classes, w.starts, w.Flags = e.classes, e.starts, w.Flags|Known
 		}
 	}
-	_ = n
 	s.Words = append(s.Words, w)
 	return w.End
 }

@@ -4,7 +4,6 @@ package model
 
 import (
 	"math"
-	"strings"
 
 	"github.com/tiltmeter/tiltmeter/analyzers/injection/cues"
 )
@@ -175,10 +174,10 @@ func (v *Vector) Data(s *cues.Scan, t *Topic, i int) {
 	copy(v.Dense[cues.Len:], []float32{
 		newness, share(asked, topic), is(first), is(second), is(please), is(question), is(imperative),
 		float32(math.Log1p(float64(n))) / 4, is(ownLine(s.Content, at.Start, at.End)),
-		is(strings.ContainsAny(content, "\"'“‘`")), is(strings.Contains(content, "www.") || strings.Contains(content, "://")),
+		is(at.Marks&cues.Quote != 0), is(at.Marks&cues.Link != 0),
 		share(numbers, n) * 2, share(names, n) * 2, is(n < 4), is(en && t.german || de && t.english),
 		is(imperative) * newness, is(question) * newness, is(at.Cues[cues.SteersAnswer]) * newness, is(strongs > 1),
-		is(strings.IndexByte(content, ':') > 0),
+		is(at.Marks&cues.Colon != 0),
 	})
 }
 
