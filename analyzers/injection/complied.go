@@ -127,7 +127,7 @@ func character(s string, i int) int {
 func (w *work) jailbreak() bool {
 	for i := range w.orders {
 		c := &w.orders[i].cues
-		if c[cues.JailbreakPersona] || c[cues.RoleSwitch] || c[cues.NoRefusal] || c[cues.OverrideInstructions] {
+		if c[cues.JailbreakPersona] || c[cues.RoleSwitch] || c[cues.NoRefusal] || c[cues.OverrideInstructions] || c[cues.SetsAside] {
 			return true
 		}
 	}
@@ -194,7 +194,7 @@ func (w *work) dictated(j *judgement) {
 			switch {
 			case link:
 				j.add(compliedLink, ReasonLinkRepeated, at, at+len(words))
-			case o.cues[cues.ForcedOutput] || o.cues[cues.SteersAnswer] || o.cues[cues.OverrideInstructions]:
+			case o.cues[cues.ForcedOutput] || o.cues[cues.SteersAnswer] || o.cues[cues.OverrideInstructions] || o.cues[cues.SetsAside]:
 				j.add(compliedWords, ReasonDictatedWords, at, at+len(words))
 			}
 		})

@@ -24,6 +24,7 @@ const (
 // reasons says each reason in a sentence. A cue that is not here is no reason by itself.
 var reasons = map[string]string{
 	"override_instructions": "Instructions that the model was given are to be set aside.",
+	"sets_aside":            "What was said or given before is to be left out.",
 	"new_task":              "New instructions are announced in place of the old ones.",
 	"reveal_prompt":         "The model's instructions or a secret are asked for.",
 	"role_switch":           "The model is to be somebody else.",

@@ -17,6 +17,7 @@ type Cue uint8
 // The cues. Those before Shouted have their patterns in cues.txt under their names.
 const (
 	OverrideInstructions Cue = iota // earlier instructions are to be set aside
+	SetsAside                       // what was said or given is to be left out
 	NewTask                         // new instructions are announced
 	RevealPrompt                    // the hidden instructions are asked for
 	RoleSwitch                      // the model is to be somebody else
@@ -38,7 +39,7 @@ const (
 )
 
 var names = [Len]string{
-	"override_instructions", "new_task", "reveal_prompt", "role_switch", "role_play", "jailbreak_persona", "forced_output", "no_refusal",
+	"override_instructions", "sets_aside", "new_task", "reveal_prompt", "role_switch", "role_play", "jailbreak_persona", "forced_output", "no_refusal",
 	"fake_turn", "steers_answer", "addresses_model", "speaks_of_user", "conceal", "exfiltrate", "task_request", "mention",
 	"shouted", "obfuscated",
 }

@@ -83,7 +83,7 @@ var (
 
 // strong are the cues that name an attack; the others lean on them.
 var strong = [...]cues.Cue{
-	cues.OverrideInstructions, cues.NewTask, cues.RevealPrompt, cues.RoleSwitch, cues.JailbreakPersona, cues.ForcedOutput,
+	cues.OverrideInstructions, cues.SetsAside, cues.NewTask, cues.RevealPrompt, cues.RoleSwitch, cues.JailbreakPersona, cues.ForcedOutput,
 	cues.NoRefusal, cues.FakeTurn, cues.Conceal, cues.Obfuscated,
 }
 
@@ -111,6 +111,9 @@ func (v *Vector) Prompt(s *cues.Scan, p Passage) {
 		if v.Dense[c] > 0 {
 			n++
 		}
+	}
+	if v.Dense[cues.OverrideInstructions] > 0 && v.Dense[cues.SetsAside] > 0 {
+		n-- // the same words, most likely
 	}
 	total := len(s.Words)
 	d := v.Dense[cues.Len:]

@@ -46,25 +46,46 @@ type fitter struct {
 	bias         weight
 }
 
+// runs is how many fits in other orders are averaged, so that the order says little.
+const runs = 3
+
 // fit fits a model to bags.
 func fit(bags []*bag, s settings) *model.Linear {
-	f := &fitter{settings: s, grams: make([]weight, 1<<s.bits), dense: make([]weight, len(s.features))}
-	r := rand.New(rand.NewPCG(s.seed, 1)) //nolint:gosec // repeatable, no secret
+	sum := newFitter(s)
+	for run := range uint64(runs) {
+		f := newFitter(s)
+		f.run(bags, run)
+		for i := range f.grams {
+			sum.grams[i].value += f.grams[i].value / runs
+		}
+		for i := range f.dense {
+			sum.dense[i].value += f.dense[i].value / runs
+		}
+		sum.bias.value += f.bias.value / runs
+	}
+	return sum.model()
+}
+
+func newFitter(s settings) *fitter {
+	return &fitter{settings: s, grams: make([]weight, 1<<s.bits), dense: make([]weight, len(s.features))}
+}
+
+// run fits, and takes the average of the second half of the epochs.
+func (f *fitter) run(bags []*bag, number uint64) {
+	r := rand.New(rand.NewPCG(f.seed, number)) //nolint:gosec // repeatable, no secret
 	order := r.Perm(len(bags))
 	averaged := 0.0
-	for epoch := range s.epochs {
+	for epoch := range f.epochs {
 		r.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 		for _, i := range order {
 			f.step(bags[i])
 		}
-		if epoch < s.epochs/2 {
-			continue
+		if epoch >= f.epochs/2 {
+			averaged++
+			f.each(func(w *weight) { w.sum += w.value })
 		}
-		averaged++
-		f.each(func(w *weight) { w.sum += w.value })
 	}
 	f.each(func(w *weight) { w.value = w.sum / averaged })
-	return f.model()
 }
 
 func (f *fitter) each(do func(*weight)) {
