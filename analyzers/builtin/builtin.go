@@ -5,12 +5,14 @@ package builtin
 
 import (
 	"github.com/tiltmeter/tiltmeter/analyzers"
+	"github.com/tiltmeter/tiltmeter/analyzers/injection"
 	"github.com/tiltmeter/tiltmeter/analyzers/refusal"
 )
 
 // New makes every analyzer, in the order in which they are listed.
 func New() []analyzers.Analyzer {
 	return []analyzers.Analyzer{
+		injection.New(injection.Options{}),
 		refusal.New(),
 	}
 }
