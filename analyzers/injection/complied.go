@@ -68,8 +68,8 @@ func (w *work) complied(s *genai.Span, dst []analyzers.Signal) []analyzers.Signa
 	j := judgement{text: t, f: finding{found: true, score: compliedBase}}
 	if t.Origin == analyzers.Refused {
 		j.add(compliedDeclined, ReasonDeclined, 0, len(t.Content))
-	} else if start, end := declined(t.Content); end > 0 {
-		j.add(compliedDeclined, ReasonDeclined, start, end)
+	} else if end := declined(t.Content); end > 0 {
+		j.add(compliedDeclined, ReasonDeclined, 0, end)
 	} else if len(t.Content) >= longAnswer && w.jailbreak() {
 		j.f.score += compliedLong
 	}
@@ -103,16 +103,16 @@ func (j *judgement) add(weight float64, reason string, start, end int) {
 	}
 }
 
-// declined is where an answer declines within its opening; end is 0 if it does not.
-func declined(answer string) (start, end int) {
+// declined is where the opening of an answer that declines there ends, or 0.
+func declined(answer string) int {
 	head := answer[:min(len(answer), openingBytes)]
 	lower := strings.ToLower(strings.ReplaceAll(head, "’", "'"))
 	for _, d := range declines {
 		if strings.Contains(lower, d) {
-			return 0, character(answer, len(head))
+			return character(answer, len(head))
 		}
 	}
-	return 0, 0
+	return 0
 }
 
 // character is i or the beginning of the character that it lies in.

@@ -8,6 +8,7 @@ package cues
 import (
 	_ "embed"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -133,7 +134,7 @@ func (p *parser) line(line string) error {
 			bit = 1 << len(p.classes)
 			p.classes[name] = bit
 		}
-		for _, w := range strings.Fields(list) {
+		for w := range strings.FieldsSeq(list) {
 			p.entry(hashWord(w)).classes |= bit
 		}
 		return nil
@@ -217,8 +218,8 @@ func (p *parser) build() *words {
 	for i := range p.patterns {
 		first := p.patterns[i].steps[0]
 		for _, e := range p.entries {
-			if e.classes&first.classes != 0 || contains(first.words, e.hash) {
-				e.starts = append(e.starts, uint16(i)) //nolint:gosec // cues.txt has a few hundred lines
+			if e.classes&first.classes != 0 || slices.Contains(first.words, e.hash) {
+				e.starts = append(e.starts, uint16(i))
 			}
 		}
 	}
@@ -226,22 +227,15 @@ func (p *parser) build() *words {
 	for size < 4*len(p.entries) {
 		size *= 2
 	}
-	l := &words{table: make([]entry, size), mask: uint32(size - 1), patterns: p.patterns, lead: p.classes["@lead"],
+	l := &words{
+		table: make([]entry, size), mask: uint32(size - 1), //nolint:gosec // a few thousand
+		patterns: p.patterns, lead: p.classes["@lead"],
 		english: p.classes["@english"], german: p.classes["@german"], common: p.classes["@english"] | p.classes["@german"] | p.classes["@common"],
 		first: p.classes["@pronoun"], second: p.classes["@your"] | p.classes["@second"], please: p.classes["@please"],
 		imperative: p.classes["@task"] | p.classes["@alter"] | p.classes["@override"] | p.classes["@say"] | p.classes["@reveal"] | p.classes["@tell"] | p.classes["@send"],
-	} //nolint:gosec // small
+	}
 	for _, e := range p.entries {
 		*l.find(e.hash) = *e
 	}
 	return l
-}
-
-func contains(hashes []uint32, h uint32) bool {
-	for _, x := range hashes {
-		if x == h {
-			return true
-		}
-	}
-	return false
 }

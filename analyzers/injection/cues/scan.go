@@ -2,6 +2,7 @@ package cues
 
 import (
 	"encoding/base64"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -310,11 +311,12 @@ func (r *reading) add(c rune) {
 		latin = alike[shown]
 		r.alike++
 	}
-	if c < utf8.RuneSelf && c > '9' {
-		r.latin++
-	} else if c >= utf8.RuneSelf {
+	switch {
+	case c >= utf8.RuneSelf:
 		r.foreign++
-	} else {
+	case c > '9':
+		r.latin++
+	default:
 		r.digits++ // 2, which stands for no letter
 	}
 	if shown != c {
@@ -460,7 +462,7 @@ func (p *pattern) match(words []Word, i, step int) int {
 }
 
 func (w *Word) is(e *element) bool {
-	return w.classes&e.classes != 0 || e.quoted && w.Flags&Quoted != 0 || e.name && w.Flags&(Title|Clause) == Title || contains(e.words, w.Hash)
+	return w.classes&e.classes != 0 || e.quoted && w.Flags&Quoted != 0 || e.name && w.Flags&(Title|Clause) == Title || slices.Contains(e.words, w.Hash)
 }
 
 // writing finds how a sentence is written: shouting, spread letters, disguise.

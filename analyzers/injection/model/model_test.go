@@ -101,8 +101,15 @@ func TestDataFeatures(t *testing.T) {
 		want     float32
 	}{
 		{1, "novel", 1. / 2}, // readers, like (common), reading, room, library: of four that carry a topic two are new
-		{2, "novel", 1}, {2, "imperative", 1}, {2, "imperative_novel", 1}, {2, "own_line", 1}, {2, "of_the_question", 0},
-		{1, "imperative", 0}, {3, "question", 1}, {0, "question", 0}, {0, "own_line", 0},
+		{2, "novel", 1},
+		{2, "imperative", 1},
+		{2, "imperative_novel", 1},
+		{2, "own_line", 1},
+		{2, "of_the_question", 0},
+		{1, "imperative", 0},
+		{3, "question", 1},
+		{0, "question", 0},
+		{0, "own_line", 0},
 	} {
 		v.Data(doc, &topic, c.sentence)
 		got := named(t, DataFeatures, &v, c.feature)

@@ -50,7 +50,7 @@ var classes = map[string]string{
 
 // Requests and attempts at the model's instructions of which there are many weigh less.
 const (
-	weightRequest = 0.3
+	weightRequest = 0.7
 	weightDirect  = 0.5
 	longestAttack = 160 // bytes of one that is planted
 )
@@ -147,18 +147,18 @@ func readDocuments(folder string, seed uint64) ([]*pair, error) {
 	if err != nil {
 		return nil, err
 	}
-	const copies = 12 // of a mail: there are few
+	const copies, mailCopies = 3, 30 // each with another attack: there are few mails
 	var out []*pair
 	for i, d := range texts {
-		n := 1
+		n := copies
 		if d.source == "email" {
-			n = copies
+			n = mailCopies
 		}
 		for range n {
 			p := newPair(draw(list, r), d, r)
 			p.fold = i % folds
 			if d.source == "email" {
-				p.truth.weight /= 3
+				p.truth.weight /= 6
 				p.clean.weight /= 4
 			}
 			out = append(out, p)

@@ -125,7 +125,7 @@ func TestRun(t *testing.T) {
 	}
 	out := filepath.Join(folder, "weights.bin")
 	var report strings.Builder
-	if err := run([]string{"--data", folder, "--out", out}, &report); err != nil {
+	if err := run([]string{"--data", folder, "--out", out, "--epochs", "2"}, &report); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"prompts: even odds", "deepset_test", "notinject", "documents: even odds", "email all"} {

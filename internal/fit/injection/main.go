@@ -29,6 +29,7 @@ func run(args []string, w io.Writer) error {
 	folder := flags.String("data", "", "folder of the labelled sets")
 	out := flags.String("out", "", "file that the weights are written to; none are written without it")
 	seed := flags.Uint64("seed", 1, "seed of the order in which examples are seen and instructions planted")
+	epochs := flags.Int("epochs", 60, "how often every text of a user is seen; documents a third of that")
 	wrong := flags.String("wrong", "", "a set whose wrongly judged texts are printed")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -41,9 +42,9 @@ func run(args []string, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	prompt := fitPrompts(prompts, settings{bits: 16, epochs: 60, rate: 0.1, ridge: 0.001, denseRidge: 0.001, features: model.PromptFeatures, seed: *seed})
+	prompt := fitPrompts(prompts, settings{bits: 16, epochs: *epochs, rate: 0.1, ridge: 0.001, denseRidge: 0.001, features: model.PromptFeatures, seed: *seed})
 	prompt.report(w, *wrong)
-	data := fitDocuments(documents, settings{bits: 16, epochs: 20, rate: 0.1, ridge: 0.003, denseRidge: 0.001, features: model.DataFeatures, seed: *seed})
+	data := fitDocuments(documents, settings{bits: 16, epochs: (*epochs + 2) / 3, rate: 0.1, ridge: 0.003, denseRidge: 0.001, features: model.DataFeatures, seed: *seed})
 	data.report(w, *wrong)
 	if *out == "" {
 		return nil
