@@ -3,7 +3,7 @@
 //	go run ./internal/fit/injection --data FOLDER [--out analyzers/injection/weights.bin]
 //
 // FOLDER holds labelled sets as JSON lines: prompt_injection/{deepset,piguard_suite}.jsonl, jbb_artifacts, halueval_general, coconot,
-// xstest, ragtruth_qa, presidio_pii, summedits. Together with the texts beside this file they are all that is fitted on. Sets that
+// xstest, ragtruth_qa, llmdrift, presidio_pii, summedits. Together with the texts beside this file they are all that is fitted on. Sets that
 // are there but may only be measured on (alpaca_outputs, agnews, prompt_injection/{neuralchemy,jailbreak_templates}) are.
 // The same data and seed give the same weights.
 package main

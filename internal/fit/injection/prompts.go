@@ -60,7 +60,11 @@ func read(folder, name string) ([]row, error) {
 type prompts struct {
 	fitted, measured []*bag
 	seen             map[string]bool
+	templates        map[string]int // texts read, by template
 }
+
+// perTemplate is how many texts of one template are read.
+const perTemplate = 60
 
 // add adds a text once. Without a weight it is only measured.
 func (p *prompts) add(source, key, text string, label bool, weight float64) {
@@ -120,6 +124,11 @@ var promptSets = []set{
 	{"coconot/coconot_prompts.jsonl", false, benign("coconot")},
 	{"xstest/xstest_completions.jsonl", false, benign("xstest")},
 	{"ragtruth_qa/ragtruth_qa.jsonl", false, benign("ragtruth")},
+	{"llmdrift/llmdrift.jsonl", false, func(p *prompts, r *row) {
+		if p.templates[r.Task]++; p.templates[r.Task] <= perTemplate {
+			p.add("llmdrift", r.Task, r.Prompt, false, weightBenign)
+		}
+	}},
 	{"alpaca_outputs/alpaca_outputs.jsonl", true, func(p *prompts, r *row) { p.add("alpaca_eval", r.ID, r.Prompt, false, 0) }},
 	{"prompt_injection/neuralchemy.jsonl", true, func(p *prompts, r *row) { p.add("neuralchemy", r.ID, r.Prompt, r.positive(), 0) }},
 	{"prompt_injection/jailbreak_templates.jsonl", true, func(p *prompts, r *row) { p.add("jailbreak_templates", r.ID, r.Prompt, true, 0) }},
@@ -142,7 +151,7 @@ func addPIGuard(p *prompts, r *row) {
 }
 
 func readPrompts(folder string) (*prompts, error) {
-	p := &prompts{seen: map[string]bool{}}
+	p := &prompts{seen: map[string]bool{}, templates: map[string]int{}}
 	for i, line := range strings.Split(ownPrompts, "\n") {
 		if mark, text, ok := strings.Cut(line, " "); ok && (mark == "+" || mark == "-") {
 			p.add("own", strconv.Itoa(i), strings.ReplaceAll(text, `\n`, "\n"), mark == "+", weightOwn)
