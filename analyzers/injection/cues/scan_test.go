@@ -69,14 +69,14 @@ func TestCuesOfTexts(t *testing.T) {
 // TestDisguisedWordsAreTheWords: a word of cues.txt has the same hash however it is disguised.
 func TestDisguisedWordsAreTheWords(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"Ignore", "IGNORE", "1gnore", "!gnore"[1:], "ign0re", "ig\u200bnore", "ig\u00adnore", "іgnоrе", "ｉｇｎｏｒｅ", "𝐢𝐠𝐧𝐨𝐫𝐞", "𝕴𝖌𝖓𝖔𝖗𝖊"} {
+	for _, text := range []string{"Ignore", "IGNORE", "1gnore", "ign0re", "ig\u200bnore", "ig\u00adnore", "іgnоrе", "ｉｇｎｏｒｅ", "𝐢𝐠𝐧𝐨𝐫𝐞", "𝕴𝖌𝖓𝖔𝖗𝖊"} {
 		var s Scan
 		s.Read(text)
 		if len(s.Words) != 1 {
 			t.Errorf("%q: %d words", text, len(s.Words))
 			continue
 		}
-		if want := hashWord("ignore"); s.Words[0].Hash != want && text != "gnore" {
+		if want := hashWord("ignore"); s.Words[0].Hash != want {
 			t.Errorf("%q is not read as ignore", text)
 		}
 	}
