@@ -86,7 +86,7 @@ func localStart(s string, at int) int {
 	start := at
 	for start > 0 && at-start < maxLocal {
 		c, n := utf8.DecodeLastRuneInString(s[:start])
-		if c < utf8.RuneSelf && class[byte(c)]&(isDigit|isLetter) == 0 && !strings.ContainsRune("._%+-'&~", c) ||
+		if c < utf8.RuneSelf && class[c]&(isDigit|isLetter) == 0 && !strings.ContainsRune("._%+-'&~", c) ||
 			c >= utf8.RuneSelf && (c == utf8.RuneError || !unicode.IsLetter(c)) {
 			break
 		}
@@ -109,7 +109,7 @@ func domainEnd(s string, start int) (end int) {
 		if i < len(s) {
 			c, n = utf8.DecodeRuneInString(s[i:])
 		}
-		if c < utf8.RuneSelf && class[byte(c)]&(isDigit|isLetter) != 0 || c == '-' || c >= utf8.RuneSelf && unicode.IsLetter(c) {
+		if c < utf8.RuneSelf && class[c]&(isDigit|isLetter) != 0 || c == '-' || c >= utf8.RuneSelf && unicode.IsLetter(c) {
 			i += n
 			continue
 		}
@@ -186,7 +186,7 @@ func ipv4(x *number) int {
 		if v > 255 || x.sizes[g] > 1 && x.text[at] == '0' {
 			return 0
 		}
-		at = int(x.ends[g])
+		at = x.ends[g]
 	}
 	return at
 }

@@ -47,7 +47,7 @@ func card(f *finder, x *number, _ int) (Kind, int) {
 	n := x.digits()
 	for ; n >= 12; n-- {
 		groups := x.groups(n)
-		if n > 19 || groups == 0 || groups > 5 || !x.uniform(groups, " -") || x.sizes[0] < 3 || !issued(x.text[:n]) || !luhn(x.text[:n]) {
+		if n > 19 || groups == 0 || groups > 5 || !x.uniform(groups) || x.sizes[0] < 3 || !issued(x.text[:n]) || !luhn(x.text[:n]) {
 			continue
 		}
 		if n < 14 && !f.near(x.at[0], x.at[n-1]+1, cardWords) {

@@ -210,7 +210,7 @@ func bounded(s string, start, end int) bool {
 
 func joins(c rune) bool {
 	if c < utf8.RuneSelf {
-		return class[byte(c)]&(isDigit|isLetter) != 0 || c == '_'
+		return class[c]&(isDigit|isLetter) != 0 || c == '_'
 	}
 	return c < 0x0E00 && (unicode.IsLetter(c) || unicode.IsDigit(c))
 }

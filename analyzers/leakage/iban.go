@@ -22,7 +22,7 @@ func iban(_ *finder, x *number, _ int) (Kind, int) {
 	if n == 0 || n > x.n {
 		return "", 0
 	}
-	if groups := x.groups(n); groups == 0 || !x.uniform(groups, " -") || mod97(x.text[4:n], x.text[:4]) != 1 {
+	if groups := x.groups(n); groups == 0 || !x.uniform(groups) || mod97(x.text[4:n], x.text[:4]) != 1 {
 		return "", 0
 	}
 	return KindIBAN, n

@@ -2,11 +2,13 @@ package leakage
 
 // Many keywords in one pass: the automaton of Aho and Corasick (1975), over bytes with ASCII case folded.
 
+import "math"
+
 // automaton finds the keywords that it was built of.
 type automaton struct {
 	class [256]uint8 // of a byte, folded; 0 is every byte that no keyword has
 	width int        // classes
-	next  []uint16   // state × class → state; 65,535 states are enough for the lists here
+	next  []uint16   // state × class → state
 	ends  [][]uint16 // of a state: the keywords that end there, by number
 }
 
@@ -16,7 +18,7 @@ func newAutomaton(keywords []string) *automaton {
 	for _, k := range keywords {
 		for i := range len(k) {
 			if a.class[k[i]] == 0 {
-				a.class[k[i]] = uint8(a.width)
+				a.class[k[i]] = uint8(a.width) //nolint:gosec // fewer than 256: keywords are lower case
 				a.width++
 			}
 		}
@@ -30,7 +32,7 @@ func newAutomaton(keywords []string) *automaton {
 		for i := range len(k) {
 			to := state*a.width + int(a.class[k[i]])
 			if a.next[to] == 0 {
-				a.next[to] = uint16(len(a.ends))
+				a.next[to] = uint16(len(a.ends)) //nolint:gosec // grow bounds the states
 				a.grow()
 			}
 			state = int(a.next[to])
@@ -41,7 +43,11 @@ func newAutomaton(keywords []string) *automaton {
 	return a
 }
 
+// grow adds a state. The lists are our own: one that needs too many is an error of ours.
 func (a *automaton) grow() {
+	if len(a.ends) > math.MaxUint16 {
+		panic("leakage: too many keywords for an automaton")
+	}
 	a.next = append(a.next, make([]uint16, a.width)...)
 	a.ends = append(a.ends, nil)
 }

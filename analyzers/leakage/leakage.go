@@ -55,8 +55,15 @@ var worst = []struct {
 	label string
 	score float64
 }{
-	{string(KindSecret), 1}, {string(KindCard), 0.9}, {LabelNationalID, 0.85}, {string(KindIBAN), 0.8}, {string(KindPhone), 0.6}, {string(KindEmail), 0.5},
-	{string(KindIP), 0.4}, {LabelEcho, 0.05}, {LabelNone, 0},
+	{string(KindSecret), 1},
+	{string(KindCard), 0.9},
+	{LabelNationalID, 0.85},
+	{string(KindIBAN), 0.8},
+	{string(KindPhone), 0.6},
+	{string(KindEmail), 0.5},
+	{string(KindIP), 0.4},
+	{LabelEcho, 0.05},
+	{LabelNone, 0},
 }
 
 func severity(label string) float64 {
@@ -178,7 +185,7 @@ func conversation(dst []analyzers.Text, in *analyzers.Input) []analyzers.Text {
 
 // fresh is what was given in this turn: behind what the model said last. What came before was an earlier span's.
 func fresh(given []analyzers.Text) []analyzers.Text {
-	for i := len(given) - 1; i >= 0; i-- {
+	for i := range slices.Backward(given) {
 		if given[i].Origin == analyzers.Earlier {
 			return given[i+1:]
 		}

@@ -3,6 +3,8 @@ package leakage
 // National numbers of people. Those whose check digits and shape leave chance little room count by themselves; the others
 // need a word beside them that names them: one of eleven numbers of eleven digits passes a check modulo eleven.
 
+import "strings"
+
 // nationalNumber is how the number of one country is told.
 type nationalNumber struct {
 	kind  Kind
@@ -85,7 +87,7 @@ func usSSN(x *number) (int, bool) {
 	if area == 0 || area == 666 || area >= 900 || group == 0 || serial == 0 {
 		return 0, false
 	}
-	grouped := x.shape(3, 2, 4) && x.uniform(3, " -")
+	grouped := x.shape(3, 2, 4) && x.uniform(3)
 	if !grouped && x.sizes[0] != 9 {
 		return 0, false
 	}
@@ -102,24 +104,19 @@ func ukNINO(x *number) (int, bool) {
 			return 0, false
 		}
 	}
-	for _, c := range "DFIQUV" {
-		if x.text[0] == byte(c) || x.text[1] == byte(c) {
-			return 0, false
-		}
+	if strings.IndexByte("DFIQUV", x.text[0]) >= 0 || strings.IndexByte("DFIQUVO", x.text[1]) >= 0 {
+		return 0, false
 	}
 	switch string(x.text[:2]) {
 	case "BG", "GB", "KN", "NK", "NT", "TN", "ZZ":
 		return 0, false
 	}
-	if x.text[1] == 'O' {
-		return 0, false
-	}
-	return 9, x.shape(2, 2, 2, 2, 1) && x.uniform(5, " -")
+	return 9, x.shape(2, 2, 2, 2, 1) && x.uniform(5)
 }
 
 // ukNHS: ten digits, the last a check modulo 11 (NHS Data Dictionary).
 func ukNHS(x *number) (int, bool) {
-	if !x.all(10) || !x.shape(10) && !(x.shape(3, 3, 4) && x.uniform(3, " -")) {
+	if !x.all(10) || !x.shape(10) && (!x.shape(3, 3, 4) || !x.uniform(3)) {
 		return 0, false
 	}
 	check := 11 - x.weighted(10, 9, 8, 7, 6, 5, 4, 3, 2)%11
@@ -377,7 +374,7 @@ func brCPF(x *number) (int, bool) {
 	return 11, x.shape(3, 3, 3, 2) && x.seps[2] == '-'
 }
 
-// mxCURP: name, birth, sex, state in eighteen characters, the last a check (Instructivo normativo, DOF 18 October 2021).
+// mxCURP: name, birth, sex, state in eighteen characters, the last a check (RENAPO, DOF 18 October 2021).
 func mxCURP(x *number) (int, bool) {
 	const letters = "0123456789ABCDEFGHIJKLMN.OPQRSTUVWXYZ" // the point stands for Ñ
 	if !x.shape(18) || x.text[10] != 'H' && x.text[10] != 'M' && x.text[10] != 'X' || class[x.text[17]]&isDigit == 0 {
@@ -416,7 +413,7 @@ func auTFN(x *number) (int, bool) {
 
 // inAadhaar: twelve digits, the first 2 to 9, checked by Verhoeff's scheme (UIDAI).
 func inAadhaar(x *number) (int, bool) {
-	if !x.all(12) || x.text[0] < '2' || !x.shape(12) && !(x.shape(4, 4, 4) && x.uniform(3, " -")) || x.groups(12) != len(x.sizes) {
+	if !x.all(12) || x.text[0] < '2' || !x.shape(12) && (!x.shape(4, 4, 4) || !x.uniform(3)) || x.groups(12) != len(x.sizes) {
 		return 0, false
 	}
 	return pass(12, verhoeff(x.text[:12]))

@@ -13,11 +13,11 @@ type number struct {
 	text  [maxCompact]byte // the letters in upper case
 	n     int
 	at    [maxCompact]int // where each stands
-	sizes []int8          // of the groups
-	ends  []int8          // of the groups, in text
+	sizes []int           // of the groups
+	ends  []int           // of the groups, in text
 	seps  []byte          // between them; 0 is a space that is no ASCII
-	size  [maxCompact]int8
-	end   [maxCompact]int8
+	size  [maxCompact]int
+	end   [maxCompact]int
 	sep   [maxCompact]byte
 }
 
@@ -39,8 +39,8 @@ func (x *number) read(s string, start int) {
 			x.n = first // the group goes on beyond what any number has
 			return
 		}
-		x.sizes = append(x.sizes, int8(x.n-first))
-		x.ends = append(x.ends, int8(x.n))
+		x.sizes = append(x.sizes, x.n-first)
+		x.ends = append(x.ends, x.n)
 		sep, width := separator(s[i:])
 		if width == 0 || i+width >= len(s) || class[s[i+width]]&(isDigit|isLetter) == 0 {
 			return
@@ -70,17 +70,17 @@ func separator(s string) (sep byte, width int) {
 // groups is how many groups the first n characters are; 0 when they end within one.
 func (x *number) groups(n int) int {
 	for i, e := range x.ends {
-		if int(e) == n {
+		if e == n {
 			return i + 1
 		}
 	}
 	return 0
 }
 
-// uniform says whether the first groups are joined by one kind of separator, of those given.
-func (x *number) uniform(groups int, of string) bool {
+// uniform says whether the first groups are joined all by spaces or all by hyphens.
+func (x *number) uniform(groups int) bool {
 	for i := range groups - 1 {
-		if x.seps[i] != x.seps[0] || strings.IndexByte(of, x.seps[i]) < 0 {
+		if x.seps[i] != x.seps[0] || x.seps[i] != ' ' && x.seps[i] != '-' {
 			return false
 		}
 	}
@@ -88,7 +88,7 @@ func (x *number) uniform(groups int, of string) bool {
 }
 
 // shape says whether the first groups have the sizes.
-func (x *number) shape(sizes ...int8) bool {
+func (x *number) shape(sizes ...int) bool {
 	if len(x.sizes) < len(sizes) {
 		return false
 	}

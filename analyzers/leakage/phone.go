@@ -306,8 +306,9 @@ func (w *written) dated() bool {
 // fictitious says whether a number is nobody's: free of charge, the exchange 555 in North America, Ofcom's numbers for drama,
 // and rows of digits.
 func fictitious(s string) bool {
+	const rows = "01234567890123456789"
 	d := digitsOf(s)
-	if strings.Contains("01234567890123456789", d) || strings.Contains(d, "234567890") {
+	if strings.Contains(rows, d) || strings.Contains(d, "234567890") {
 		return true
 	}
 	for _, free := range [...]string{"1800", "1833", "1844", "1855", "1866", "1877", "1888", "0800", "0808", "00800"} {

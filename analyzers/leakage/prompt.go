@@ -43,15 +43,15 @@ const (
 type term struct {
 	hash       uint64
 	weight     float32
-	start, end int32
-	text       int32 // which of the texts
-	sentence   int32 // which of all sentences
+	start, end int
+	text       int // which of the texts
+	sentence   int // which of all sentences
 }
 
 // sentence is one of a text, as terms [first, last).
 type sentence struct {
-	text        int32
-	first, last int32
+	text        int
+	first, last int
 	at          text.Range
 	directs     bool
 	given       float64 // how much of it came back, 0 to 1
@@ -60,9 +60,9 @@ type sentence struct {
 // slot is one entry of the table of what instructs: a term or two neighbours.
 type slot struct {
 	key   uint64
-	term  int32 // the first of the instructions' that has it
-	seen  bool  // the answer has it
-	known bool  // others said it
+	term  int  // the first of the instructions' that has it
+	seen  bool // the answer has it
+	known bool // others said it
 }
 
 // comparison is the memory of one search.
@@ -138,28 +138,28 @@ func (c *comparison) read(dst []term, sentences []sentence, texts []analyzers.Te
 		if len(dst) >= limit {
 			break
 		}
-		s := sentence{text: int32(i), first: int32(len(dst)), at: r}
-		number := int32(len(sentences))
+		s := sentence{text: i, first: len(dst), at: r}
+		number := len(sentences)
 		c.word = text.Words(content[r.Start:r.End], c.word, func(w []byte, at text.Range) bool {
 			is := vocabulary[string(w)]
 			s.directs = s.directs || is&isDirective != 0
-			dst = appendTerms(dst, w, is, r.Start+at.Start, r.Start+at.End, int32(i), number)
+			dst = appendTerms(dst, w, is, r.Start+at.Start, r.Start+at.End, i, number)
 			return len(dst) < limit
 		})
-		s.last = int32(len(dst))
+		s.last = len(dst)
 		sentences = append(sentences, s)
 	}
 	return dst, sentences
 }
 
 // appendTerms appends what a word says; nothing for one that every text has.
-func appendTerms(dst []term, w []byte, is uint8, start, end int, of, number int32) []term {
+func appendTerms(dst []term, w []byte, is uint8, start, end, of, number int) []term {
 	if first, _ := utf8.DecodeRune(w); first >= 0x2E80 { // scripts without spaces
 		previous := uint64(0)
 		for i, c := range string(w) {
-			h := mix(uint64(c))
+			h := mix(uint64(c)) //nolint:gosec // a decoded rune is not negative
 			if previous != 0 {
-				dst = append(dst, term{previous ^ h<<1, 0.7, int32(start), int32(end), of, number})
+				dst = append(dst, term{previous ^ h<<1, 0.7, start, end, of, number})
 			}
 			previous = h
 			if i > 64*utf8.UTFMax {
@@ -177,7 +177,7 @@ func appendTerms(dst []term, w []byte, is uint8, start, end int, of, number int3
 	case len(w) == 1:
 		weight = 0.4
 	}
-	return append(dst, term{hash(stem(w)), weight, int32(start), int32(end), of, number})
+	return append(dst, term{hash(stem(w)), weight, start, end, of, number})
 }
 
 // stem takes off the endings of English that a paraphrase changes; it need not be a word.
@@ -218,14 +218,14 @@ func (c *comparison) index() {
 	clear(c.slots)
 	for i := range c.instructions {
 		t := &c.instructions[i]
-		c.put(t.hash, int32(i))
+		c.put(t.hash, i)
 		if i > 0 && c.instructions[i-1].sentence == t.sentence {
-			c.put(pair(c.instructions[i-1].hash, t.hash), int32(i))
+			c.put(pair(c.instructions[i-1].hash, t.hash), i)
 		}
 	}
 }
 
-func (c *comparison) put(key uint64, i int32) {
+func (c *comparison) put(key uint64, i int) {
 	if s := c.slot(key); s.key == 0 {
 		*s = slot{key: key, term: i}
 	}
@@ -233,8 +233,9 @@ func (c *comparison) put(key uint64, i int32) {
 
 // slot is where a key is, or would be.
 func (c *comparison) slot(key uint64) *slot {
+	mask := uint64(len(c.slots) - 1) //nolint:gosec // a length
 	for at := key >> 1; ; at++ {
-		if s := &c.slots[at&uint64(len(c.slots)-1)]; s.key == key || s.key == 0 {
+		if s := &c.slots[at&mask]; s.key == key || s.key == 0 {
 			return s
 		}
 	}
@@ -358,7 +359,7 @@ func (c *comparison) evidence(l *leak, given, said []analyzers.Text) {
 		if s.last-s.first < 2 {
 			continue
 		}
-		source, weight, all := int32(-1), 0.0, 0.0
+		source, weight, all := -1, 0.0, 0.0
 		c.pairs(c.answer[s.first:s.last], func(x *slot) {
 			if of := c.instructions[x.term].sentence; c.given[of].given > 0 && !x.known {
 				weight++

@@ -15,7 +15,7 @@ const (
 var vocabulary = func() map[string]uint8 {
 	m := map[string]uint8{}
 	for list, is := range map[string]uint8{stopWords: isStop, promptWords: isPrompt, directives: isDirective} {
-		for _, w := range strings.Fields(list) {
+		for w := range strings.FieldsSeq(list) {
 			m[w] |= is
 		}
 	}
@@ -23,6 +23,8 @@ var vocabulary = func() map[string]uint8 {
 }()
 
 // stopWords are in every text.
+//
+//nolint:gosec // no credentials: words
 const stopWords = `a an the and or but if then else of to in on at by for with from as is are was were be been being am it its this that these
 those there here i me my we us our you your yours he him his she her they them their who whom which what when where why how not no nor so too
 very can could will would shall should may might must do does did done doing have has had having than such also any all each every both either
