@@ -35,7 +35,6 @@ var nationalNumbers = []nationalNumber{
 	{"ca_sin", newWords("sin", "social insurance"), caSIN},
 	{"au_tfn", newWords("tfn", "tax file"), auTFN},
 	{"in_aadhaar", newWords("aadhaar", "aadhar", "uidai"), inAadhaar},
-	{"in_pan", newWords("pan", "permanent account"), inPAN},
 	{"cn_resident_id", newWords("身份证", "resident id", "identity card"), cnResidentID},
 	{"kr_rrn", newWords("주민등록", "resident registration", "rrn"), krRRN},
 	{"tr_kimlik", newWords("kimlik", "tckn"), trKimlik},
@@ -444,20 +443,6 @@ func dihedral(a, b uint8) uint8 {
 	default:
 		return (a - b + 5) % 5
 	}
-}
-
-// inPAN: five letters, of which the fourth says whose it is, four digits, a letter (Income Tax Rules, 114). It has no public
-// check, so it needs its word.
-func inPAN(x *number) (int, bool) {
-	if !x.shape(10) || x.text[3] != 'P' {
-		return 0, false
-	}
-	for i, c := range x.text[:10] {
-		if (i >= 5 && i < 9) != (class[c]&isDigit != 0) {
-			return 0, false
-		}
-	}
-	return 10, false
 }
 
 // cnResidentID: place, birth, order, ISO 7064 MOD 11-2 (GB 11643-1999).

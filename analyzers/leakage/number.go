@@ -116,6 +116,14 @@ func (f *finder) number(i int) int {
 	}
 	if f.skip <= start && numerous(f.s, start) && bounded(f.s[:start], start, start) {
 		var x number
+		if lead := lettersBefore(f.s, start, f.skip); lead < start {
+			x.read(f.s, lead)
+			if kind, n := national(f, &x, lead); n > 0 && x.at[n-1] > start && bounded(f.s, lead, x.at[n-1]+1) {
+				f.skip = x.at[n-1] + 1
+				f.add(kind, lead, f.skip)
+				return f.skip
+			}
+		}
 		x.read(f.s, start)
 		if x.n > 0 {
 			if end := f.standard(&x, start); end > 0 {
@@ -132,6 +140,21 @@ func (f *finder) number(i int) int {
 		i++
 	}
 	f.skip = i
+	return i
+}
+
+// lettersBefore is where one or two capitals begin that stand before start as a group of their own, or start.
+func lettersBefore(s string, start, floor int) int {
+	i := start - 1
+	if i <= floor || s[i] != ' ' && s[i] != '-' {
+		return start
+	}
+	for i > floor && start-i < 4 && 'A' <= s[i-1] && s[i-1] <= 'Z' {
+		i--
+	}
+	if i == start-1 || !bounded(s[:i], i, i) {
+		return start
+	}
 	return i
 }
 
