@@ -7,6 +7,7 @@ package leakage
 import (
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -24,6 +25,11 @@ const (
 	KindSSN    Kind = "us_ssn"
 	KindSecret Kind = "secret"
 )
+
+// Entities are the kinds of the entity names that Microsoft Presidio and the corpora made for it use.
+var Entities = map[string]Kind{
+	"EMAIL_ADDRESS": KindEmail, "PHONE_NUMBER": KindPhone, "IP_ADDRESS": KindIP, "IBAN_CODE": KindIBAN, "CREDIT_CARD": KindCard, "US_SSN": KindSSN,
+}
 
 // LabelNationalID is the label of every kind that is a national number.
 const LabelNationalID = "national_id"
@@ -80,7 +86,12 @@ var class = func() (t [256]uint8) {
 func Find(text string) []Finding { return find(nil, text) }
 
 func find(dst []Finding, s string) []Finding {
-	f := finder{s: s, out: dst, first: len(dst)}
+	f := finders.Get().(*finder)
+	defer func() {
+		*f = finder{runs: f.runs[:0]}
+		finders.Put(f)
+	}()
+	f.s, f.out, f.first = s, dst, len(dst)
 	f.scan()
 	if strings.IndexByte(s, '@') >= 0 {
 		f.emails()
@@ -94,13 +105,17 @@ func find(dst []Finding, s string) []Finding {
 
 // finder is the state of one search.
 type finder struct {
-	s      string
-	out    []Finding
-	first  int     // of out
-	runs   []token // where secrets can be
-	skip   int     // digits before it are taken
-	parsed int     // phone numbers that were given to the library
+	s       string
+	out     []Finding
+	first   int     // of out
+	runs    []token // where secrets can be
+	skip    int     // digits before it are taken
+	numbers int     // groups of digits that were looked at
+	parsed  int     // telephone numbers that the library was asked about
+	at      number  // the one that is looked at
 }
+
+var finders = sync.Pool{New: func() any { return new(finder) }}
 
 // token is a run of bytes [start, end).
 type token struct{ start, end int }

@@ -27,7 +27,7 @@ func mask(s string) string {
 			b.WriteRune(c)
 			continue
 		}
-		if i++; n > hideWhole && (i == 1 || i == n) {
+		if i++; n > hideWhole && (i == 1 || i == n) && c != utf8.RuneError {
 			b.WriteRune(c)
 		} else {
 			b.WriteByte('*')

@@ -8,6 +8,9 @@ import "strings"
 // maxCompact bounds the letters and digits of one number: an IBAN has 34 at most.
 const maxCompact = 40
 
+// maxNumbers bounds the groups of digits of one text that are looked at; those behind them are not.
+const maxNumbers = 1 << 15
+
 // number is what begins at some place of a text, read as groups of ASCII letters and digits with single separators between.
 type number struct {
 	text  [maxCompact]byte // the letters in upper case
@@ -110,15 +113,19 @@ func (x *number) digits() (n int) {
 
 // number looks at the digit at i, notes what it is part of, and says where to go on.
 func (f *finder) number(i int) int {
+	if f.numbers++; f.numbers > maxNumbers {
+		f.skip = len(f.s)
+		return f.skip
+	}
 	start := i
 	for start > f.skip && i-start < maxCompact && class[f.s[start-1]]&(isDigit|isLetter) != 0 {
 		start--
 	}
 	if f.skip <= start && numerous(f.s, start) && bounded(f.s[:start], start, start) {
-		var x number
+		x := &f.at
 		if lead := lettersBefore(f.s, start, f.skip); lead < start {
 			x.read(f.s, lead)
-			if kind, n := national(f, &x, lead); n > 0 && x.at[n-1] > start && bounded(f.s, lead, x.at[n-1]+1) {
+			if kind, n := national(f, x, lead); n > 0 && x.at[n-1] > start && bounded(f.s, lead, x.at[n-1]+1) {
 				f.skip = x.at[n-1] + 1
 				f.add(kind, lead, f.skip)
 				return f.skip
@@ -126,7 +133,7 @@ func (f *finder) number(i int) int {
 		}
 		x.read(f.s, start)
 		if x.n > 0 {
-			if end := f.standard(&x, start); end > 0 {
+			if end := f.standard(x, start); end > 0 {
 				f.skip = end
 				return end
 			}

@@ -16,7 +16,7 @@ import (
 // What the rules look at.
 const (
 	windowBefore  = 160      // bytes before a run: name, operator and quotes stand there
-	windowAfter   = 16       // bytes behind it: what ends it
+	windowAfter   = 48       // bytes behind it: what ends it, at most the last line of a private key
 	maxRun        = 8 << 10  // a longer run is a file, no secret
 	maxSecretText = 64 << 10 // bytes of all windows of one text; the runs behind them are not looked at
 )
