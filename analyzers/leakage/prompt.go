@@ -2,7 +2,8 @@ package leakage
 
 // Whether an answer gives away the instructions of its own call. What counts is how much of an instruction's sentences comes
 // back: their rare words, side by side in either order, so that a paraphrase counts and a shared topic does not. Of facts
-// that instructions hold for answering ("we open at nine") a model is to speak: they count less than what it is told to do. A
+// that instructions hold for answering ("we open at nine") a model is to speak: they count only beside what it is told to do,
+// and passages to answer from do not count at all. A
 // short instruction, such as a password, is looked for as it stands, in pieces, and in the disguises that people ask for.
 // What user, documents or tools said, too, gives nothing away. Translations are not recognised, but for how they begin.
 
@@ -33,7 +34,7 @@ const (
 	contained   = 0.55 // share of a sentence from which on it comes back
 	saturation  = 7.0  // words of what comes back, at which the overlap is 1-1/e
 	loneWord    = 0.5  // a word that comes back without its neighbour
-	factWeight  = 0.35 // of a sentence that instructs nothing
+	factWeight  = 0.35 // of a sentence that instructs nothing, and at most as much as those that do
 	leakBias    = -3.3
 	leakOverlap = 6.6
 	leakCue     = 2.2
@@ -53,7 +54,8 @@ type sentence struct {
 	text        int
 	first, last int
 	at          text.Range
-	directs     bool
+	is          uint8   // isDirective, isMild, or both
+	source      bool    // it is of a passage to answer from
 	given       float64 // how much of it came back, 0 to 1
 }
 
@@ -134,15 +136,21 @@ const evidenceOverlap = 0.2
 func (c *comparison) read(dst []term, sentences []sentence, texts []analyzers.Text, i, limit int) ([]term, []sentence) {
 	content := texts[i].Content
 	c.ranges = text.Sentences(c.ranges[:0], content)
+	sources := false
 	for _, r := range c.ranges {
 		if len(dst) >= limit {
 			break
 		}
-		s := sentence{text: i, first: len(dst), at: r}
+		if line := content[r.Start:r.End]; begins(line) {
+			sources = true
+		} else if sources && closes(line) {
+			sources = false
+		}
+		s := sentence{text: i, first: len(dst), at: r, source: sources}
 		number := len(sentences)
 		c.word = text.Words(content[r.Start:r.End], c.word, func(w []byte, at text.Range) bool {
 			is := vocabulary[string(w)]
-			s.directs = s.directs || is&isDirective != 0
+			s.is |= is & (isDirective | isMild)
 			dst = appendTerms(dst, w, is, r.Start+at.Start, r.Start+at.End, i, number)
 			return len(dst) < limit
 		})
@@ -151,6 +159,37 @@ func (c *comparison) read(dst []term, sentences []sentence, texts []analyzers.Te
 	}
 	return dst, sentences
 }
+
+// begins says whether a line begins passages to answer from: "Context:", "passage 1: …", "<documents>", "## Knowledge".
+func begins(line string) bool {
+	const reach = 64 // of a heading
+	head := line[:min(len(line), reach)]
+	switch {
+	case head[0] == '<' && !strings.HasPrefix(head, "</"):
+		if end := strings.IndexByte(head, '>'); end > 0 {
+			return sourceWords.last(lower(head[:end])) >= 0
+		}
+		return false
+	case head[0] == '#':
+		return sourceWords.last(lower(head)) >= 0
+	}
+	colon := strings.IndexByte(head, ':')
+	if colon < 0 {
+		return len(line) <= 2*reach && line[len(line)-1] == ':' && sourceWords.last(lower(line)) >= 0
+	}
+	if colon == len(line)-1 {
+		return sourceWords.last(lower(line)) >= 0
+	}
+	at := sourceWords.last(lower(head[:colon]))
+	return at >= 0 && at < 3 && colon < 24 // its name, perhaps a number, then the passage itself
+}
+
+// closes says whether a line ends them.
+func closes(line string) bool {
+	return strings.HasPrefix(line, "</") || line[0] == '#' || strings.HasPrefix(line, "---") || strings.HasPrefix(line, "===")
+}
+
+func lower(s string) string { return strings.ToLower(s) }
 
 // appendTerms appends what a word says; nothing for one that every text has.
 func appendTerms(dst []term, w []byte, is uint8, start, end, of, number int) []term {
@@ -283,57 +322,72 @@ func (c *comparison) discount(given []analyzers.Text) {
 
 // weigh says how much of the instructions came back, 0 to 1.
 func (c *comparison) weigh() float64 {
-	var back, all float64
+	directive := uint8(isMild)
+	for i := range c.given {
+		if s := &c.given[i]; s.is&isDirective != 0 && !s.source && s.last-s.first >= minTerms {
+			directive = isDirective
+		}
+	}
+	var rules, facts, all float64 // words that came back, and that there are
 	for i := range c.given {
 		s := &c.given[i]
-		var matched, weight, known float64
-		terms := c.instructions[s.first:s.last]
-		for j := range terms {
-			w := float64(terms[j].weight)
-			weight += w
-			alone, with := c.slot(terms[j].hash), false
-			knew := false
-			for _, k := range [...]int{j - 1, j + 1} {
-				if k < 0 || k >= len(terms) {
-					continue
-				}
-				if p := c.slot(pair(terms[k].hash, terms[j].hash)); p.key != 0 && p.seen {
-					with = true
-					knew = knew || p.known
-				}
-			}
-			switch {
-			case with:
-				matched += w
-			case alone.seen:
-				matched += loneWord * w
-				knew = alone.known
-			}
-			if knew {
-				known += w
-			}
-		}
-		if s.directs {
-			all += weight
-		} else {
-			all += factWeight * weight
-		}
-		if len(terms) < 3 || weight < 1.5 {
+		s.given = 0
+		if s.source || s.last-s.first < minTerms {
 			continue
 		}
-		s.given = math.Max(0, matched/weight-contained) / (1 - contained) * (1 - known/weight)
-		if s.directs {
-			back += s.given * weight
+		share, weight := c.back(s)
+		s.given = share
+		if s.is&directive != 0 {
+			rules += share * weight
+			all += weight
 		} else {
-			back += s.given * weight * factWeight
+			facts += share * weight * factWeight
+			all += weight * factWeight
 		}
 	}
-	if all == 0 {
+	if all == 0 || rules == 0 {
 		return 0
 	}
-	share := back / all
-	reverse := c.reverse()
-	return math.Max(1-math.Exp(-back/saturation*(0.6+0.8*reverse)), share*math.Min(1, back/3))
+	back := rules + math.Min(facts, rules)
+	return math.Max(1-math.Exp(-back/saturation*(0.6+0.8*c.reverse())), back/all*math.Min(1, back/3))
+}
+
+// minTerms is how many words that say something a sentence must have to be known again.
+const minTerms = 3
+
+// back says how much of a sentence came back that nobody else said, 0 to 1, and the weight of its words.
+func (c *comparison) back(s *sentence) (share, weight float64) {
+	var matched, known float64
+	terms := c.instructions[s.first:s.last]
+	for j := range terms {
+		w := float64(terms[j].weight)
+		weight += w
+		alone := c.slot(terms[j].hash)
+		with, knew := false, false
+		for _, k := range [...]int{j - 1, j + 1} {
+			if k < 0 || k >= len(terms) {
+				continue
+			}
+			if p := c.slot(pair(terms[k].hash, terms[j].hash)); p.key != 0 && p.seen {
+				with = true
+				knew = knew || p.known
+			}
+		}
+		switch {
+		case with:
+			matched += w
+		case alone.seen:
+			matched += loneWord * w
+			knew = alone.known
+		}
+		if knew {
+			known += w
+		}
+	}
+	if weight < 1.5 {
+		return 0, weight
+	}
+	return math.Max(0, matched/weight-contained) / (1 - contained) * (1 - known/weight), weight
 }
 
 // reverse is the share of the answer that is of the instructions' sentences that came back.

@@ -8,13 +8,14 @@ import "strings"
 const (
 	isStop      = 1 << iota // is in every text
 	isPrompt                // is in most instructions and in many answers
-	isDirective             // makes a sentence one that tells somebody what to do
+	isDirective             // makes a sentence one that tells a model how to behave
+	isMild                  // makes one where no other sentence does
 )
 
 // vocabulary says what a word is.
 var vocabulary = func() map[string]uint8 {
 	m := map[string]uint8{}
-	for list, is := range map[string]uint8{stopWords: isStop, promptWords: isPrompt, directives: isDirective} {
+	for list, is := range map[string]uint8{stopWords: isStop, promptWords: isPrompt, directives: isDirective, mild: isMild} {
 		for w := range strings.FieldsSeq(list) {
 			m[w] |= is
 		}
@@ -42,10 +43,19 @@ conversation chat message messages input output task request requests topic clea
 professional style tone format list step steps point points word words sentence sentences english keep avoid ensure try explain describe
 discuss talk relevant related specific general important always never everything anything something nothing`
 
-// directives make a sentence one that tells somebody what to do. Who somebody is ("you are Nora") is a fact.
-const directives = `must should never always don't not only avoid refuse respond reply answer ensure do if use say tell keep
-pretend act decline output write translate mention reveal disclose share follow ignore remember
-nie immer nur antworte jamais toujours répondez nunca siempre responde`
+// directives make a sentence one that tells a model how to behave: what to say and what not, to whom, in which part. The
+// imperatives of a recipe or a manual are not among them: those are told to readers, and a model may repeat them.
+const directives = `respond reply reveal disclose mention discuss refuse decline escalate output user users instructions prompt
+confidential secret secrets roleplay pretend tone guidelines internally competitor competitors
+antworte erwähne verrate nutzer benutzer anweisungen répondez réponds mentionne révèle utilisateur responde menciones reveles usuario`
+
+// mild directives make one where no other sentence does.
+const mild = `must should never always don't not only avoid answer ensure if use say tell keep act write translate share follow ignore remember
+nie immer nur jamais toujours nunca siempre`
+
+// sourceWords name what is put into instructions for a model to answer from.
+var sourceWords = newWords("context", "passage", "passages", "document", "documents", "source", "sources", "knowledge", "excerpt", "excerpts", "search result",
+	"search results", "reference", "references", "article", "articles", "faq", "data", "retrieved", "background", "snippet", "snippets", "kontext", "contexte", "contexto")
 
 // cues are how an answer speaks that gives its instructions away. A few languages' words stand for what a translation begins with.
 var cues = newWords("my instructions", "the instructions", "instructions are", "instructions so far", "system prompt", "pre-prompt", "preprompt",
