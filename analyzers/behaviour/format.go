@@ -88,12 +88,10 @@ func (a *Analyzer) check(text string, schema genai.JSON) (label, reason, sentenc
 	dec := json.NewDecoder(strings.NewReader(text))
 	var value any
 	if err := dec.Decode(&value); err != nil {
-		var number *json.UnmarshalTypeError
-		if errors.As(err, &number) { // 1e999 is JSON, and no number of any machine
+		if _, ok := errors.AsType[*json.UnmarshalTypeError](err); ok { // 1e999 is JSON, and no number of any machine
 			return FormatUnchecked, "schema_unchecked", "A number is too large to be checked.", 0
 		}
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
+		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 			at = max(0, min(len(text), int(syntax.Offset)-1))
 		}
 		if len(bytes.TrimSpace([]byte(text))) == 0 {

@@ -27,7 +27,7 @@ var functionWords = map[string]string{
 	"fr": "le de la et les des en un du une que est pour qui dans a par plus pas au sur ne se ce il sont la avec son cette aux ont ou mais comme nous sa être deux leur elle après avant vous je ils été tout même ses fait ces peut sans aussi bien donc où c'est d'une l'on qu'il votre voici très",
 	"es": "de la que el en y a los se del las un por con no una su para es al lo como más o pero sus le ha me si sin sobre este ya entre cuando todo esta ser son dos también fue había era muy años hasta desde está mi porque qué sólo han yo hay vez puede todos así nos ni parte tiene él uno donde usted tu gracias",
 	"it": "di che è la il un a per in una mi sono ho non ma lo ha le si ti i con cosa se io come da ci no questo qui hai sei del bene tu sì me più al mio c'è perché solo te era gli tutto della così mia ne questa fare quando ora fatto essere so mai chi o alla tutti dei anche poi quello nel delle suo lei nella sua",
-	"pt": "de a o que e do da em um para é com não uma os no se na por mais as dos como mas foi ao ele das tem à seu sua ou ser quando muito há nos já está eu também só pelo pela até isso ela entre era depois sem mesmo aos ter seus quem nas me esse eles estão você tinha foram essa num nem suas meu às minha numa pode",
+	"pt": "de a o que e do da em um para é com não uma os no se na por mais as dos como mas foi ao ele das tem à seu sua ou ser quando muito há nos já está eu também só pelo pela até isso ela entre era depois sem mesmo aos ter seus quem nas me esse estão você tinha foram essa num nem suas meu às minha numa pode",
 	"nl": "de en het van ik te dat die in een hij niet zijn is was op aan met als voor had er maar om hem dan zou of wat mijn men dit zo door over ze zich bij ook tot je mij uit der daar haar naar heb hoe heeft hebben deze u want nog zal me zij nu geen omdat iets worden wij jullie kunt kan dus",
 	"sv": "och att det i på som är en av för den med till inte har om ett var jag de men så kan man när år från under han också efter eller nu sig där här vid mot ska skulle kommer ut får finns vara hade alla andra mycket vi än mer du hon över bara in detta utan blir sin upp varit nästa någon",
 	"da": "og i at det er en den til af på med for de der som ikke har et han jeg var om fra kan vi så men også eller sig ud efter blev når man skal være havde hvor hans ved nu op hun meget end bliver over være deres dig min kun mange vil hvis denne alle blive kunne noget",
@@ -64,10 +64,27 @@ var alone = []struct {
 	script   *unicode.RangeTable
 	language string
 }{
-	{unicode.Hiragana, "ja"}, {unicode.Katakana, "ja"}, {unicode.Hangul, "ko"}, {unicode.Han, "zh"}, {unicode.Thai, "th"}, {unicode.Greek, "el"},
-	{unicode.Hebrew, "he"}, {unicode.Bengali, "bn"}, {unicode.Tamil, "ta"}, {unicode.Telugu, "te"}, {unicode.Kannada, "kn"}, {unicode.Malayalam, "ml"},
-	{unicode.Gujarati, "gu"}, {unicode.Gurmukhi, "pa"}, {unicode.Sinhala, "si"}, {unicode.Khmer, "km"}, {unicode.Lao, "lo"}, {unicode.Myanmar, "my"},
-	{unicode.Ethiopic, "am"}, {unicode.Armenian, "hy"}, {unicode.Georgian, "ka"},
+	{unicode.Hiragana, "ja"},
+	{unicode.Katakana, "ja"},
+	{unicode.Hangul, "ko"},
+	{unicode.Han, "zh"},
+	{unicode.Thai, "th"},
+	{unicode.Greek, "el"},
+	{unicode.Hebrew, "he"},
+	{unicode.Bengali, "bn"},
+	{unicode.Tamil, "ta"},
+	{unicode.Telugu, "te"},
+	{unicode.Kannada, "kn"},
+	{unicode.Malayalam, "ml"},
+	{unicode.Gujarati, "gu"},
+	{unicode.Gurmukhi, "pa"},
+	{unicode.Sinhala, "si"},
+	{unicode.Khmer, "km"},
+	{unicode.Lao, "lo"},
+	{unicode.Myanmar, "my"},
+	{unicode.Ethiopic, "am"},
+	{unicode.Armenian, "hy"},
+	{unicode.Georgian, "ka"},
 }
 
 // shared are the scripts of several languages: their words tell.

@@ -56,8 +56,7 @@ func (c *schemas) validate(schema string, value any) error {
 		return fmt.Errorf("%w: the value is nested too deeply for a recursive schema", errUnchecked)
 	}
 	err := s.schema.Validate(value)
-	var invalid *jsonschema.ValidationError
-	if errors.As(err, &invalid) {
+	if invalid, ok := errors.AsType[*jsonschema.ValidationError](err); ok {
 		return errors.New(explain(invalid))
 	}
 	return err
