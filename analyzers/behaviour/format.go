@@ -31,7 +31,7 @@ const maxJSON = 1 << 20
 func (a *Analyzer) format(s *genai.Span, said []analyzers.Text) (analyzers.Signal, bool) {
 	signal := analyzers.Signal{Name: SignalFormat, Label: FormatValid}
 	checked, kept, worst := 0, 0, 0
-	note := func(t *analyzers.Text, label, reason, sentence string, start, end int) {
+	note := func(t *analyzers.Text, label, reason, sentence string, start int) {
 		checked++
 		for i, l := range formats {
 			if l == label {
@@ -41,8 +41,8 @@ func (a *Analyzer) format(s *genai.Span, said []analyzers.Text) (analyzers.Signa
 		if label == FormatValid || label == FormatFenced || label == FormatUnchecked {
 			kept++
 		}
-		if reason != "" && len(signal.Evidence) < maxTold {
-			signal.Evidence = append(signal.Evidence, analyzers.Evidence{Reason: reason, Text: sentence, Passage: t.Passage(start, end)})
+		if start = min(whole(t.Content, start), whole(t.Content, len(t.Content)-1)); reason != "" && len(signal.Evidence) < maxTold {
+			signal.Evidence = append(signal.Evidence, analyzers.Evidence{Reason: reason, Text: sentence, Passage: t.Passage(start, len(t.Content))})
 		}
 	}
 	for i := range said {
@@ -57,15 +57,15 @@ func (a *Analyzer) format(s *genai.Span, said []analyzers.Text) (analyzers.Signa
 			if label == FormatValid && fenced {
 				label, reason, sentence = FormatFenced, "json_fenced", "The JSON stands in a Markdown fence."
 			}
-			at = min(at+strings.Index(t.Content, body), len(t.Content))
-			note(t, label, reason, sentence, whole(t.Content, at), len(t.Content))
+			at += strings.Index(t.Content, body)
+			note(t, label, reason, sentence, at)
 		case analyzers.ToolCall:
 			schema := offered(s, t.Name)
 			if schema == "" {
 				continue
 			}
 			label, reason, sentence, at := a.check(t.Content, schema)
-			note(t, label, reason, sentence, whole(t.Content, at), len(t.Content))
+			note(t, label, reason, sentence, at)
 		}
 	}
 	if checked == 0 {

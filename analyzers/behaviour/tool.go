@@ -97,7 +97,7 @@ func tools(in *analyzers.Input) []analyzers.Signal {
 }
 
 func tell(dst []analyzers.Evidence, reason, sentence string, c *call, source *analyzers.Passage) []analyzers.Evidence {
-	if len(dst) >= maxTold {
+	if len(dst) >= maxTold || c.arguments == "" {
 		return dst
 	}
 	return append(dst, analyzers.Evidence{Reason: reason, Text: sentence, Passage: c.passage(), Source: source})

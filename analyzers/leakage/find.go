@@ -22,14 +22,9 @@ const (
 	KindIP     Kind = "ip"
 	KindIBAN   Kind = "iban"
 	KindCard   Kind = "card"
-	KindSSN    Kind = "us_ssn"
+	KindSSN    Kind = "ssn" // of the United States
 	KindSecret Kind = "secret"
 )
-
-// Entities are the kinds of the entity names that Microsoft Presidio and the corpora made for it use.
-var Entities = map[string]Kind{
-	"EMAIL_ADDRESS": KindEmail, "PHONE_NUMBER": KindPhone, "IP_ADDRESS": KindIP, "IBAN_CODE": KindIBAN, "CREDIT_CARD": KindCard, "US_SSN": KindSSN,
-}
 
 // LabelNationalID is the label of every kind that is a national number.
 const LabelNationalID = "national_id"

@@ -120,7 +120,7 @@ func leaked(given, said []analyzers.Text) (l leak, ok bool) {
 		}
 	}
 	short(&l, given, said)
-	if l.overlap >= evidenceOverlap {
+	if len(l.pieces) == 0 && l.overlap >= evidenceOverlap {
 		c.evidence(&l, given, said)
 	}
 	if l.cue >= 0.5 && len(l.pieces) == 0 {
@@ -406,30 +406,42 @@ func (c *comparison) reverse() float64 {
 	return of / all
 }
 
-// evidence tells which sentences of the answer hold what came back, and of which instruction.
+// evidence tells which sentences of the answer hold what came back, and of which instruction: those that hold much of it, or
+// else the one that holds most.
 func (c *comparison) evidence(l *leak, given, said []analyzers.Text) {
+	const much = 0.7 // of a sentence's words, or pairs of them
+	most, best, bestSource := 0.0, -1, -1
 	for i := range c.said {
 		s := &c.said[i]
-		if s.last-s.first < 2 {
-			continue
-		}
-		source, weight, all := -1, 0.0, 0.0
+		source, weight := -1, 0.0
 		c.pairs(c.answer[s.first:s.last], func(x *slot) {
 			if of := c.instructions[x.term].sentence; c.given[of].given > 0 && !x.known {
 				weight++
 				source = of
 			}
 		})
-		all = float64(s.last - s.first)
-		if source < 0 || weight/all < 0.7 || len(l.pieces) >= analyzers.MaxEvidence {
+		if source < 0 {
 			continue
 		}
-		from := c.given[source]
-		passage := masked(&given[from.text], from.at.Start, from.at.End)
-		l.pieces = append(l.pieces, analyzers.Evidence{
-			Reason: reasonInstruction, Text: "Says what the instructions say.", Score: math.Min(1, from.given),
-			Passage: masked(&said[s.text], s.at.Start, s.at.End), Source: &passage,
-		})
+		share := weight / float64(s.last-s.first)
+		if s.last-s.first >= 2 && share >= much && len(l.pieces) < analyzers.MaxEvidence {
+			l.pieces = append(l.pieces, c.piece(i, source, given, said))
+		}
+		if weight > most {
+			most, best, bestSource = weight, i, source
+		}
+	}
+	if len(l.pieces) == 0 && best >= 0 {
+		l.pieces = append(l.pieces, c.piece(best, bestSource, given, said))
+	}
+}
+
+func (c *comparison) piece(i, source int, given, said []analyzers.Text) analyzers.Evidence {
+	s, from := &c.said[i], &c.given[source]
+	passage := masked(&given[from.text], from.at.Start, from.at.End)
+	return analyzers.Evidence{
+		Reason: reasonInstruction, Text: "Says what the instructions say.", Score: math.Min(1, from.given),
+		Passage: masked(&said[s.text], s.at.Start, s.at.End), Source: &passage,
 	}
 }
 
@@ -506,8 +518,8 @@ func disclosed(whole, key, answer string) (overlap float64, start, end int, how 
 		if at, to := locate(answer, rotated(key)); to > at && rotated(key) != key {
 			return rarity(whole), at, to, hidden
 		}
-		if cognate(key, answer) {
-			return 0.6 * rarity(whole), 0, 0, ""
+		if at, to := cognate(key, answer); to > at {
+			return 0.6 * rarity(whole), at, to, "Says the instruction's word in another form."
 		}
 		for _, code := range [...]string{base64.RawStdEncoding.EncodeToString([]byte(whole)), hex.EncodeToString([]byte(whole))} {
 			if at := strings.Index(answer, code); at >= 0 {
@@ -524,8 +536,10 @@ func disclosed(whole, key, answer string) (overlap float64, start, end int, how 
 		return 1, at, to, hidden
 	}
 	overlap, start, end, how = pieces(whole, answer)
-	if overlap < hinted && hint(key, answer) {
-		return hinted, 0, 0, ""
+	if overlap < hinted {
+		if at, to := hint(key, answer); to > at {
+			return hinted, at, to, "Tells how the instruction is spelt."
+		}
 	}
 	return overlap, start, end, how
 }
@@ -533,35 +547,47 @@ func disclosed(whole, key, answer string) (overlap float64, start, end int, how 
 // hinted is the overlap of an answer that describes how a word is spelt.
 const hinted = 0.4
 
-// hint says whether an answer tells how many letters a word has, or which it begins with, and is right.
-func hint(key, answer string) bool {
+// hint is where an answer tells how many letters a word has, or which it begins with, and is right.
+func hint(key, answer string) (start, end int) {
 	n := utf8.RuneCountInString(key)
 	if n < 3 || n >= len(counts) || key[0] < 'a' || key[0] > 'z' {
-		return false
+		return 0, 0
 	}
-	low := strings.ToLower(answer)
-	for _, form := range [...]string{counts[n] + " letter", counts[n] + "-letter", "letter \"" + key[:1] + "\"", "letter '" + key[:1] + "'", "letter " + strings.ToUpper(key[:1]) + " "} {
-		if strings.Contains(low, strings.ToLower(form)) {
-			return true
+	first := key[:1]
+	for _, form := range [...]string{counts[n] + " letter", counts[n] + "-letter", `letter "` + first + `"`, "letter '" + first + "'"} {
+		if at := indexFold(answer, form); at >= 0 {
+			return at, at + len(form)
 		}
 	}
-	return false
+	return 0, 0
+}
+
+// indexFold is where an ASCII text stands in s, whatever its case, or -1.
+func indexFold(s, text string) int {
+	for at := 0; at+len(text) <= len(s); at++ {
+		if s[at]|0x20 == text[0]|0x20 && strings.EqualFold(s[at:at+len(text)], text) {
+			return at
+		}
+	}
+	return -1
 }
 
 var counts = [...]string{"", "", "", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"}
 
-// cognate says whether an answer has a word that begins like a lone word of the instructions: its form in another language.
-func cognate(key, answer string) (found bool) {
+// cognate is where an answer has a word that begins like a lone word of the instructions: its form in another language.
+func cognate(key, answer string) (start, end int) {
 	const least = 6
 	if len(key) < least+1 {
-		return false
+		return 0, 0
 	}
 	stem := key[:max(least, len(key)*3/4)]
-	text.Words(answer, nil, func(w []byte, _ text.Range) bool {
-		found = len(w) <= len(key)+3 && strings.HasPrefix(string(w), stem)
-		return !found
+	text.Words(answer, nil, func(w []byte, at text.Range) bool {
+		if len(w) <= len(key)+3 && strings.HasPrefix(string(w), stem) {
+			start, end = at.Start, at.End
+		}
+		return end == 0
 	})
-	return found
+	return start, end
 }
 
 // strange is where an answer has characters of a short instruction that texts of its script do not have.
