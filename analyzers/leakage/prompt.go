@@ -119,7 +119,9 @@ func leaked(given, said []analyzers.Text) (l leak, ok bool) {
 			l.overlap = c.weigh()
 		}
 	}
-	short(&l, given, said)
+	if lone := short(&l, given, said); lone && l.overlap < evidenceOverlap && elsewhere(said) {
+		l.cue /= 2
+	}
 	if len(l.pieces) == 0 && l.overlap >= evidenceOverlap {
 		c.evidence(&l, given, said)
 	}
@@ -445,13 +447,14 @@ func (c *comparison) piece(i, source int, given, said []analyzers.Text) analyzer
 	}
 }
 
-// short looks for instructions that are short, and so for each of their disguises.
-func short(l *leak, given, said []analyzers.Text) {
+// short looks for instructions that are short, and so for each of their disguises. It says whether there is one.
+func short(l *leak, given, said []analyzers.Text) (any bool) {
 	for i := range given {
 		g := &given[i]
 		if g.Origin != analyzers.Instructions || len(g.Content) > maxShort*utf8.UTFMax || utf8.RuneCountInString(g.Content) > maxShort {
 			continue
 		}
+		any = true
 		whole := strings.TrimSpace(g.Content)
 		key := fold(whole)
 		for j := range said {
@@ -474,6 +477,32 @@ func short(l *leak, given, said []analyzers.Text) {
 			}
 		}
 	}
+	return any
+}
+
+// elsewhere says whether an answer names a password outright ("the password is "marzipan""). When it is not in the instructions, they are
+// not what is given away.
+func elsewhere(said []analyzers.Text) bool {
+	const reach = 16
+	for i := range said {
+		s := said[i].Content
+		if said[i].Origin != analyzers.Answer {
+			continue
+		}
+		for at := 0; ; at++ {
+			next := strings.IndexAny(s[at:], "\"'“`")
+			if next < 0 {
+				break
+			}
+			at += next
+			_, n := utf8.DecodeRuneInString(s[at:])
+			before := strings.TrimRight(strings.ToLower(s[max(0, at-reach):at]), " :=")
+			if at+n < len(s) && joins(rune(s[at+n])) && slices.ContainsFunc(credentials, func(w string) bool { return strings.HasSuffix(before, w) }) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // others says whether somebody else than the operator said the same.
@@ -722,8 +751,13 @@ func rotated(s string) string {
 	}, s)
 }
 
-// cue says how much an answer speaks like one that gives its instructions away, 0 to 1.
+// cue says how much an answer speaks like one that gives its instructions away, 0 to 1. One that only declines, or asks for
+// a password, gives nothing away.
 func cue(answer string) float64 {
+	const brief = 250 // bytes
+	if len(answer) <= brief && declining.last(strings.ToLower(answer)) >= 0 {
+		return 0
+	}
 	var seen [4]uint64
 	n := 0
 	cues.automaton().find(answer, func(k uint16, end int) bool {
