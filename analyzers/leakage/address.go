@@ -133,14 +133,17 @@ func topLevel(label string) bool {
 	if strings.HasPrefix(strings.ToLower(label), "xn--") {
 		return true
 	}
-	letters := 0
+	letters, ascii := 0, 0
 	for _, c := range label {
 		if !unicode.IsLetter(c) {
 			return false
 		}
 		letters++
+		if c < utf8.RuneSelf {
+			ascii++
+		}
 	}
-	return letters >= 2
+	return letters >= 2 && (ascii == 0 || ascii == letters) // letters of two scripts imitate a word
 }
 
 // reservedDomain says whether a domain is nobody's (RFC 2606, RFC 6761).
