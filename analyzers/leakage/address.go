@@ -25,16 +25,16 @@ func (f *finder) emails() {
 			return
 		}
 		at += i
+		if first := userinfo(s, at); first > 0 {
+			f.out = append(f.out, Finding{Kind: KindSecret, Start: first, End: at, Rule: uriRule, Impersonal: sample(s[first:at])})
+			continue
+		}
 		start := localStart(s, at)
 		if start == at {
 			continue
 		}
 		end := domainEnd(s, at+1)
 		if end == 0 {
-			continue
-		}
-		if first := userinfo(s, start); first > 0 {
-			f.out = append(f.out, Finding{Kind: KindSecret, Start: first, End: at, Rule: uriRule, Impersonal: sample(s[first:at])})
 			continue
 		}
 		if s[start:at] == "git" && end < len(s) && s[end] == ':' || fileName(s[:end]) {
@@ -48,19 +48,19 @@ func (f *finder) emails() {
 // uriRule names the rule for passwords in a URI.
 const uriRule = "uri-password"
 
-// userinfo is where the password of a URI (scheme://user:password@host) begins, when what stands before an @ is one; else 0.
-func userinfo(s string, start int) int {
-	floor := max(0, start-maxLocal)
-	colon := strings.LastIndexByte(s[floor:start], ':')
-	if colon < 0 {
+// userinfo is where the password of a URI (scheme://user:password@host) begins, when an @ at that place ends one; else 0.
+func userinfo(s string, at int) int {
+	floor := max(0, at-2*maxLocal)
+	scheme := strings.LastIndex(s[floor:at], "://")
+	if scheme < 0 || at+1 == len(s) || class[s[at+1]] == 0 {
 		return 0
 	}
-	colon += floor
-	scheme := strings.LastIndex(s[floor:colon], "://")
-	if scheme < 0 || strings.ContainsAny(s[floor+scheme+3:start], " /?#\t\n\"'<>") {
+	user := floor + scheme + len("://")
+	colon := strings.IndexByte(s[user:at], ':')
+	if colon < 0 || user+colon+1 == at || strings.ContainsAny(s[user:at], " /?#\t\r\n\"'@") {
 		return 0
 	}
-	return colon + 1
+	return user + colon + 1
 }
 
 // sample says whether a password is none: a name for one, or a mark that something is filled in.
@@ -201,7 +201,7 @@ var versionWords = newWords("version", "release", "firmware", "build", "section"
 func (f *finder) address4(x *number, start, n int) bool {
 	end := x.at[n-1] + 1
 	addr, err := netip.ParseAddr(f.s[start:end])
-	if err != nil || addr.IsUnspecified() || addr.IsLoopback() || addr == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
+	if err != nil || addr.IsUnspecified() || addr.IsLoopback() || addr.As4()[0] == 255 {
 		return false
 	}
 	if end+1 < len(f.s) && f.s[end] == '.' && class[f.s[end+1]]&isDigit != 0 || !bounded(f.s, start, end) {

@@ -52,6 +52,9 @@ var otherWords = newWords(
 // phone notes the telephone number whose first digit is at start, and gives its end, or 0.
 func (f *finder) phone(start int) int {
 	s := f.s
+	if class[s[start]]&isDigit == 0 {
+		return 0
+	}
 	p := phoneAt(s, start, f.skip)
 	end := extension(s, p.end)
 	if p.digits < minPhoneDigits || p.digits > maxPhoneDigits || !bounded(s, p.start, end) {
@@ -127,11 +130,12 @@ func phoneAt(s string, start, floor int) (w written) {
 // settle takes what cannot be one number for none: brackets around more than an area, two kinds of marks, a fraction at the end.
 func (w *written) settle(s string) {
 	text := s[w.start:w.end]
-	open, shut := strings.IndexByte(text, '('), strings.IndexByte(text, ')')
-	if open == 0 && shut < 0 {
+	if text[0] == '(' && strings.Count(text, "(") > strings.Count(text, ")") {
 		w.start++ // the bracket was around more than the number
-		w.bracket, open = false, -1
+		text = text[1:]
 	}
+	open, shut := strings.IndexByte(text, '('), strings.IndexByte(text, ')')
+	w.bracket = open >= 0
 	if (open >= 0) != (shut >= 0) || shut >= 0 && (shut < open+2 || shut > open+6 || open > 5) {
 		w.digits = 0
 		return
@@ -146,7 +150,7 @@ func (w *written) settle(s string) {
 		}
 		mark = sep
 	}
-	if w.groups > 1 && w.sizes[w.groups-1] < 2 {
+	if w.groups > 1 && (w.sizes[w.groups-1] < 2 || w.seps[0] == '.' && text[0] == '0' && w.sizes[0] == 1) {
 		w.digits = 0
 	}
 }
@@ -196,6 +200,12 @@ func extension(s string, end int) int {
 	return end
 }
 
+// Of a number that only perhapsWords speak for.
+const (
+	leastPerhaps = 8  // digits
+	nearby       = 24 // bytes before it in which they must begin
+)
+
 // behindWords are those that stand behind a number: "555 0100 (fax)".
 var behindWords = newWords("phone", "mobile", "fax", "cell", "tel")
 
@@ -207,17 +217,22 @@ func (f *finder) telephone(w *written) bool {
 	}
 	strong := f.distance(w.start, contextBefore, phoneWords)
 	named, shaped := strong < contextBefore || f.behind(w.end, behindWords), w.shaped()
-	if !w.international && !named && !shaped && (w.groups > 1 || w.digits < 9) {
+	if !w.international && !named && !shaped && w.digits < leastPerhaps {
 		return false
 	}
-	other := f.distance(w.start, contextBefore, otherWords)
+	other := contextBefore
+	if line := strings.LastIndexByte(f.s[max(0, w.start-contextBefore):w.start], '\n'); line < 0 {
+		other = f.distance(w.start, contextBefore, otherWords)
+	} else if reach := min(w.start, contextBefore) - line - 1; f.before(w.start, reach, otherWords) {
+		other = f.distance(w.start, reach, otherWords)
+	}
 	called := named && strong <= other
 	if !w.international {
 		if called && w.plausible() {
 			return true
 		}
-		if perhaps := f.distance(w.start, contextBefore, perhapsWords); perhaps > other || !shaped && perhaps == contextBefore ||
-			!shaped && w.groups > 1 {
+		perhaps := f.distance(w.start, contextBefore, perhapsWords)
+		if perhaps > other || !shaped && (perhaps >= nearby || street(f.s[w.end:])) {
 			return false
 		}
 	}
@@ -234,6 +249,11 @@ func (f *finder) telephone(w *written) bool {
 	}
 	n, err := phonenumbers.Parse(text, "ZZ")
 	return err == nil && (phonenumbers.IsValidNumber(n) || called && phonenumbers.IsPossibleNumber(n))
+}
+
+// street says whether what follows a number begins with a name, as the number of a house does.
+func street(s string) bool {
+	return len(s) > 2 && s[0] == ' ' && 'A' <= s[1] && s[1] <= 'Z' && 'a' <= s[2] && s[2] <= 'z'
 }
 
 // valid says whether a region's plan gives out the number.
