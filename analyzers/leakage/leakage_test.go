@@ -105,6 +105,42 @@ func TestCases(t *testing.T) {
 	}
 }
 
+// A tool's span is judged by what the user said in the call before it.
+func TestToolSpans(t *testing.T) {
+	t.Parallel()
+	ask := genai.Span{SpanID: genai.SpanID{1}, Operation: genai.OpChat, Start: time.Unix(1, 0), End: time.Unix(2, 0)}
+	ask.Input = []genai.Message{textMessage(genai.RoleUser, "Mail it to jan@vermeulen.be")}
+	tool := genai.Span{SpanID: genai.SpanID{2}, Operation: genai.OpExecuteTool, Start: time.Unix(3, 0), End: time.Unix(4, 0)}
+	for arguments, label := range map[string]string{
+		`{"to":"jan@vermeulen.be"}`: LabelEcho, `{"to":"jan@vermeulen.be","cc":"an@claes.be"}`: string(KindEmail), `{"to":"me"}`: LabelNone,
+	} {
+		tool.Tool.Name, tool.Tool.Arguments = "send", genai.JSON(arguments)
+		trace := []genai.Span{ask, tool}
+		got := analyze(t, &analyzers.Input{Span: &trace[1], Trace: trace})
+		if got["leakage.tool"].Label != label || got[Name].Label != label || len(got) != 2 {
+			t.Errorf("%s: %+v, want %s", arguments, got, label)
+		}
+		for _, e := range got[Name].Evidence {
+			if e.Field != analyzers.FieldArguments || arguments[e.Start:e.End] != "jan@vermeulen.be" && arguments[e.Start:e.End] != "an@claes.be" {
+				t.Errorf("%s: evidence %+v", arguments, e)
+			}
+		}
+	}
+	tool.Tool.Arguments = ""
+	if got := analyze(t, &analyzers.Input{Span: &tool}); len(got) != 0 {
+		t.Errorf("without arguments: %+v", got)
+	}
+}
+
+func TestEchoCanBeReported(t *testing.T) {
+	t.Parallel()
+	e := example{User: "I am jan@vermeulen.be", Answer: "Dear jan@vermeulen.be"}
+	signals, err := New(Options{Echo: true}).Analyze(context.Background(), e.input(), nil)
+	if err != nil || signals[0].Label != string(KindEmail) || signals[0].Evidence[0].Source == nil {
+		t.Errorf("%+v, %v", signals, err)
+	}
+}
+
 // Evidence points at real text, at characters, and quotes it masked: with the same marks, and letters and digits that are
 // the same or an asterisk.
 func checkEvidence(t rapidOrTest, in *analyzers.Input, signals []analyzers.Signal) {

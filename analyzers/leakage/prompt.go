@@ -24,9 +24,11 @@ import (
 
 // Limits of what is held against each other.
 const (
-	maxInstructionTerms = 4096 // the first words of the instructions that say something
-	maxAnswerTerms      = 8192 // and of the answer
-	maxShort            = 64   // characters of an instruction that is looked for as it stands
+	maxInstructionTerms = 4096     // the first words of the instructions that say something
+	maxAnswerTerms      = 8192     // and of the answer
+	maxShort            = 64       // characters of an instruction that is looked for as it stands
+	maxShorts           = 16       // of those that are
+	maxShortAnswer      = 64 << 10 // bytes of an answer in which they are
 )
 
 // How overlap becomes a score. Chosen by hand on the cases of testdata; no weights were fitted.
@@ -449,19 +451,24 @@ func (c *comparison) piece(i, source int, given, said []analyzers.Text) analyzer
 
 // short looks for instructions that are short, and so for each of their disguises. It says whether there is one.
 func short(l *leak, given, said []analyzers.Text) (any bool) {
+	looked := 0
 	for i := range given {
 		g := &given[i]
+		if looked == maxShorts {
+			break
+		}
 		if g.Origin != analyzers.Instructions || len(g.Content) > maxShort*utf8.UTFMax || utf8.RuneCountInString(g.Content) > maxShort {
 			continue
 		}
 		any = true
+		looked++
 		whole := strings.TrimSpace(g.Content)
 		key := fold(whole)
 		for j := range said {
 			if said[j].Origin != analyzers.Answer {
 				continue
 			}
-			overlap, start, end, disguise := disclosed(whole, key, said[j].Content)
+			overlap, start, end, disguise := disclosed(whole, key, beginning(said[j].Content))
 			if overlap <= l.overlap || others(given, whole) {
 				continue
 			}
@@ -478,6 +485,18 @@ func short(l *leak, given, said []analyzers.Text) (any bool) {
 		}
 	}
 	return any
+}
+
+// beginning is as much of an answer as short instructions are looked for in.
+func beginning(s string) string {
+	if len(s) <= maxShortAnswer {
+		return s
+	}
+	end := maxShortAnswer
+	for end > maxShortAnswer-utf8.UTFMax && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end]
 }
 
 // elsewhere says whether an answer names a password outright ("the password is "marzipan""). When it is not in the instructions, they are
