@@ -725,16 +725,18 @@ func rarity(whole string) float64 {
 	return math.Min(1, weight)
 }
 
-// pieces says how much of the words of a short instruction an answer has, each as a word.
+// pieces says how much of the words of a short instruction an answer has, each as a word. Words that make a sentence ("answer in
+// French") are no password: of those the words alone say nothing.
 func pieces(whole, answer string) (overlap float64, start, end int, how string) {
 	var found, all float64
 	start = len(answer)
-	words := 0
+	words, sentence := 0, false
 	text.Words(whole, nil, func(w []byte, _ text.Range) bool {
 		weight := 1.0
 		switch is := vocabulary[string(w)]; {
-		case is&isStop != 0:
-			return true
+		case is&(isStop|isDirective|isMild) != 0:
+			sentence = true
+			return false
 		case is&isPrompt != 0:
 			weight = 0.3
 		}
@@ -746,7 +748,7 @@ func pieces(whole, answer string) (overlap float64, start, end int, how string) 
 		}
 		return true
 	})
-	if words < 2 || found == 0 {
+	if sentence || words < 2 || found == 0 {
 		return 0, 0, 0, ""
 	}
 	share := found / all
