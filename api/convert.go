@@ -305,6 +305,7 @@ func requestProto(r *genai.Request) *structpb.Struct {
 		f["stop_sequences"] = structpb.NewListValue(list)
 	}
 	word("output_type", r.OutputType)
+	word("output_schema", string(r.OutputSchema))
 	word("reasoning_level", r.ReasoningLevel)
 	word("server_address", r.ServerAddress)
 	if len(f) == 0 {

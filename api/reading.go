@@ -59,6 +59,7 @@ var fieldPaths = map[string]string{
 	"Request.TopK": "request.top_k", "Request.FrequencyPenalty": "request.frequency_penalty",
 	"Request.PresencePenalty": "request.presence_penalty", "Request.Seed": "request.seed", "Request.ChoiceCount": "request.choice_count",
 	"Request.Stream": "request.stream", "Request.StopSequences": "request.stop_sequences", "Request.OutputType": "request.output_type",
+	"Request.OutputSchema":   "request.output_schema",
 	"Request.ReasoningLevel": "request.reasoning_level", "Request.ServerAddress": "request.server_address",
 	"System": "system_instructions", "Input": "input_messages", "Output": "output_messages", "Tools": "tool_definitions",
 	"Retrieval.DataSource": "retrieval.data_source", "Retrieval.Query": "retrieval.query", "Retrieval.TopK": "retrieval.top_k",

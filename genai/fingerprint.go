@@ -277,6 +277,10 @@ func (p *printer) params(r *Request) uint64 {
 		p.field("stop", s)
 	}
 	p.field("output_type", r.OutputType)
+	if r.OutputSchema != "" {
+		p.buf = append(p.buf, "output_schema="...)
+		p.json(string(r.OutputSchema))
+	}
 	p.field("reasoning_level", r.ReasoningLevel)
 	if len(p.buf) == empty {
 		return 0

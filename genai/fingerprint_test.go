@@ -121,6 +121,7 @@ func TestFingerprintNamesWhatChanged(t *testing.T) {
 		{"another type", func(s *genai.Span) { s.Tools[2].Type = "web_search" }, "tools"},
 		{"temperature", func(s *genai.Span) { s.Request.Temperature = new(0.3) }, "params"},
 		{"temperature not said", func(s *genai.Span) { s.Request.Temperature = nil }, "params"},
+		{"the answer's schema", func(s *genai.Span) { s.Request.OutputSchema = weatherSchema }, "params"},
 		{"reasoning", func(s *genai.Span) { s.Request.ReasoningLevel = "high" }, "params"},
 		{"stop sequences", func(s *genai.Span) { s.Request.StopSequences = []string{"STOP"} }, "params"},
 		{"seed, streaming, address", func(s *genai.Span) {

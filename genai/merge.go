@@ -140,6 +140,7 @@ func (r *Request) merge(f *Request) {
 	r.ChoiceCount = cmp.Or(r.ChoiceCount, f.ChoiceCount)
 	r.Stream = cmp.Or(r.Stream, f.Stream)
 	r.OutputType = cmp.Or(r.OutputType, f.OutputType)
+	r.OutputSchema = cmp.Or(r.OutputSchema, f.OutputSchema)
 	r.ReasoningLevel = cmp.Or(r.ReasoningLevel, f.ReasoningLevel)
 	r.ServerAddress = cmp.Or(r.ServerAddress, f.ServerAddress)
 	if len(r.StopSequences) == 0 {

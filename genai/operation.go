@@ -58,6 +58,7 @@ type Request struct {
 	Stream           *bool
 	StopSequences    []string
 	OutputType       string // gen_ai.output.type: text, json, image, speech
+	OutputSchema     JSON   // JSON schema that the answer was asked to follow (gen_ai.request.structured_output_schema of OpenLLMetry)
 	ReasoningLevel   string // gen_ai.request.reasoning.level
 	ServerAddress    string // server.address
 }

@@ -303,6 +303,8 @@ func (d *decoder) request(r *genai.Request, msg []byte) {
 			r.StopSequences = append(r.StopSequences, string(f.body))
 		case f.num >= 11 && f.num <= 13:
 			*strs[f.num-11] = string(f.body)
+		case f.num == 14:
+			r.OutputSchema = genai.JSON(f.body)
 		}
 	})
 }

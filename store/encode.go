@@ -351,6 +351,7 @@ func (e *encoder) request(r *genai.Request) {
 	e.str(11, r.OutputType)
 	e.str(12, r.ReasoningLevel)
 	e.str(13, r.ServerAddress)
+	e.str(14, string(r.OutputSchema))
 	if len(e.buf) == at {
 		e.buf = e.buf[:at-1] // nothing was said: the tag of a field below 16 is one byte
 		return

@@ -64,7 +64,7 @@ func full() *genai.Span {
 		Dropped:    genai.Dropped{Attributes: 1, Events: 2, Links: 3},
 		Dialect:    "otel", DialectVersion: "1.41", Warnings: []genai.Warning{{Code: genai.WarnTruncated, Field: "f", Text: "t"}},
 		Operation: genai.OpChat, Provider: "openai", Framework: "fw", RequestModel: "rm", ResponseModel: "rsm", ResponseID: "rid",
-		Request: genai.Request{MaxTokens: &n, Temperature: &f, TopP: &f, TopK: &f, FrequencyPenalty: &f, PresencePenalty: &f, Seed: &n, ChoiceCount: &n, Stream: &yes, StopSequences: []string{"x", ""}, OutputType: "json", ReasoningLevel: "high", ServerAddress: "h"},
+		Request: genai.Request{MaxTokens: &n, Temperature: &f, TopP: &f, TopK: &f, FrequencyPenalty: &f, PresencePenalty: &f, Seed: &n, ChoiceCount: &n, Stream: &yes, StopSequences: []string{"x", ""}, OutputType: "json", OutputSchema: `{"type":"object"}`, ReasoningLevel: "high", ServerAddress: "h"},
 		System:  []genai.Part{{Type: genai.PartText, Content: "be kind"}},
 		Input: []genai.Message{
 			{Role: genai.RoleUser, Parts: []genai.Part{{Type: genai.PartText, Content: "what is a quokka?"}}},

@@ -68,6 +68,7 @@ func asAttributes(t failer, s *genai.Span) map[string]any {
 	text("gen_ai.response.model", s.ResponseModel)
 	text("gen_ai.response.id", s.ResponseID)
 	text("gen_ai.output.type", s.Request.OutputType)
+	text("gen_ai.request.structured_output_schema", string(s.Request.OutputSchema))
 	text("gen_ai.request.reasoning.level", s.Request.ReasoningLevel)
 	text("gen_ai.agent.id", s.Agent.ID)
 	text("gen_ai.agent.name", s.Agent.Name)

@@ -284,6 +284,26 @@ func TestDialectFields(t *testing.T) {
 				return []any{s.RequestModel, *q.MaxTokens, *q.Temperature, q.StopSequences, *q.Stream, *q.ChoiceCount}
 			}, want: []any{"m", int64(5), 0.5, []string{"x"}, true, int64(2)},
 		},
+		"a schema for the answer": {
+			in:  attributes{"openinference.span.kind": "LLM", "llm.invocation_parameters": `{"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"type":"object"}}}}`},
+			get: func(s *genai.Span) any { return []any{s.Request.OutputType, s.Request.OutputSchema} }, want: []any{"json", genai.JSON(`{"type":"object"}`)},
+		},
+		"a schema for the answer, OpenAI's responses": {
+			in:  attributes{"openinference.span.kind": "LLM", "llm.invocation_parameters": `{"text":{"format":{"type":"json_schema","name":"n","schema":{"type":"array"}}}}`},
+			get: func(s *genai.Span) any { return []any{s.Request.OutputType, s.Request.OutputSchema} }, want: []any{"json", genai.JSON(`{"type":"array"}`)},
+		},
+		"JSON of any form": {
+			in:  attributes{"openinference.span.kind": "LLM", "llm.invocation_parameters": `{"response_format":{"type":"json_object"}}`},
+			get: func(s *genai.Span) any { return []any{s.Request.OutputType, s.Request.OutputSchema} }, want: []any{"json", genai.JSON("")},
+		},
+		"a schema for the answer, AI SDK": {
+			scope: "ai", in: attributes{"ai.operationId": "ai.generateObject", "ai.schema": `{"type":"object"}`},
+			get: func(s *genai.Span) any { return []any{s.Request.OutputType, s.Request.OutputSchema} }, want: []any{"json", genai.JSON(`{"type":"object"}`)},
+		},
+		"a schema for the answer, OpenLLMetry": {
+			in:  attributes{"traceloop.span.kind": "workflow", "gen_ai.operation.name": "chat", "gen_ai.request.structured_output_schema": `{"type":"object"}`},
+			get: func(s *genai.Span) any { return []any{s.Request.OutputType, s.Request.OutputSchema} }, want: []any{"json", genai.JSON(`{"type":"object"}`)},
+		},
 		"a call that Traceloop renamed": {
 			scope: "ai", in: attributes{"ai.operationId": "ai.streamText.doStream", "gen_ai.usage.input_tokens": int64(5), "traceloop.entity.name": "x"},
 			get: func(s *genai.Span) any { return s.Countable() }, want: true,

@@ -189,6 +189,10 @@ func (r *reading) parameter(name string, v genai.JSON) bool {
 			add(v)
 		}
 		return true
+	case "response_format":
+		return r.responseFormat(v, v.At("json_schema", "schema"))
+	case "text": // of OpenAI's responses
+		return r.responseFormat(v.At("format"), v.At("format", "schema"))
 	case "reasoning_effort":
 		if q.ReasoningLevel == "" {
 			q.ReasoningLevel = v.Text()

@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"time"
@@ -37,6 +38,7 @@ var otelGenAI = speaker{
 		{"gen_ai.request.reasoning_effort", reasoningLevel, 0},
 		{"gen_ai.output.type", textTo(func(s *genai.Span) *string { return &s.Request.OutputType }), 31},
 		{"gen_ai.openai.request.response_format", takeResponseFormat, 28},
+		{"gen_ai.request.structured_output_schema", takeOutputSchema, 0},
 		{"gen_ai.response.finish_reasons", takeFinishReasons, 26},
 		{"gen_ai.system_instructions", takeSystem, 37},
 		{"gen_ai.input.messages", takeInput, 37},
@@ -289,6 +291,41 @@ func takeResponseFormat(r *reading, k key, v wire.Value) bool {
 		*to = s
 	}
 	return *to == s
+}
+
+// takeOutputSchema reads the JSON schema that the answer is to follow. The conventions have no attribute for it.
+func takeOutputSchema(r *reading, k key, v wire.Value) bool {
+	s, ok := r.jsonOf(keys[k].name, v)
+	if s == "" {
+		return ok
+	}
+	return ok && r.outputSchema(genai.JSON(s))
+}
+
+func (r *reading) outputSchema(schema genai.JSON) bool {
+	q := &r.dst.Request
+	if q.OutputSchema == "" {
+		q.OutputSchema = schema
+	}
+	q.OutputType = cmp.Or(q.OutputType, "json")
+	return q.OutputSchema == schema
+}
+
+// responseFormat reads the format that a request to a provider asks for: {"type": "json_object"}, or json_schema with a schema.
+func (r *reading) responseFormat(format, schema genai.JSON) bool {
+	q := &r.dst.Request
+	switch format.At("type").Text() {
+	case "json_schema":
+		if schema.Begins() == '{' {
+			return r.outputSchema(schema)
+		}
+	case "json_object":
+		q.OutputType = cmp.Or(q.OutputType, "json")
+		return q.OutputType == "json"
+	case "text":
+		return q.OutputType == "" || q.OutputType == "text"
+	}
+	return false
 }
 
 func takeFinishReasons(r *reading, k key, v wire.Value) bool {

@@ -39,6 +39,7 @@ var vercel = speaker{
 		{key: "ai.prompt.messages", take: takeInput},
 		{key: "ai.prompt", take: takePrompt},
 		{key: "ai.prompt.tools", take: takeTools},
+		{key: "ai.schema", take: takeOutputSchema},
 		{key: "ai.response.reasoning", take: takeAnswerReasoning},
 		{key: "ai.response.text", take: takeAnswerText},
 		{key: "ai.result.text", take: takeAnswerText},
