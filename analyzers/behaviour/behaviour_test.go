@@ -152,6 +152,7 @@ func TestFormat(t *testing.T) {
 		{"a comma", `{"a": 1,}`, "", FormatInvalid, "json_invalid", 0, 8},
 		{"nothing", " ", "", FormatInvalid, "json_empty", 0, 0},
 		{"arguments that fit", `{"query":"kayak","top":3}`, searchSchema, FormatValid, "", 1, 0},
+		{"a schema of draft 7", `{"query":"kayak"}`, `{"$schema":"http://json-schema.org/draft-07/schema#",` + searchSchema[1:], FormatValid, "", 1, 0},
 		{"a wrong type", `{"query":"kayak","top":"3"}`, searchSchema, FormatSchema, "schema_violated", 0, 0},
 		{"a missing name", `{"top":3}`, searchSchema, FormatSchema, "schema_violated", 0, 0},
 		{"a name too many", `{"query":"kayak","limit":3}`, searchSchema, FormatSchema, "schema_violated", 0, 0},
@@ -186,7 +187,12 @@ func TestFormat(t *testing.T) {
 	if _, ok := analyze(t, &analyzers.Input{Span: answer(says("{"))})[SignalFormat]; ok {
 		t.Error("an answer has a format that nobody asked for")
 	}
-	s := answer(calling("search", `{"query":"kayak"}`), calling("search", `{}`))
+	s := answer(says(`{"query": 7}`))
+	s.Request.OutputSchema = searchSchema
+	if got := analyze(t, &analyzers.Input{Span: s})[SignalFormat]; got.Label != FormatSchema || got.Evidence[0].Text != `At /query it breaks "type".` {
+		t.Errorf("an answer with a schema: %+v", got)
+	}
+	s = answer(calling("search", `{"query":"kayak"}`), calling("search", `{}`))
 	s.Tools = []genai.ToolDefinition{{Name: "search", Parameters: searchSchema}}
 	if got := analyze(t, &analyzers.Input{Span: s})[SignalFormat]; got.Score != 0.5 || got.Label != FormatSchema || !strings.Contains(got.Evidence[0].Text, "required") {
 		t.Errorf("one of two: %+v", got)

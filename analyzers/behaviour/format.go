@@ -49,11 +49,11 @@ func (a *Analyzer) format(s *genai.Span, said []analyzers.Text) (analyzers.Signa
 		t := &said[i]
 		switch t.Origin {
 		case analyzers.Answer:
-			if s.Request.OutputType != "json" {
+			if s.Request.OutputType != "json" && s.Request.OutputSchema == "" {
 				continue
 			}
 			body, fenced := unfenced(t.Content)
-			label, reason, sentence, at := a.check(body, "")
+			label, reason, sentence, at := a.check(body, s.Request.OutputSchema)
 			if label == FormatValid && fenced {
 				label, reason, sentence = FormatFenced, "json_fenced", "The JSON stands in a Markdown fence."
 			}
