@@ -5,7 +5,9 @@ package builtin
 
 import (
 	"github.com/tiltmeter/tiltmeter/analyzers"
+	"github.com/tiltmeter/tiltmeter/analyzers/behaviour"
 	"github.com/tiltmeter/tiltmeter/analyzers/injection"
+	"github.com/tiltmeter/tiltmeter/analyzers/leakage"
 	"github.com/tiltmeter/tiltmeter/analyzers/refusal"
 )
 
@@ -13,6 +15,8 @@ import (
 func New() []analyzers.Analyzer {
 	return []analyzers.Analyzer{
 		injection.New(injection.Options{}),
+		behaviour.New(behaviour.Options{}),
+		leakage.New(leakage.Options{}),
 		refusal.New(),
 	}
 }
