@@ -103,6 +103,16 @@ func locate(s, key string) (start, end int) {
 	if width == 0 {
 		return 0, 0
 	}
+	if first < utf8.RuneSelf {
+		for i := range len(s) {
+			if c := s[i]; rune(c|0x20) == first && (c == byte(first) || c&^0x20 >= 'A') { //nolint:gosec // ASCII
+				if to := matched(s[i+1:], key[1:]); to >= 0 {
+					return i, i + 1 + to
+				}
+			}
+		}
+		return 0, 0
+	}
 	for i := 0; i < len(s); {
 		c, n := utf8.DecodeRuneInString(s[i:])
 		if unicode.ToLower(c) == first {

@@ -5,7 +5,9 @@ package leakage
 // it must not say that it is something else.
 
 import (
+	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/nyaruka/phonenumbers"
 )
@@ -239,16 +241,71 @@ func (f *finder) telephone(w *written) bool {
 	if f.parsed++; f.parsed > maxParsed {
 		return false
 	}
+	digits := digitsOf(s)
 	if !w.international {
 		marked := w.bracket || w.american() && w.seps[0] != ' '
-		return marked && w.american() && inAmerica(s) || valid(s)
+		return marked && w.american() && inAmerica(s) || valid(digits)
 	}
-	text := s
 	if !strings.Contains(s[:min(2, len(s))], "+") {
-		text = "+" + strings.TrimLeft(strings.TrimPrefix(strings.TrimPrefix(s, "("), "00"), "-. /")
+		digits = strings.TrimPrefix(digits, "00")
 	}
-	n, err := phonenumbers.Parse(text, "ZZ")
-	return err == nil && (phonenumbers.IsValidNumber(n) || called && phonenumbers.IsPossibleNumber(n))
+	return abroad(digits, called)
+}
+
+// plan is the numbering plan of a region.
+type plan struct {
+	region string
+	code   int
+	trunk  string // what is dialled before a number within it
+}
+
+// plans are those of regions, and codes the region that each country code stands for.
+var plans, codes = sync.OnceValue(func() (list []plan) {
+	for _, r := range regions {
+		list = append(list, plan{r, phonenumbers.GetCountryCodeForRegion(r), phonenumbers.GetNddPrefixForRegion(r, true)})
+	}
+	return list
+}), sync.OnceValue(func() map[string]plan {
+	m := map[string]plan{}
+	for code := range phonenumbers.GetSupportedCallingCodes() {
+		r := phonenumbers.GetRegionCodeForCountryCode(code)
+		m[strconv.Itoa(code)] = plan{r, code, phonenumbers.GetNddPrefixForRegion(r, true)}
+	}
+	return m
+})
+
+// number makes what the library asks about of the digits behind a country code. Its parser does so too, with a dozen regular
+// expressions for what is known here.
+func (p plan) number(national string) *phonenumbers.PhoneNumber {
+	code := int32(p.code) //nolint:gosec // three digits at most
+	value, err := strconv.ParseUint(national, 10, 64)
+	if err != nil {
+		return nil
+	}
+	n := &phonenumbers.PhoneNumber{CountryCode: &code, NationalNumber: &value}
+	if zeros := len(national) - len(strings.TrimLeft(national, "0")); zeros > 0 {
+		leading, count := true, int32(zeros) //nolint:gosec // fifteen at most
+		n.ItalianLeadingZero, n.NumberOfLeadingZeros = &leading, &count
+	}
+	return n
+}
+
+// abroad says whether the digits behind a + are a number: one that a plan gives out, or, when it is called a number, one as long as its
+// plan's. The trunk's digit may be told in brackets.
+func abroad(digits string, called bool) bool {
+	for width := 1; width <= 3 && width < len(digits); width++ {
+		p, ok := codes()[digits[:width]]
+		if !ok {
+			continue
+		}
+		national := digits[width:]
+		for _, d := range [...]string{national, strings.TrimPrefix(national, p.trunk)} {
+			if n := p.number(d); n != nil && (phonenumbers.IsValidNumber(n) || called && phonenumbers.IsPossibleNumber(n)) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // street says whether what follows a number begins with a name, as the number of a house does.
@@ -256,10 +313,14 @@ func street(s string) bool {
 	return len(s) > 2 && s[0] == ' ' && 'A' <= s[1] && s[1] <= 'Z' && 'a' <= s[2] && s[2] <= 'z'
 }
 
-// valid says whether a region's plan gives out the number.
-func valid(s string) bool {
-	for _, r := range regions {
-		if n, err := phonenumbers.Parse(s, r); err == nil && phonenumbers.IsValidNumberForRegion(n, r) {
+// valid says whether the plan of a region gives out a number that is dialled there so.
+func valid(digits string) bool {
+	for _, p := range plans() {
+		national := digits
+		if p.trunk != "" && len(digits) > minPhoneDigits {
+			national = strings.TrimPrefix(digits, p.trunk)
+		}
+		if n := p.number(national); n != nil && phonenumbers.IsValidNumberForRegion(n, p.region) {
 			return true
 		}
 	}

@@ -460,9 +460,12 @@ func short(l *leak, given, said []analyzers.Text) (any bool) {
 		if g.Origin != analyzers.Instructions || len(g.Content) > maxShort*utf8.UTFMax || utf8.RuneCountInString(g.Content) > maxShort {
 			continue
 		}
+		whole := strings.TrimSpace(g.Content)
+		if whole == "" || !utf8.ValidString(whole) { // broken bytes are parts of whole characters elsewhere
+			continue
+		}
 		any = true
 		looked++
-		whole := strings.TrimSpace(g.Content)
 		key := fold(whole)
 		for j := range said {
 			if said[j].Origin != analyzers.Answer {
