@@ -14,10 +14,10 @@ import (
 // New makes every analyzer, in the order in which they are listed.
 func New() []analyzers.Analyzer {
 	return []analyzers.Analyzer{
-		injection.New(injection.Options{}),
-		behaviour.New(behaviour.Options{}),
-		leakage.New(leakage.Options{}),
 		refusal.New(),
+		injection.New(injection.Options{}),
+		leakage.New(leakage.Options{}),
+		behaviour.New(behaviour.Options{}),
 	}
 }
 
