@@ -70,7 +70,7 @@ func row(id string, n, label int, split string) string {
 func TestThresholdOfTraining(t *testing.T) {
 	t.Parallel()
 	rows := read(t, row("1", 6, 1, "train")+row("2", 2, 0, "train")+row("3", 5, 1, "test")+row("4", 3, 1, "test")+row("5", 1, 0, "test")+row("6", 0, 0, "test")+
-		`{"id":7,"response":"xAAAAAAAA","label":"m"}`+"\n"+`{"id":8,"response":"fail","label":0}`+"\n"+`{"id":9,"label":true,"split":"train"}`+"\n")
+		`{"id":7,"response":"xAAAAAAAA","label":"m","spans":["AA"]}`+"\n"+`{"id":8,"response":"fail","label":0}`+"\n"+`{"id":9,"label":true,"split":"train"}`+"\n")
 	r, _ := measure(t, rows, eval.Options{})
 	want := eval.Report{
 		Analyzer: "marked", Version: 3, Signal: "marked", Rows: 9, Labelled: 8, Positives: 4, Failed: 1, Unjudged: 2,

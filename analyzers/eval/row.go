@@ -36,7 +36,7 @@ type Span struct {
 	Start, End int    // characters (Unicode code points) of the response
 }
 
-// UnmarshalJSON reads a line. A label is 0 or 1, true or false; another one is as none.
+// UnmarshalJSON reads a line. A label is 0 or 1, true or false; another one is as none, and so are spans without offsets.
 func (r *Row) UnmarshalJSON(b []byte) error {
 	var plain struct {
 		ID       json.RawMessage `json:"id"`
@@ -49,14 +49,17 @@ func (r *Row) UnmarshalJSON(b []byte) error {
 		Label    json.RawMessage `json:"label"`
 		Split    string          `json:"split"`
 		SourceID json.RawMessage `json:"source_id"`
-		Spans    []Span          `json:"spans"`
+		Spans    json.RawMessage `json:"spans"`
 	}
 	if err := json.Unmarshal(b, &plain); err != nil {
 		return err
 	}
 	*r = Row{
 		ID: text(plain.ID), Task: plain.Task, System: plain.System, Prompt: plain.Prompt, Context: plain.Context, Response: plain.Response,
-		Samples: plain.Samples, Split: plain.Split, SourceID: text(plain.SourceID), Spans: plain.Spans,
+		Samples: plain.Samples, Split: plain.Split, SourceID: text(plain.SourceID),
+	}
+	if json.Unmarshal(plain.Spans, &r.Spans) != nil {
+		r.Spans = nil // of another shape, as texts: they say no kind
 	}
 	yes, no := true, false
 	switch string(plain.Label) {
