@@ -50,7 +50,7 @@ func (s *Sum) MarshalBinary() ([]byte, error) {
 		b = binary.AppendUvarint(b, uint64(d-next))
 		b = binary.AppendUvarint(b, c.Texts)
 		b = binary.AppendVarint(b, c.Sum)
-		b = binary.AppendUvarint(b, uint64(c.Square))
+		b = binary.AppendUvarint(b, uint64(c.Square)) //nolint:gosec // a sum of squares
 		next = d + 1
 	}
 	return b, nil
@@ -71,7 +71,7 @@ func (s *Sum) UnmarshalBinary(b []byte) error {
 	next := uint64(0)
 	for range cells {
 		d := r.uvarint()
-		c := Cell{r.uvarint(), r.varint(), int64(r.uvarint())}
+		c := Cell{r.uvarint(), r.varint(), int64(r.uvarint())} //nolint:gosec // one that is too large is negative, and refused
 		switch {
 		case r.err != nil:
 			return r.err
@@ -82,7 +82,7 @@ func (s *Sum) UnmarshalBinary(b []byte) error {
 		case c.Texts > read.Texts || c.Square < 0:
 			return fmt.Errorf("decode sum: dimension %d has %d texts of %d, squares %d", next+d, c.Texts, read.Texts, c.Square)
 		}
-		read.grow(int(next + d + 1))
+		read.grow(int(next + d + 1)) //nolint:gosec // below MaxDimensions
 		read.Cells[next+d] = c
 		next += d + 1
 	}

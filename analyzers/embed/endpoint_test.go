@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -55,8 +56,8 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Embedding []float64 `json:"embedding"`
 	}
 	var data []item
-	for i := len(q.Input) - 1; i >= 0; i-- {
-		data = append(data, item{"embedding", i, []float64{float64(len(q.Input[i])), 1}})
+	for i, text := range slices.Backward(q.Input) {
+		data = append(data, item{"embedding", i, []float64{float64(len(text)), 1}})
 	}
 	json.NewEncoder(w).Encode(map[string]any{"object": "list", "data": data, "model": q.Model, "usage": map[string]int{"prompt_tokens": 1}})
 }
@@ -166,6 +167,7 @@ func TestEndpointBatches(t *testing.T) {
 // TestEndpointRetries: what may pass is tried again, after what the endpoint asks for; what will not pass is not.
 func TestEndpointRetries(t *testing.T) {
 	t.Parallel()
+	soon := time.Now().Add(20 * time.Second).UTC().Format(http.TimeFormat)
 	for _, c := range []struct {
 		name     string
 		answer   func(w http.ResponseWriter)
@@ -174,8 +176,7 @@ func TestEndpointRetries(t *testing.T) {
 		want     string                   // in the error; "": it goes well
 	}{
 		{"busy, seconds", refuse(429, "Retry-After", "7"), 2, func(d time.Duration) bool { return d == 7*time.Second }, ""},
-		{"busy, a date", refuse(503, "Retry-After", time.Now().Add(20*time.Second).UTC().Format(http.TimeFormat)), 2,
-			func(d time.Duration) bool { return d > 0 && d <= 21*time.Second }, ""},
+		{"busy, a date", refuse(503, "Retry-After", soon), 2, func(d time.Duration) bool { return d > 0 && d <= 21*time.Second }, ""},
 		{"busy, nothing said", refuse(429, "", ""), 2, func(d time.Duration) bool { return d >= embed.FirstWait/2 && d < embed.FirstWait }, ""},
 		{"busy, nonsense said", refuse(429, "Retry-After", "soon"), 2, func(d time.Duration) bool { return d < embed.FirstWait }, ""},
 		{"busy for an hour", refuse(429, "Retry-After", "3600"), 1, nil, "status 429"},

@@ -78,7 +78,7 @@ func (t *tensors) float32s(name string, rank int) ([]float32, []int, error) {
 	width := widths[x.Type]
 	values := make([]float32, count)
 	buf := make([]byte, min(count, 1<<16)*width)
-	in := io.NewSectionReader(t.file, t.data+int64(x.Offsets[0]), int64(count*width))
+	in := io.NewSectionReader(t.file, t.data+int64(x.Offsets[0]), int64(count*width)) //nolint:gosec // count has seen that they lie in the file
 	for at := uint64(0); at < count; {
 		chunk := buf[:min(uint64(len(buf)), (count-at)*width)]
 		if _, err := io.ReadFull(in, chunk); err != nil {
@@ -115,7 +115,7 @@ func (x *tensor) count(rank int, size int64) (uint64, error) {
 		}
 		count *= uint64(n)
 	}
-	if x.Offsets[1] > uint64(size) || x.Offsets[0] > x.Offsets[1] || x.Offsets[1]-x.Offsets[0] != count*width {
+	if x.Offsets[1] > uint64(max(0, size)) || x.Offsets[0] > x.Offsets[1] || x.Offsets[1]-x.Offsets[0] != count*width {
 		return 0, fmt.Errorf("lies at %v of %d bytes, which does not fit its %d values", x.Offsets, size, count)
 	}
 	return count, nil
@@ -134,11 +134,11 @@ func number(kind string, b []byte) float32 {
 	case "BF16":
 		return math.Float32frombits(uint32(le.Uint16(b)) << 16)
 	case "I64":
-		return float32(int64(le.Uint64(b)))
+		return float32(int64(le.Uint64(b))) //nolint:gosec // the bits of a signed number
 	case "I32":
-		return float32(int32(le.Uint32(b)))
+		return float32(int32(le.Uint32(b))) //nolint:gosec // the bits of a signed number
 	default:
-		return float32(int8(b[0]))
+		return float32(int8(b[0])) //nolint:gosec // the bits of a signed number
 	}
 }
 

@@ -236,7 +236,7 @@ func (c *counts) vector(kind Kind, v *Vector) {
 			n := float64(c.of[d])
 			c.of[d] = 0
 			if x := fixed(math.Copysign(math.Sqrt(math.Abs(n)), n) / norm); n != 0 && x != 0 {
-				v.Indices = append(v.Indices, uint16(d))
+				v.Indices = append(v.Indices, uint16(d)) //nolint:gosec // below Dimensions
 				v.Values = append(v.Values, x)
 			}
 		}

@@ -40,7 +40,7 @@ var golden = []string{
 	"",
 	"The shop sells marmalade.",
 	"the SHOP sells — marmalade",
-	"Der Laden verkauft Marmelade, nicht wahr?",
+	"Der Laden verkauft Getriebe, nicht wahr?",
 	"It costs 3.50 in 2024, or 4.75 in 2025.",
 	"古代の青銅製の機械です。",
 	"機械 works",

@@ -98,25 +98,38 @@ func (w Weights) square(d int) float64 {
 	}
 }
 
-// Rarity weighs each dimension by the inverse document frequency over the texts of all sums, ln((N+1)/(df+1)) + 0.1. Over the two sums that
-// are then compared it does not depend on which text is in which, so that a permutation test of them stays exact.
+// Balance weighs each dimension by the inverse fourth root of its mean square over the texts of all sums: half way between taking
+// values as they are, where a few frequent words decide, and giving every dimension the same spread, where the rarest do. Over the
+// two sums that are then compared it does not depend on which text is in which, so that a permutation test of them stays
+// exact. It is what both sketches are to be compared with; of a model's vectors nil is.
+func Balance(sums ...*Sum) (Weights, error) {
+	return weigh(sums, func(total Cell, texts uint64) float64 {
+		if total.Square == 0 {
+			return 0
+		}
+		return 1 / math.Sqrt(math.Sqrt(float64(total.Square)/(One*One)/float64(texts)))
+	})
+}
+
+// Rarity weighs each dimension by its inverse document frequency over the texts of all sums, ln((N+1)/(df+1)) + 0.1: the
+// textbook's weight for topics. Like Balance it leaves a permutation test exact.
 func Rarity(sums ...*Sum) (Weights, error) {
-	var texts uint64
-	dimensions := 0
+	return weigh(sums, func(total Cell, texts uint64) float64 {
+		return math.Log(float64(texts+1)/float64(total.Texts+1)) + 0.1
+	})
+}
+
+// weigh gives each dimension the weight of what the sums hold of it together.
+func weigh(sums []*Sum, weight func(total Cell, texts uint64) float64) (Weights, error) {
+	var all Sum
 	for _, s := range sums {
-		if err := same(sums[0].Kind, s.Kind); err != nil {
+		if err := all.Merge(s); err != nil {
 			return nil, err
 		}
-		texts += s.Texts
-		dimensions = max(dimensions, len(s.Cells))
 	}
-	w := make(Weights, dimensions)
+	w := make(Weights, len(all.Cells))
 	for d := range w {
-		var df uint64
-		for _, s := range sums {
-			df += s.cell(d).Texts
-		}
-		w[d] = math.Log(float64(texts+1)/float64(df+1)) + 0.1
+		w[d] = weight(all.Cells[d], all.Texts)
 	}
 	return w, nil
 }

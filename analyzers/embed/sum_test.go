@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"github.com/tiltmeter/tiltmeter/analyzers/embed"
@@ -90,7 +91,11 @@ func TestMMDIsTheSumOverPairs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, w := range []embed.Weights{nil, weights} {
+		balance, err := embed.Balance(a, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range []embed.Weights{nil, weights, balance} {
 			want := within(x, w) + within(y, w) - 2*between(x, y, w)
 			got, err := embed.MMD(a, b, w)
 			if err != nil {
@@ -132,7 +137,7 @@ func kernel(a, b *embed.Vector, w embed.Weights) float64 {
 		if p := int64(x[d]) * int64(y[d]); p != 0 {
 			weight := 1.0
 			if w != nil {
-				weight = w[d]
+				weight = w[d] // every dimension of a text that was summed has one
 			}
 			total += weight * weight * float64(p) / (embed.One * embed.One)
 		}
@@ -160,6 +165,15 @@ func TestComparisons(t *testing.T) {
 	want := embed.Weights{math.Log(5.0/3) + 0.1, math.Log(5.0/2) + 0.1, math.Log(5.0/2) + 0.1}
 	if diff := cmp.Diff(want, w); diff != "" {
 		t.Errorf("rarity (-want +got):\n%s", diff)
+	}
+	w, err = embed.Balance(a, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The mean squares are ⅛ (twice ¼ of four texts) and 1/16.
+	want = embed.Weights{math.Pow(8, 0.25), 2, 2}
+	if diff := cmp.Diff(want, w, cmpopts.EquateApprox(0, 1e-12)); diff != "" {
+		t.Errorf("balance (-want +got):\n%s", diff)
 	}
 	if got, err := embed.MMD(a, b, embed.Weights{1, 1}); err != nil || got != -0.125 {
 		t.Errorf("a dimension without a weight counts: %v, %v", got, err)
@@ -199,7 +213,7 @@ func TestTopicsAreToldApart(t *testing.T) {
 	}
 	compare := func(x, y []string) float64 {
 		a, b := window(x), window(y)
-		w, err := embed.Rarity(a, b)
+		w, err := embed.Balance(a, b)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -60,6 +60,7 @@ func TestKindsAreNotCompared(t *testing.T) {
 		"Add":      func() error { return a.Add(&topic) },
 		"Merge":    func() error { return a.Merge(&b) },
 		"Rarity":   func() error { _, err := embed.Rarity(&a, &b); return err },
+		"Balance":  func() error { _, err := embed.Balance(&a, &b); return err },
 		"MMD":      func() error { _, err := embed.MMD(&a, &b, nil); return err },
 		"Distance": func() error { _, err := embed.Distance(&a, &b, nil); return err },
 		"Witness":  func() error { _, err := embed.Witness(&a, &b, nil); return err },
