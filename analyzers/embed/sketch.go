@@ -101,18 +101,16 @@ func (k *Sketcher) addWord(word []byte) {
 	}
 	k.style.add(h)
 	k.topic.add(h)
-	var starts [gram + 1]int // where the last characters begin, and where the next will
-	seen := 0
-	for i := 0; i < len(folded); {
+	var starts [gram]int // where the last characters begin, in turn
+	for i, seen := 0, 0; i < len(folded); {
+		starts[seen%gram] = i
 		n := 1
 		if folded[i] >= utf8.RuneSelf {
 			_, n = utf8.DecodeRune(folded[i:])
 		}
 		i += n
-		copy(starts[:], starts[1:])
-		starts[gram] = i
 		if seen++; seen >= gram {
-			k.topic.add(part(xxhash.Sum64(folded[starts[0]:i])))
+			k.topic.add(part(xxhash.Sum64(folded[starts[seen%gram]:i])))
 		}
 	}
 }
