@@ -289,7 +289,7 @@ func TestEndpointHangs(t *testing.T) {
 		w.WriteHeader(http.StatusOK)
 		w.(http.Flusher).Flush()
 		<-release
-	}), func(o *embed.EndpointOptions) { o.Timeout = 50 * time.Millisecond })
+	}), func(o *embed.EndpointOptions) { o.Timeout = 250 * time.Millisecond })
 	e.RecordWaits()
 	got, err := e.Embed(t.Context(), []string{"gear"})
 	close(release)
