@@ -25,7 +25,7 @@ const (
 	OpContains Op = "~" // text that holds the value, upper and lower case alike
 )
 
-// Condition is one "field op value". Key is set for attribute fields ("attr.http.route").
+// Condition is one "field op value". Key is set for attributes ("attr.http.route") and signals ("signal.refusal").
 type Condition struct {
 	Field string
 	Key   string
@@ -39,6 +39,16 @@ type Filter struct{ conditions []Condition }
 
 // Conditions is what the filter consists of, in the order in which it was parsed.
 func (f Filter) Conditions() []Condition { return slices.Clone(f.conditions) }
+
+// FitsArrivals is a *FilterError when a condition is on what analyzers say, which they say a while after a span arrived.
+func (f Filter) FitsArrivals() error {
+	for i, c := range f.conditions {
+		if c.Field == "signal" {
+			return &FilterError{Index: i, Expr: c.String(), Why: "traces are followed as they arrive, before they are scored: list them to filter by signals"}
+		}
+	}
+	return nil
+}
 
 // IsZero reports whether everything matches.
 func (f Filter) IsZero() bool { return len(f.conditions) == 0 }
@@ -78,6 +88,7 @@ const (
 	decimalField
 	codeField // a small vocabulary of names over numbers
 	attributeField
+	signalField // label or probability of what an analyzer says
 	traceIDField
 	spanIDField
 	fingerprintField // 32 hexadecimal characters, "" unknown
@@ -97,6 +108,8 @@ type field struct {
 func (t fieldType) ops() []Op {
 	switch t {
 	case numberField, durationField, decimalField:
+		return []Op{OpEq, OpNe, OpGt, OpGe, OpLt, OpLe}
+	case signalField:
 		return []Op{OpEq, OpNe, OpGt, OpGe, OpLt, OpLe}
 	case codeField, traceIDField, spanIDField, printField, fingerprintField:
 		return []Op{OpEq, OpNe}
@@ -167,6 +180,10 @@ var fields = []field{
 	{name: "trace_id", typ: traceIDField, expr: "trace_id", doc: "32 hexadecimal characters"},
 	{name: "span_id", typ: spanIDField, expr: "span_id", doc: "16 hexadecimal characters"},
 	{name: "attr", typ: attributeField, expr: "attributes", doc: "`attr.KEY`: a small attribute that no other field holds, as text"},
+	{
+		name: "signal", typ: signalField,
+		doc: "`signal.NAME`: what an analyzer says of the span ([signals.md](signals.md)): `=` and `!=` its label, the others its probability, 0 to 1; spans that are not scored never match",
+	},
 }
 
 // FilterFields are the names of the fields, in the order of the documentation.
@@ -193,10 +210,14 @@ func FacetFields() []string {
 var DefaultFacets = []string{"service", "environment", "operation", "model", "agent", "tool", "status", "error.type", "prompt.version", "finish_reason"}
 
 func fieldByName(name string) (f *field, key string, ok bool) {
-	if k, isAttr := strings.CutPrefix(name, "attr."); isAttr && k != "" {
-		name, key = "attr", k
-	} else if name == "attr" {
-		return nil, "", false
+	for _, keyed := range []string{"attr", "signal"} {
+		if name == keyed {
+			return nil, "", false
+		}
+		if k, ok := strings.CutPrefix(name, keyed+"."); ok && k != "" {
+			name, key = keyed, k
+			break
+		}
 	}
 	for i := range fields {
 		if fields[i].name == name {
@@ -263,6 +284,9 @@ func parseCondition(expr string) (c Condition, why string) {
 	}
 	if _, err := f.parse(c.Value); err != nil {
 		return c, err.Error()
+	}
+	if p, err := strconv.ParseFloat(c.Value, 64); f.typ == signalField && c.Op != OpEq && c.Op != OpNe && (err != nil || !(p >= 0 && p <= 1)) {
+		return c, fmt.Sprintf("field %s is compared by %s with a probability from 0 to 1, got %q", name, c.Op, c.Value)
 	}
 	return c, ""
 }

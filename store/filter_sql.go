@@ -149,6 +149,8 @@ func (f *field) condition(w *where, c Condition, values []string) string {
 		return f.list(w, c, values)
 	case attributeField:
 		return f.attribute(w, c, values)
+	case signalField:
+		return f.signal(w, c, values)
 	case numberField, durationField, decimalField, codeField:
 		return f.number(w, c, values)
 	case traceIDField, spanIDField, fingerprintField, printField:
@@ -191,6 +193,23 @@ func (f *field) list(w *where, c Condition, values []string) string {
 func (f *field) attribute(w *where, c Condition, values []string) string {
 	expr := f.expr + "[" + w.param("String", c.Key) + "]"
 	return text(w, expr, c.Op, values)
+}
+
+// spansOfSignal are those of which an analyzer said something when it scored them last. The statement around it names the time.
+const spansOfSignal = `(trace_id, span_id) IN (SELECT trace_id, span_id FROM signals WHERE project = {project:String} AND signal = %s
+      AND toStartOfFiveMinutes(time) BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({until:Int64}))
+      GROUP BY trace_id, span_id HAVING argMax(%s, scored_at) %s)`
+
+func (f *field) signal(w *where, c Condition, values []string) string {
+	name := w.param("String", c.Key)
+	switch c.Op {
+	case OpEq:
+		return fmt.Sprintf(spansOfSignal, name, "label", "IN ("+w.list("String", values)+")")
+	case OpNe:
+		return fmt.Sprintf(spansOfSignal, name, "label", "!= "+w.param("String", values[0]))
+	default:
+		return fmt.Sprintf(spansOfSignal, name, "probability", string(c.Op)+" "+w.param("Float64", values[0]))
+	}
 }
 
 func (f *field) number(w *where, c Condition, values []string) string {

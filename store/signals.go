@@ -5,6 +5,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -187,6 +188,80 @@ func (s *Store) Signals(ctx context.Context, project string, trace genai.TraceID
 	return list, false, nil
 }
 
+// MaxDetectionTraces bounds the traces that Detections looks at together.
+const MaxDetectionTraces = MaxPage
+
+// A trace of more steps of time than this is looked at from its first to its last.
+const maxDetectionSteps = 4 * MaxDetectionTraces
+
+// The steps are named, so that a list of a long time reads no more than its traces.
+const detections = `
+SELECT trace_id, signal, count()
+FROM
+(
+  SELECT trace_id, signal, probability FROM signals
+  WHERE project = {project:String} AND trace_id IN (` + namedTraces + `)
+    AND toStartOfFiveMinutes(time) %s
+  ORDER BY project, toStartOfFiveMinutes(time), trace_id, span_id, signal, scored_at DESC
+  LIMIT 1 BY trace_id, span_id, signal
+)
+WHERE probability >= 0.5
+GROUP BY trace_id, signal ORDER BY trace_id, signal`
+
+// Detection is a signal that says of some spans of a trace that something is there.
+type Detection struct {
+	Signal string
+	Spans  int64 // with a probability of at least one half
+}
+
+// Detections returns what analyzers found in traces, by the name of the signal. Of more than MaxDetectionTraces it is an error.
+func (s *Store) Detections(ctx context.Context, project string, traces []TraceSummary) (map[genai.TraceID][]Detection, error) {
+	if len(traces) == 0 {
+		return nil, nil
+	}
+	if len(traces) > MaxDetectionTraces {
+		return nil, fmt.Errorf("look up detections of %d traces: want at most %d", len(traces), MaxDetectionTraces)
+	}
+	const step = int64(5 * time.Minute)
+	ids := make([]genai.TraceID, len(traces))
+	steps, least, most := map[int64]bool{}, int64(math.MaxInt64), int64(0)
+	for i := range traces {
+		ids[i] = traces[i].TraceID
+		from, to := bounds(traces[i].Start, traces[i].End)
+		least, most = min(least, from), max(most, to)
+		for at := from - from%step; at <= to && len(steps) <= maxDetectionSteps; at += step {
+			steps[at/int64(time.Second)] = true
+		}
+	}
+	ps := params{{"project", project}, {"traces", traceNames(ids)}}
+	when := "IN (SELECT toDateTime(arrayJoin(splitByChar(',', {steps:String}))::UInt32, 'UTC'))"
+	if len(steps) <= maxDetectionSteps {
+		var b strings.Builder
+		for _, at := range slices.Sorted(maps.Keys(steps)) {
+			fmt.Fprintf(&b, ",%d", at)
+		}
+		ps = append(ps, param{"steps", b.String()[1:]})
+	} else {
+		when = "BETWEEN toStartOfFiveMinutes(fromUnixTimestamp64Nano({from:Int64})) AND toStartOfFiveMinutes(fromUnixTimestamp64Nano({to:Int64}))"
+		ps = append(ps, nanoParam("from", least), nanoParam("to", most))
+	}
+	found := map[genai.TraceID][]Detection{}
+	err := s.each(ctx, "Detections", fmt.Sprintf(detections, when), ps, func(r driver.Rows) error {
+		var id string
+		var d Detection
+		var n uint64
+		err := r.Scan(&id, &d.Signal, &n)
+		d.Spans = int64(n)
+		trace := genai.TraceID([]byte(id))
+		found[trace] = append(found[trace], d)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look up detections of %d traces: %w", len(ids), err)
+	}
+	return found, nil
+}
+
 // SignalQuery asks about signals of spans that start in [From, To).
 type SignalQuery struct {
 	Project  string
@@ -279,7 +354,7 @@ func (s *Store) signalCounts(ctx context.Context, method string, q SignalQuery, 
 	cond := ""
 	if w := q.Filter.build(); len(w.sql) > 0 {
 		cond = fmt.Sprintf(spansOfSignals, strings.Join(w.sql, " AND "))
-		ps = append(ps, w.params...)
+		ps = append(append(ps, nanoParam("until", to)), w.params...)
 	}
 	err = s.each(ctx, method, fmt.Sprintf(signalCounts, column, cond), ps, func(r driver.Rows) error {
 		var c SignalCounts

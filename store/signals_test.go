@@ -70,6 +70,41 @@ func TestSignals(t *testing.T) {
 		t.Errorf("signals of a trace that is not there: %v", err)
 	}
 
+	traces := []store.TraceSummary{{TraceID: one.TraceID, Start: one.Start, End: two.End}, {TraceID: other.TraceID, Start: other.Start, End: other.End}}
+	wantFound := map[genai.TraceID][]store.Detection{one.TraceID: {{Signal: "refusal", Spans: 1}}, other.TraceID: {{Signal: "refusal", Spans: 1}}}
+	found, err := s.Detections(ctx, "default", traces)
+	if diff := cmp.Diff(wantFound, found); diff != "" || err != nil {
+		t.Errorf("detections, %v (-want +got):\n%s", err, diff)
+	}
+	traces[0].End = base.AddDate(0, 0, 20) // too long to name its steps of time
+	if found, err = s.Detections(ctx, "default", traces); err != nil || !cmp.Equal(wantFound, found) {
+		t.Errorf("detections of a long trace: %v, %v", found, err)
+	}
+	for filter, want := range map[string][]genai.TraceID{
+		"signal.refusal = full":        {one.TraceID},
+		"signal.refusal != full":       {other.TraceID, one.TraceID}, // its other span complied
+		"signal.refusal = compliance":  {one.TraceID},
+		"signal.refusal >= 0.5":        {other.TraceID, one.TraceID},
+		"signal.refusal > 0.5":         {one.TraceID},
+		"signal.refusal < 0.2":         {one.TraceID}, // what was said before does not count
+		"signal.behaviour.length <= 1": {other.TraceID},
+		"signal.none != x":             nil,
+	} {
+		asked := store.TraceQuery{Project: "default", From: base.Add(-time.Minute), To: base.Add(time.Hour), Filter: mustFilter(t, filter)}
+		page, err := s.ListTraces(ctx, asked)
+		var got []genai.TraceID
+		for i := range page.Traces {
+			got = append(got, page.Traces[i].TraceID)
+		}
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("traces with %s, %v (-want +got):\n%s", filter, err, diff)
+		}
+	}
+	var refused *store.FilterError
+	if _, err := s.RecentTraces(ctx, "default", store.Arrival{}, 5, mustFilter(t, "signal.refusal = full")); !errors.As(err, &refused) {
+		t.Errorf("traces as they arrive by what is not known then: %v", err)
+	}
+
 	q := store.SignalQuery{Project: "default", From: base.Add(-time.Minute), To: base.Add(time.Hour), Signal: "refusal"}
 	series, more, err := s.SignalSeries(ctx, q, 5*time.Minute)
 	if diff := cmp.Diff([]store.SignalCounts{

@@ -97,6 +97,20 @@ func TestStatements(t *testing.T) {
 			_, _, err := s.SignalSeries(ctx, store.SignalQuery{Project: "default", From: q.From, To: q.To, Signal: "refusal"}, time.Minute)
 			return err
 		},
+		"ListTraces_signals": func() error {
+			asked := q
+			asked.Filter = mustFilter(t, "signal.refusal = full", "signal.refusal = partial", "signal.grounding != supported", "signal.grounding > 0.8")
+			_, err := s.ListTraces(ctx, asked)
+			return err
+		},
+		"Detections": func() error {
+			_, err := s.Detections(ctx, "default", []store.TraceSummary{{TraceID: sp.TraceID, Start: sp.Start, End: sp.End}, {TraceID: silent.TraceID, Start: silent.Start, End: silent.End}})
+			return err
+		},
+		"Detections_long": func() error {
+			_, err := s.Detections(ctx, "default", []store.TraceSummary{{TraceID: sp.TraceID, Start: base, End: base.AddDate(0, 0, 20)}})
+			return err
+		},
 		"SignalBreakdown_filtered": func() error {
 			_, _, err := s.SignalBreakdown(ctx, store.SignalQuery{Project: "default", From: q.From, To: q.To, Filter: searchFiltered.Filter}, "model")
 			return err

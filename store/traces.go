@@ -346,8 +346,11 @@ func (t *TraceSummary) scan(r driver.Rows) error {
 }
 
 // RecentTraces returns the traces of which a span that matches was stored behind after, in the order
-// of their arrival. A trace that comes with further spans comes again.
+// of their arrival. A trace that comes with further spans comes again. A filter that asks for signals is a *FilterError.
 func (s *Store) RecentTraces(ctx context.Context, project string, after Arrival, limit int, f Filter) (page RecentPage, err error) {
+	if err := f.FitsArrivals(); err != nil {
+		return page, err
+	}
 	w := f.build()
 	cond := ""
 	if len(w.sql) > 0 {

@@ -5,6 +5,7 @@ SET param_from = '1772616600123456789';
 SET param_to = '1772622000123456789';
 SET param_step = '9223372036854775807';
 SET param_limit = '10001';
+SET param_until = '1772622000123456789';
 SET param_f0 = 'shop';
 SELECT signal, toString(value) AS value, intDiv(toUnixTimestamp64Nano(time) - {from:Int64}, {step:Int64}) AS bucket,
   count() AS n, countIf(probability >= 0.5), sum(probability), sum(score), sum(score * score), min(score), max(score),

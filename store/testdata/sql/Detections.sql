@@ -1,0 +1,16 @@
+-- Detections
+SET param_project = 'default';
+SET param_traces = '01000000000000000000000000000001,01000000000000000000000000000002';
+SET param_steps = '1772620200';
+SELECT trace_id, signal, count()
+FROM
+(
+  SELECT trace_id, signal, probability FROM signals
+  WHERE project = {project:String} AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {traces:String}))), 16))
+    AND toStartOfFiveMinutes(time) IN (SELECT toDateTime(arrayJoin(splitByChar(',', {steps:String}))::UInt32, 'UTC'))
+  ORDER BY project, toStartOfFiveMinutes(time), trace_id, span_id, signal, scored_at DESC
+  LIMIT 1 BY trace_id, span_id, signal
+)
+WHERE probability >= 0.5
+GROUP BY trace_id, signal ORDER BY trace_id, signal;
+
