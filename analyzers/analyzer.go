@@ -67,7 +67,7 @@ type Evidence struct {
 	Source  *Passage `json:"source,omitempty"` // what that was held against
 }
 
-// Passage is a part of a text of a span: the bytes [Start, End) of its UTF-8.
+// Passage is a part of a text of a span: the bytes [Start, End) of its UTF-8, as Said and Given have it.
 type Passage struct {
 	Place
 	Start int    `json:"start"`

@@ -37,6 +37,7 @@ func TestTextsOfATrace(t *testing.T) {
 			{Type: genai.PartReasoning, Content: "hm"}, text("here"), {Type: genai.PartRefusal, Content: "no"}, text(""),
 		}}},
 	}
+	call.Output[0].Parts = append(call.Output[0].Parts, text("cut \xe2\x82 off"))
 	search := genai.Span{SpanID: genai.SpanID{7: 2}, Operation: genai.OpRetrieval, Start: at(1), End: at(2)}
 	search.Retrieval.Documents = []genai.Document{{ID: "d1", Content: "jam is sweet"}, {ID: "d2", Content: "a file"}, {ID: "d3"}}
 	tool := genai.Span{SpanID: genai.SpanID{7: 3}, Operation: genai.OpExecuteTool, Start: at(2), End: at(3)}
@@ -60,7 +61,7 @@ func TestTextsOfATrace(t *testing.T) {
 	if i := analyzers.Prompt(given); i != 1 {
 		t.Errorf("the question is text %d, want 1", i)
 	}
-	if diff := cmp.Diff([]string{`1 output[0][0] 8  "hm"`, `1 output[0][1] 6  "here"`, `1 output[0][2] 7  "no"`}, lines(analyzers.Said(nil, &call))); diff != "" {
+	if diff := cmp.Diff([]string{`1 output[0][0] 8  "hm"`, `1 output[0][1] 6  "here"`, `1 output[0][2] 7  "no"`, `1 output[0][4] 6  "cut � off"`}, lines(analyzers.Said(nil, &call))); diff != "" {
 		t.Errorf("said (-want +got):\n%s", diff)
 	}
 }
