@@ -56,6 +56,11 @@ type answers struct {
 	report   store.InstrumentationReport
 	reported []store.InstrumentationQuery
 	stats    []store.StorageStats
+	found    map[genai.TraceID][]store.Detection
+	signals  []store.Signal
+	counted  []store.SignalCounts
+	summed   []store.SignalQuery
+	sumBy    []string
 	block    bool // until the context ends
 	panics   bool
 }
@@ -155,6 +160,36 @@ func (a *answers) Instrumentations(_ context.Context, q store.InstrumentationQue
 	defer a.mu.Unlock()
 	a.reported = append(a.reported, q)
 	return a.report, a.err
+}
+
+func (a *answers) Detections(context.Context, string, []store.TraceSummary) (map[genai.TraceID][]store.Detection, error) {
+	return a.found, a.err
+}
+
+func (a *answers) Signals(_ context.Context, _ string, _ genai.TraceID, span genai.SpanID) (list []store.Signal, more bool, err error) {
+	if a.err == nil && a.signals == nil {
+		return nil, false, store.ErrNotFound
+	}
+	for _, g := range a.signals {
+		if span.IsZero() || g.SpanID == span {
+			list = append(list, g)
+		}
+	}
+	return list, span.IsZero(), a.err
+}
+
+func (a *answers) SignalSeries(_ context.Context, q store.SignalQuery, step time.Duration) ([]store.SignalCounts, bool, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.summed, a.steps = append(a.summed, q), append(a.steps, step)
+	return a.counted, true, a.err
+}
+
+func (a *answers) SignalBreakdown(_ context.Context, q store.SignalQuery, by string) ([]store.SignalCounts, bool, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.summed, a.sumBy = append(a.summed, q), append(a.sumBy, by)
+	return a.counted, true, a.err
 }
 
 func (a *answers) Counts(context.Context, string) (store.Counts, error) { return a.counts, a.err }

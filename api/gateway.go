@@ -46,6 +46,7 @@ func (s *Server) newGateway() (http.Handler, *grpc.ClientConn, error) {
 	for _, register := range []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error{
 		pb.RegisterTraceServiceHandler, pb.RegisterIngestServiceHandler,
 		pb.RegisterProjectServiceHandler, pb.RegisterStorageServiceHandler, pb.RegisterInstrumentationServiceHandler,
+		pb.RegisterSignalServiceHandler,
 	} {
 		if err := register(context.Background(), mux, conn); err != nil {
 			_ = conn.Close()

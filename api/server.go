@@ -24,6 +24,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/test/bufconn"
 
+	"github.com/tiltmeter/tiltmeter/analyzers"
 	"github.com/tiltmeter/tiltmeter/api/auth"
 )
 
@@ -42,6 +43,8 @@ type Deps struct {
 	Ingest     Ingest
 	Reader     Reader // nil: GetSpanReading fails
 	Advisor    Advisor
+	Analyzers  []analyzers.Description // what the catalog of signals lists
+	Scoring    bool                    // this process runs them
 	Guard      *auth.Guard
 	Web        http.Handler // everything that no other path takes
 	Ready      []Part       // what /readyz asks, in this order

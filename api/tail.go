@@ -137,6 +137,9 @@ func (h *tailHub) follow(ctx context.Context, project string, exprs []string, si
 	if err != nil {
 		return err
 	}
+	if err := filter.FitsArrivals(); err != nil {
+		return invalidFilter(err)
+	}
 	if since.IsZero() {
 		since = h.now()
 	} else if oldest := h.now().Add(-tailResume); since.Before(oldest) {

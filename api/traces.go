@@ -33,6 +33,10 @@ type Store interface {
 	Counts(ctx context.Context, project string) (store.Counts, error)
 	Instrumentations(context.Context, store.InstrumentationQuery) (store.InstrumentationReport, error)
 	StorageStats(context.Context) ([]store.StorageStats, error)
+	Detections(ctx context.Context, project string, traces []store.TraceSummary) (map[genai.TraceID][]store.Detection, error)
+	Signals(ctx context.Context, project string, trace genai.TraceID, span genai.SpanID) (list []store.Signal, more bool, err error)
+	SignalSeries(ctx context.Context, q store.SignalQuery, step time.Duration) (rows []store.SignalCounts, more bool, err error)
+	SignalBreakdown(ctx context.Context, q store.SignalQuery, by string) (rows []store.SignalCounts, more bool, err error)
 }
 
 const (
@@ -139,8 +143,18 @@ func (s *traceService) ListTraces(ctx context.Context, r *pb.ListTracesRequest) 
 	if err != nil {
 		return nil, err
 	}
+	found, err := s.store.Detections(ctx, q.Project, page.Traces)
+	if err != nil {
+		return nil, err
+	}
 	return &pb.ListTracesResponse{
-		Traces:        each(page.Traces, summaryProto),
+		Traces: each(page.Traces, func(t *store.TraceSummary) *pb.TraceSummary {
+			p := summaryProto(t)
+			p.Detections = each(found[t.TraceID], func(d *store.Detection) *pb.Detection {
+				return &pb.Detection{Signal: validText(d.Signal), Spans: d.Spans}
+			})
+			return p
+		}),
 		NextPageToken: encodeToken(bound, window{q.From, q.To}, page.Next),
 	}, nil
 }

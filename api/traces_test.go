@@ -167,6 +167,7 @@ func TestRESTAnswers(t *testing.T) {
 	r := start(t)
 	full := fullSpan()
 	r.store.page = store.TracePage{Traces: []store.TraceSummary{exampleSummary(), {TraceID: genai.TraceID{2}, Start: noon, RootMissing: true}}}
+	r.store.found = map[genai.TraceID][]store.Detection{theID: {{Signal: "refusal", Spans: 2}}}
 	r.store.facets = []store.Facet{{Field: "service", Values: []store.FacetValue{{Value: "support", Traces: 3}}, Truncated: true}}
 	r.store.buckets = []store.HistogramBucket{{Start: noon.Truncate(time.Minute), Traces: 5, Errors: 1}}
 	r.store.detail = &store.TraceDetail{Summary: exampleSummary(), Spans: []store.SpanOutline{

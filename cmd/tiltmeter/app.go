@@ -376,7 +376,8 @@ func (a *app) startAPI(ctx context.Context) (err error) {
 		return a.startProbes()
 	}
 	a.api, err = api.New(api.Config{Listener: a.ports[flagHTTP], TLSCertFile: a.s.tlsCert, TLSKeyFile: a.s.tlsKey}, api.Deps{
-		Store: a.store, Ingest: newIngestView(a), Reader: newSpanReader(a), Advisor: advisor{}, Guard: a.guard, Web: web.Handler(), Ready: a.parts(),
+		Store: a.store, Ingest: newIngestView(a), Reader: newSpanReader(a), Advisor: advisor{},
+		Analyzers: builtin.Descriptions(), Scoring: a.s.has("analyze"), Guard: a.guard, Web: web.Handler(), Ready: a.parts(),
 		Logger: a.log, Registerer: a.reg, Gatherer: a.reg,
 	})
 	if err != nil {

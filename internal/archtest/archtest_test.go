@@ -66,13 +66,13 @@ type rule struct {
 var rules = []rule{
 	{
 		"genai",
-		[]string{"ingest", "store", "api", "proto", "cmd", "web"},
+		[]string{"ingest", "store", "analyzers", "api", "proto", "cmd", "web"},
 		nil,
 		"the canonical span is the vocabulary of everyone and depends on nobody",
 	},
 	{
 		"store",
-		[]string{"ingest", "api", "proto", "cmd", "web"},
+		[]string{"ingest", "analyzers", "api", "proto", "cmd", "web"},
 		nil,
 		"the store knows spans and SQL, not where they came from or who asks",
 	},
@@ -124,6 +124,40 @@ var rules = []rule{
 		nil,
 		"the page speaks REST only",
 	},
+}
+
+// analyzerParts are the folders of analyzers that are no detectors; those that detectors may import have a true.
+var analyzerParts = map[string]bool{
+	"analyzers/analyzertest": false, "analyzers/builtin": false, "analyzers/eval": false, "analyzers/runner": false,
+	"analyzers/stats": true, "analyzers/text": true, "analyzers/embed": true,
+}
+
+// TestDetectors: a detector knows spans, texts and mathematics, and no other detector; the API knows what an analyzer is, and none of them.
+func TestDetectors(t *testing.T) {
+	below := func(path string) (name string) {
+		path = strings.TrimPrefix(path, module)
+		if rest, ok := strings.CutPrefix(path, "analyzers/"); ok {
+			first, _, _ := strings.Cut(rest, "/")
+			return "analyzers/" + first
+		}
+		return ""
+	}
+	for _, p := range packages(t) {
+		from := below(p.ImportPath)
+		_, isPart := analyzerParts[from]
+		for _, dep := range p.Deps {
+			to := below(dep)
+			switch {
+			case !strings.HasPrefix(dep, module) || from != "" && from == to:
+			case from != "" && !isPart && !within(dep, "genai") && dep != module+"analyzers" && !analyzerParts[to]:
+				t.Errorf("%s must not depend on %s, because a detector knows genai, analyzers and the parts for it alone", p.ImportPath, dep)
+			case within(p.ImportPath, "api") && to != "" && to != "analyzers/stats":
+				t.Errorf("%s must not depend on %s, because the API says what analyzers found and runs none", p.ImportPath, dep)
+			case within(p.ImportPath, "ingest") && within(dep, "analyzers"):
+				t.Errorf("%s must not depend on %s, because what is stored does not wait for what is said of it", p.ImportPath, dep)
+			}
+		}
+	}
 }
 
 // owners names the one package below which a foreign engine's client may be imported directly.

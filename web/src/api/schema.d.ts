@@ -89,6 +89,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/signals/breakdown": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sums signals up by the values of a field of their spans, with an interval for each rate. */
+        get: operations["SignalService_GetSignalBreakdown"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/signals/catalog": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns the analyzers of this server with the signals that they give. */
+        get: operations["SignalService_GetSignalCatalog"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/signals/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sums signals up in steps of time, with an interval for each rate. Steps without a scored span are left out. */
+        get: operations["SignalService_GetSignalSeries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/spans:search": {
         parameters: {
             query?: never;
@@ -178,6 +229,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/traces/{trace_id}/signals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns what analyzers say of the spans of a trace, with their evidence. */
+        get: operations["SignalService_ListTraceSignals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/traces/{trace_id}/spans/{span_id}": {
         parameters: {
             query?: never;
@@ -224,6 +292,23 @@ export interface paths {
          *     dialects of this server. NOT_FOUND also when the span is stored without what was sent.
          */
         get: operations["TraceService_GetSpanReading"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/traces/{trace_id}/spans/{span_id}/signals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns what analyzers say of one span, with their evidence. None: it is not scored, or not yet. */
+        get: operations["SignalService_ListSpanSignals"];
         put?: never;
         post?: never;
         delete?: never;
@@ -313,6 +398,17 @@ export interface components {
             name?: string;
             version?: string;
         };
+        /** @description An analyzer of single spans. */
+        AnalyzerInfo: {
+            /** @description the first part of its signals' names */
+            name?: string;
+            signals?: components["schemas"]["SignalInfo"][];
+            /**
+             * Format: int32
+             * @description raised whenever the same span may get other signals
+             */
+            version?: number;
+        };
         /** @description What a call or a trace cost. An empty amount is unknown, which is not free. */
         Cost: {
             /** @description exact decimal */
@@ -354,6 +450,15 @@ export interface components {
             signal?: string;
             /** Format: int64 */
             sizeBytes?: string;
+        };
+        /** @description A signal that says of spans of a trace that what it detects is there. */
+        Detection: {
+            signal?: string;
+            /**
+             * Format: int64
+             * @description with a probability of at least one half
+             */
+            spans?: string;
         };
         Document: {
             content?: string;
@@ -406,6 +511,22 @@ export interface components {
             name?: string;
             /** Format: date-time */
             time?: string;
+        };
+        /** @description One reason for a signal. */
+        Evidence: {
+            /** @description what it is said of; unset: of the span as a whole */
+            passage?: components["schemas"]["Passage"];
+            /** @description of the analyzer's vocabulary: "number_unsupported" */
+            reason?: string;
+            /**
+             * Format: double
+             * @description this reason's own probability or weight
+             */
+            score?: number;
+            /** @description what that was held against; unset: nothing */
+            source?: components["schemas"]["Passage"];
+            /** @description one sentence for people */
+            text?: string;
         };
         /** @description The values of one field. Filters on the field itself are left out when it is counted, so that a user can change a choice. */
         Facet: {
@@ -474,6 +595,19 @@ export interface components {
         };
         GetFacetsResponse: {
             facets?: components["schemas"]["Facet"][];
+        };
+        GetSignalBreakdownResponse: {
+            /** @description by the name of the signal */
+            breakdowns?: components["schemas"]["SignalBreakdown"][];
+            /** @description there are more values than the server sums up: filter, or choose one signal */
+            truncated?: boolean;
+        };
+        GetSignalSeriesResponse: {
+            /** @description by the name of the signal */
+            series?: components["schemas"]["SignalSeries"][];
+            step?: string;
+            /** @description there is more than the server sums up: choose a longer step, or one signal */
+            truncated?: boolean;
         };
         GetTraceHistogramResponse: {
             buckets?: components["schemas"]["HistogramBucket"][];
@@ -573,6 +707,11 @@ export interface components {
             /** @description model calls with token counts, of those that did not fail */
             tokens?: components["schemas"]["Share"];
         };
+        LabelCount: {
+            label?: string;
+            /** Format: int64 */
+            spans?: string;
+        };
         Link: {
             attributes?: Record<string, unknown>;
             spanId?: string;
@@ -585,6 +724,12 @@ export interface components {
         };
         ListProjectsResponse: {
             projects?: components["schemas"]["Project"][];
+        };
+        ListSignalsResponse: {
+            /** @description by start of the span, then by name */
+            signals?: components["schemas"]["Signal"][];
+            /** @description the trace has more than are read */
+            truncated?: boolean;
         };
         ListTracesResponse: {
             /** @description empty on the last page */
@@ -637,6 +782,33 @@ export interface components {
             type?: string;
             uri?: string;
         };
+        /** @description A part of a text of a span of the same trace. */
+        Passage: {
+            /**
+             * Format: int32
+             * @description exclusive
+             */
+            end?: number;
+            /**
+             * @description Which text: system (system_instructions[part]), input (input_messages[index].parts[part]), output
+             *     (output_messages[index].parts[part]), documents (retrieval.documents[index].content), query (retrieval.query),
+             *     tool.arguments, tool.result.
+             */
+            field?: string;
+            /** Format: int32 */
+            index?: number;
+            /** Format: int32 */
+            part?: number;
+            /** @description the passage, cut after 512 bytes; secrets and personal data are masked, a character for a character */
+            quote?: string;
+            spanId?: string;
+            /**
+             * Format: int32
+             * @description In bytes of the text's UTF-8 as GetSpan and GetConversation give it. Of the response of a tool call part and of a tool's result, which
+             *     are JSON: when that is a string, of the text that it holds.
+             */
+            start?: number;
+        };
         Project: {
             /** Format: date-time */
             firstSeen?: string;
@@ -652,6 +824,20 @@ export interface components {
                 [key: string]: string;
             };
             version?: string;
+        };
+        /**
+         * @description A share with the interval that holds the true one in 95 of 100 cases: the Wilson interval, for spans that are
+         *     independent of each other.
+         */
+        Rate: {
+            /** Format: int64 */
+            found?: string;
+            /** Format: double */
+            high?: number;
+            /** Format: double */
+            low?: number;
+            /** Format: double */
+            share?: number;
         };
         /** @description In JSON this is OTLP's TracesData, and LogsData, beside a field that readers of those ignore. */
         RawSpan: {
@@ -771,6 +957,99 @@ export interface components {
             have?: string;
             /** Format: int64 */
             of?: string;
+        };
+        /** @description What an analyzer says of a span: what it said when it scored it last. */
+        Signal: {
+            analyzer?: string;
+            /** Format: int32 */
+            analyzerVersion?: number;
+            /** @description the weightiest, at most 32 */
+            evidence?: components["schemas"]["Evidence"][];
+            label?: string;
+            name?: string;
+            /**
+             * Format: double
+             * @description calibrated, that what the signal detects is there; of a plain fact 0
+             */
+            probability?: number;
+            /**
+             * Format: double
+             * @description in the signal's unit; of a detector it orders and is no probability
+             */
+            score?: number;
+            /** Format: date-time */
+            scoredAt?: string;
+            spanId?: string;
+        };
+        /** @description One signal by the values of a field. */
+        SignalBreakdown: {
+            signal?: string;
+            /** @description those of most spans first */
+            values?: components["schemas"]["SignalSum"][];
+        };
+        SignalCatalog: {
+            analyzers?: components["schemas"]["AnalyzerInfo"][];
+            /** @description this process scores what comes in (role "analyze"); another one may */
+            scoring?: boolean;
+        };
+        /** @description A signal that an analyzer gives. */
+        SignalInfo: {
+            /** @description its probability says that something is there; a plain fact has none */
+            detects?: boolean;
+            /** @description that it gives; none: a plain number */
+            labels?: string[];
+            /** @description what a high score says, one sentence */
+            meaning?: string;
+            /** @description "refusal", "refusal.full" */
+            name?: string;
+            /** @description of the score, by UCUM: "1" for a share or probability, "{character}", "s" */
+            unit?: string;
+        };
+        /** @description One signal over time. */
+        SignalSeries: {
+            signal?: string;
+            /** @description by start_time */
+            steps?: components["schemas"]["SignalSum"][];
+            /** @description of the whole time */
+            total?: components["schemas"]["SignalSum"];
+        };
+        /** @description What a signal says of some spans together. */
+        SignalSum: {
+            /**
+             * Format: double
+             * @description of the scores: their standard deviation
+             */
+            deviation?: number;
+            /** Format: double */
+            greatestScore?: number;
+            /** @description those of most spans first */
+            labels?: components["schemas"]["LabelCount"][];
+            /** Format: double */
+            leastScore?: number;
+            /**
+             * Format: double
+             * @description of a detector; 0 of a plain fact
+             */
+            meanProbability?: number;
+            /**
+             * Format: double
+             * @description in the signal's unit
+             */
+            meanScore?: number;
+            /** @description of those in which it is there (probability of at least one half); unset for a plain fact */
+            rate?: components["schemas"]["Rate"];
+            /**
+             * Format: int64
+             * @description that were scored
+             */
+            spans?: string;
+            /**
+             * Format: date-time
+             * @description of a step of time
+             */
+            startTime?: string;
+            /** @description of the field of a breakdown */
+            value?: string;
         };
         /** @description One span. Messages, documents and the raw form are set where the method says so. */
         Span: {
@@ -997,6 +1276,8 @@ export interface components {
             agents?: string[];
             conversationId?: string;
             cost?: components["schemas"]["Cost"];
+            /** @description what analyzers found in its spans, in lists of traces alone; by the name of the signal */
+            detections?: components["schemas"]["Detection"][];
             duration?: string;
             /** Format: date-time */
             endTime?: string;
@@ -1298,6 +1579,119 @@ export interface operations {
             };
         };
     };
+    SignalService_GetSignalBreakdown: {
+        parameters: {
+            query?: {
+                /** @description empty: the key's project, or "default" */
+                project?: string;
+                /** @description of spans, inclusive; unset: 24 hours before end_time */
+                startTime?: string;
+                /** @description exclusive; unset: now */
+                endTime?: string;
+                /** @description of the spans, as for the list of traces: docs/filters.md */
+                filter?: string[];
+                /** @description its name; empty: all signals */
+                signal?: string;
+                /** @description service, environment, operation, model, agent, prompt.name, prompt.version or label */
+                by?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A successful response. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GetSignalBreakdownResponse"];
+                };
+            };
+            /** @description An unexpected error response. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["google.rpc.Status"];
+                };
+            };
+        };
+    };
+    SignalService_GetSignalCatalog: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A successful response. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignalCatalog"];
+                };
+            };
+            /** @description An unexpected error response. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["google.rpc.Status"];
+                };
+            };
+        };
+    };
+    SignalService_GetSignalSeries: {
+        parameters: {
+            query?: {
+                /** @description empty: the key's project, or "default" */
+                project?: string;
+                /** @description of spans, inclusive; unset: 24 hours before end_time */
+                startTime?: string;
+                /** @description exclusive; unset: now */
+                endTime?: string;
+                /** @description of the spans, as for the list of traces: docs/filters.md */
+                filter?: string[];
+                /** @description its name; empty: all signals */
+                signal?: string;
+                /** @description whole seconds, at most 500 steps in the time; unset: one that gives about 60 */
+                step?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A successful response. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GetSignalSeriesResponse"];
+                };
+            };
+            /** @description An unexpected error response. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["google.rpc.Status"];
+                };
+            };
+        };
+    };
     TraceService_SearchContents: {
         parameters: {
             query?: {
@@ -1488,6 +1882,41 @@ export interface operations {
             };
         };
     };
+    SignalService_ListTraceSignals: {
+        parameters: {
+            query?: {
+                /** @description empty: the key's project, or "default" */
+                project?: string;
+            };
+            header?: never;
+            path: {
+                /** @description 32 hexadecimal characters */
+                trace_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A successful response. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListSignalsResponse"];
+                };
+            };
+            /** @description An unexpected error response. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["google.rpc.Status"];
+                };
+            };
+        };
+    };
     TraceService_GetSpan: {
         parameters: {
             query?: {
@@ -1580,6 +2009,43 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SpanReading"];
+                };
+            };
+            /** @description An unexpected error response. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["google.rpc.Status"];
+                };
+            };
+        };
+    };
+    SignalService_ListSpanSignals: {
+        parameters: {
+            query?: {
+                /** @description empty: the key's project, or "default" */
+                project?: string;
+            };
+            header?: never;
+            path: {
+                /** @description 32 hexadecimal characters */
+                trace_id: string;
+                /** @description 16 hexadecimal characters */
+                span_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A successful response. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListSignalsResponse"];
                 };
             };
             /** @description An unexpected error response. */

@@ -204,7 +204,8 @@ type TraceSummary struct {
 	UnpricedCount  int64                  `protobuf:"varint,26,opt,name=unpriced_count,json=unpricedCount,proto3" json:"unpriced_count,omitempty"`   // spans whose tokens count and whose cost is unknown: the cost is that of the others
 	// The trace is too large for a list to look at its spans: usage and cost sum up the model calls that do not say
 	// of themselves that they repeat others. Of a trace that is opened: it is truncated.
-	UsageEstimated bool `protobuf:"varint,27,opt,name=usage_estimated,json=usageEstimated,proto3" json:"usage_estimated,omitempty"`
+	UsageEstimated bool         `protobuf:"varint,27,opt,name=usage_estimated,json=usageEstimated,proto3" json:"usage_estimated,omitempty"`
+	Detections     []*Detection `protobuf:"bytes,28,rep,name=detections,proto3" json:"detections,omitempty"` // what analyzers found in its spans, in lists of traces alone; by the name of the signal
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -428,6 +429,66 @@ func (x *TraceSummary) GetUsageEstimated() bool {
 	return false
 }
 
+func (x *TraceSummary) GetDetections() []*Detection {
+	if x != nil {
+		return x.Detections
+	}
+	return nil
+}
+
+// A signal that says of spans of a trace that what it detects is there.
+type Detection struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Signal        string                 `protobuf:"bytes,1,opt,name=signal,proto3" json:"signal,omitempty"`
+	Spans         int64                  `protobuf:"varint,2,opt,name=spans,proto3" json:"spans,omitempty"` // with a probability of at least one half
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Detection) Reset() {
+	*x = Detection{}
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Detection) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Detection) ProtoMessage() {}
+
+func (x *Detection) ProtoReflect() protoreflect.Message {
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Detection.ProtoReflect.Descriptor instead.
+func (*Detection) Descriptor() ([]byte, []int) {
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Detection) GetSignal() string {
+	if x != nil {
+		return x.Signal
+	}
+	return ""
+}
+
+func (x *Detection) GetSpans() int64 {
+	if x != nil {
+		return x.Spans
+	}
+	return 0
+}
+
 type GetFacetsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Project       string                 `protobuf:"bytes,1,opt,name=project,proto3" json:"project,omitempty"`                      // empty: the key's project, or "default"
@@ -443,7 +504,7 @@ type GetFacetsRequest struct {
 
 func (x *GetFacetsRequest) Reset() {
 	*x = GetFacetsRequest{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[3]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -455,7 +516,7 @@ func (x *GetFacetsRequest) String() string {
 func (*GetFacetsRequest) ProtoMessage() {}
 
 func (x *GetFacetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[3]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -468,7 +529,7 @@ func (x *GetFacetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetFacetsRequest.ProtoReflect.Descriptor instead.
 func (*GetFacetsRequest) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{3}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *GetFacetsRequest) GetProject() string {
@@ -529,7 +590,7 @@ type GetFacetsResponse struct {
 
 func (x *GetFacetsResponse) Reset() {
 	*x = GetFacetsResponse{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[4]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -541,7 +602,7 @@ func (x *GetFacetsResponse) String() string {
 func (*GetFacetsResponse) ProtoMessage() {}
 
 func (x *GetFacetsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[4]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -554,7 +615,7 @@ func (x *GetFacetsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetFacetsResponse.ProtoReflect.Descriptor instead.
 func (*GetFacetsResponse) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{4}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *GetFacetsResponse) GetFacets() []*Facet {
@@ -576,7 +637,7 @@ type Facet struct {
 
 func (x *Facet) Reset() {
 	*x = Facet{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[5]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -588,7 +649,7 @@ func (x *Facet) String() string {
 func (*Facet) ProtoMessage() {}
 
 func (x *Facet) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[5]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -601,7 +662,7 @@ func (x *Facet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Facet.ProtoReflect.Descriptor instead.
 func (*Facet) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{5}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Facet) GetField() string {
@@ -635,7 +696,7 @@ type FacetValue struct {
 
 func (x *FacetValue) Reset() {
 	*x = FacetValue{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[6]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -647,7 +708,7 @@ func (x *FacetValue) String() string {
 func (*FacetValue) ProtoMessage() {}
 
 func (x *FacetValue) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[6]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -660,7 +721,7 @@ func (x *FacetValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FacetValue.ProtoReflect.Descriptor instead.
 func (*FacetValue) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{6}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *FacetValue) GetValue() string {
@@ -691,7 +752,7 @@ type GetTraceHistogramRequest struct {
 
 func (x *GetTraceHistogramRequest) Reset() {
 	*x = GetTraceHistogramRequest{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[7]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -703,7 +764,7 @@ func (x *GetTraceHistogramRequest) String() string {
 func (*GetTraceHistogramRequest) ProtoMessage() {}
 
 func (x *GetTraceHistogramRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[7]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -716,7 +777,7 @@ func (x *GetTraceHistogramRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTraceHistogramRequest.ProtoReflect.Descriptor instead.
 func (*GetTraceHistogramRequest) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{7}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetTraceHistogramRequest) GetProject() string {
@@ -771,7 +832,7 @@ type GetTraceHistogramResponse struct {
 
 func (x *GetTraceHistogramResponse) Reset() {
 	*x = GetTraceHistogramResponse{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[8]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -783,7 +844,7 @@ func (x *GetTraceHistogramResponse) String() string {
 func (*GetTraceHistogramResponse) ProtoMessage() {}
 
 func (x *GetTraceHistogramResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[8]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -796,7 +857,7 @@ func (x *GetTraceHistogramResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTraceHistogramResponse.ProtoReflect.Descriptor instead.
 func (*GetTraceHistogramResponse) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{8}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetTraceHistogramResponse) GetStep() *durationpb.Duration {
@@ -824,7 +885,7 @@ type HistogramBucket struct {
 
 func (x *HistogramBucket) Reset() {
 	*x = HistogramBucket{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[9]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -836,7 +897,7 @@ func (x *HistogramBucket) String() string {
 func (*HistogramBucket) ProtoMessage() {}
 
 func (x *HistogramBucket) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[9]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -849,7 +910,7 @@ func (x *HistogramBucket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistogramBucket.ProtoReflect.Descriptor instead.
 func (*HistogramBucket) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{9}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *HistogramBucket) GetStartTime() *timestamppb.Timestamp {
@@ -883,7 +944,7 @@ type TailTracesRequest struct {
 
 func (x *TailTracesRequest) Reset() {
 	*x = TailTracesRequest{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[10]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -895,7 +956,7 @@ func (x *TailTracesRequest) String() string {
 func (*TailTracesRequest) ProtoMessage() {}
 
 func (x *TailTracesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[10]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -908,7 +969,7 @@ func (x *TailTracesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TailTracesRequest.ProtoReflect.Descriptor instead.
 func (*TailTracesRequest) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{10}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *TailTracesRequest) GetProject() string {
@@ -935,7 +996,7 @@ type TailTracesResponse struct {
 
 func (x *TailTracesResponse) Reset() {
 	*x = TailTracesResponse{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[11]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -947,7 +1008,7 @@ func (x *TailTracesResponse) String() string {
 func (*TailTracesResponse) ProtoMessage() {}
 
 func (x *TailTracesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[11]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -960,7 +1021,7 @@ func (x *TailTracesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TailTracesResponse.ProtoReflect.Descriptor instead.
 func (*TailTracesResponse) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{11}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *TailTracesResponse) GetTrace() *TraceSummary {
@@ -987,7 +1048,7 @@ type GetTraceRequest struct {
 
 func (x *GetTraceRequest) Reset() {
 	*x = GetTraceRequest{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[12]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -999,7 +1060,7 @@ func (x *GetTraceRequest) String() string {
 func (*GetTraceRequest) ProtoMessage() {}
 
 func (x *GetTraceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[12]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1012,7 +1073,7 @@ func (x *GetTraceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTraceRequest.ProtoReflect.Descriptor instead.
 func (*GetTraceRequest) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{12}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetTraceRequest) GetProject() string {
@@ -1040,7 +1101,7 @@ type Trace struct {
 
 func (x *Trace) Reset() {
 	*x = Trace{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[13]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1052,7 +1113,7 @@ func (x *Trace) String() string {
 func (*Trace) ProtoMessage() {}
 
 func (x *Trace) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[13]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1065,7 +1126,7 @@ func (x *Trace) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Trace.ProtoReflect.Descriptor instead.
 func (*Trace) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{13}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Trace) GetSummary() *TraceSummary {
@@ -1099,7 +1160,7 @@ type GetTraceTreeRequest struct {
 
 func (x *GetTraceTreeRequest) Reset() {
 	*x = GetTraceTreeRequest{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[14]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1111,7 +1172,7 @@ func (x *GetTraceTreeRequest) String() string {
 func (*GetTraceTreeRequest) ProtoMessage() {}
 
 func (x *GetTraceTreeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[14]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1124,7 +1185,7 @@ func (x *GetTraceTreeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTraceTreeRequest.ProtoReflect.Descriptor instead.
 func (*GetTraceTreeRequest) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{14}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetTraceTreeRequest) GetProject() string {
@@ -1152,7 +1213,7 @@ type TraceTree struct {
 
 func (x *TraceTree) Reset() {
 	*x = TraceTree{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[15]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1164,7 +1225,7 @@ func (x *TraceTree) String() string {
 func (*TraceTree) ProtoMessage() {}
 
 func (x *TraceTree) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[15]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1177,7 +1238,7 @@ func (x *TraceTree) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TraceTree.ProtoReflect.Descriptor instead.
 func (*TraceTree) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{15}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *TraceTree) GetSummary() *TraceSummary {
@@ -1223,7 +1284,7 @@ type SpanNode struct {
 
 func (x *SpanNode) Reset() {
 	*x = SpanNode{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[16]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1235,7 +1296,7 @@ func (x *SpanNode) String() string {
 func (*SpanNode) ProtoMessage() {}
 
 func (x *SpanNode) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[16]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1248,7 +1309,7 @@ func (x *SpanNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpanNode.ProtoReflect.Descriptor instead.
 func (*SpanNode) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{16}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SpanNode) GetSpanId() string {
@@ -1353,7 +1414,7 @@ type GetConversationRequest struct {
 
 func (x *GetConversationRequest) Reset() {
 	*x = GetConversationRequest{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[17]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1365,7 +1426,7 @@ func (x *GetConversationRequest) String() string {
 func (*GetConversationRequest) ProtoMessage() {}
 
 func (x *GetConversationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[17]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1378,7 +1439,7 @@ func (x *GetConversationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConversationRequest.ProtoReflect.Descriptor instead.
 func (*GetConversationRequest) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{17}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetConversationRequest) GetProject() string {
@@ -1416,7 +1477,7 @@ type GetConversationResponse struct {
 
 func (x *GetConversationResponse) Reset() {
 	*x = GetConversationResponse{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[18]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1428,7 +1489,7 @@ func (x *GetConversationResponse) String() string {
 func (*GetConversationResponse) ProtoMessage() {}
 
 func (x *GetConversationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[18]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1441,7 +1502,7 @@ func (x *GetConversationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConversationResponse.ProtoReflect.Descriptor instead.
 func (*GetConversationResponse) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{18}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GetConversationResponse) GetTurns() []*Turn {
@@ -1487,7 +1548,7 @@ type Thread struct {
 
 func (x *Thread) Reset() {
 	*x = Thread{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[19]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1499,7 +1560,7 @@ func (x *Thread) String() string {
 func (*Thread) ProtoMessage() {}
 
 func (x *Thread) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[19]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1512,7 +1573,7 @@ func (x *Thread) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Thread.ProtoReflect.Descriptor instead.
 func (*Thread) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{19}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Thread) GetSpanId() string {
@@ -1576,7 +1637,7 @@ type Turn struct {
 
 func (x *Turn) Reset() {
 	*x = Turn{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[20]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1588,7 +1649,7 @@ func (x *Turn) String() string {
 func (*Turn) ProtoMessage() {}
 
 func (x *Turn) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[20]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1601,7 +1662,7 @@ func (x *Turn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Turn.ProtoReflect.Descriptor instead.
 func (*Turn) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{20}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Turn) GetSpanId() string {
@@ -1671,7 +1732,7 @@ type GetSpanRequest struct {
 
 func (x *GetSpanRequest) Reset() {
 	*x = GetSpanRequest{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[21]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1683,7 +1744,7 @@ func (x *GetSpanRequest) String() string {
 func (*GetSpanRequest) ProtoMessage() {}
 
 func (x *GetSpanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[21]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1696,7 +1757,7 @@ func (x *GetSpanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSpanRequest.ProtoReflect.Descriptor instead.
 func (*GetSpanRequest) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{21}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GetSpanRequest) GetProject() string {
@@ -1731,7 +1792,7 @@ type GetRawSpanRequest struct {
 
 func (x *GetRawSpanRequest) Reset() {
 	*x = GetRawSpanRequest{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[22]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1743,7 +1804,7 @@ func (x *GetRawSpanRequest) String() string {
 func (*GetRawSpanRequest) ProtoMessage() {}
 
 func (x *GetRawSpanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[22]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1756,7 +1817,7 @@ func (x *GetRawSpanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRawSpanRequest.ProtoReflect.Descriptor instead.
 func (*GetRawSpanRequest) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{22}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetRawSpanRequest) GetProject() string {
@@ -1792,7 +1853,7 @@ type RawSpan struct {
 
 func (x *RawSpan) Reset() {
 	*x = RawSpan{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[23]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1804,7 +1865,7 @@ func (x *RawSpan) String() string {
 func (*RawSpan) ProtoMessage() {}
 
 func (x *RawSpan) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[23]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1817,7 +1878,7 @@ func (x *RawSpan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RawSpan.ProtoReflect.Descriptor instead.
 func (*RawSpan) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{23}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *RawSpan) GetResourceSpans() []*structpb.Struct {
@@ -1852,7 +1913,7 @@ type GetSpanReadingRequest struct {
 
 func (x *GetSpanReadingRequest) Reset() {
 	*x = GetSpanReadingRequest{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[24]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1864,7 +1925,7 @@ func (x *GetSpanReadingRequest) String() string {
 func (*GetSpanReadingRequest) ProtoMessage() {}
 
 func (x *GetSpanReadingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[24]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1877,7 +1938,7 @@ func (x *GetSpanReadingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSpanReadingRequest.ProtoReflect.Descriptor instead.
 func (*GetSpanReadingRequest) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{24}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GetSpanReadingRequest) GetProject() string {
@@ -1921,7 +1982,7 @@ type SpanReading struct {
 
 func (x *SpanReading) Reset() {
 	*x = SpanReading{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[25]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1933,7 +1994,7 @@ func (x *SpanReading) String() string {
 func (*SpanReading) ProtoMessage() {}
 
 func (x *SpanReading) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[25]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1946,7 +2007,7 @@ func (x *SpanReading) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpanReading.ProtoReflect.Descriptor instead.
 func (*SpanReading) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{25}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SpanReading) GetTraceId() string {
@@ -2010,7 +2071,7 @@ type SpokenDialect struct {
 
 func (x *SpokenDialect) Reset() {
 	*x = SpokenDialect{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[26]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2022,7 +2083,7 @@ func (x *SpokenDialect) String() string {
 func (*SpokenDialect) ProtoMessage() {}
 
 func (x *SpokenDialect) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[26]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2035,7 +2096,7 @@ func (x *SpokenDialect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpokenDialect.ProtoReflect.Descriptor instead.
 func (*SpokenDialect) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{26}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SpokenDialect) GetName() string {
@@ -2079,7 +2140,7 @@ type ReadingSource struct {
 
 func (x *ReadingSource) Reset() {
 	*x = ReadingSource{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[27]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2091,7 +2152,7 @@ func (x *ReadingSource) String() string {
 func (*ReadingSource) ProtoMessage() {}
 
 func (x *ReadingSource) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[27]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2104,7 +2165,7 @@ func (x *ReadingSource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadingSource.ProtoReflect.Descriptor instead.
 func (*ReadingSource) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{27}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ReadingSource) GetEvent() string {
@@ -2185,7 +2246,7 @@ type SearchContentsRequest struct {
 
 func (x *SearchContentsRequest) Reset() {
 	*x = SearchContentsRequest{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[28]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2197,7 +2258,7 @@ func (x *SearchContentsRequest) String() string {
 func (*SearchContentsRequest) ProtoMessage() {}
 
 func (x *SearchContentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[28]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2210,7 +2271,7 @@ func (x *SearchContentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchContentsRequest.ProtoReflect.Descriptor instead.
 func (*SearchContentsRequest) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{28}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SearchContentsRequest) GetProject() string {
@@ -2272,7 +2333,7 @@ type SearchContentsResponse struct {
 
 func (x *SearchContentsResponse) Reset() {
 	*x = SearchContentsResponse{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[29]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2284,7 +2345,7 @@ func (x *SearchContentsResponse) String() string {
 func (*SearchContentsResponse) ProtoMessage() {}
 
 func (x *SearchContentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[29]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2297,7 +2358,7 @@ func (x *SearchContentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchContentsResponse.ProtoReflect.Descriptor instead.
 func (*SearchContentsResponse) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{29}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *SearchContentsResponse) GetHits() []*SearchHit {
@@ -2330,7 +2391,7 @@ type SearchHit struct {
 
 func (x *SearchHit) Reset() {
 	*x = SearchHit{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[30]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2342,7 +2403,7 @@ func (x *SearchHit) String() string {
 func (*SearchHit) ProtoMessage() {}
 
 func (x *SearchHit) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[30]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2355,7 +2416,7 @@ func (x *SearchHit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchHit.ProtoReflect.Descriptor instead.
 func (*SearchHit) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{30}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *SearchHit) GetTraceId() string {
@@ -2425,7 +2486,7 @@ type Highlight struct {
 
 func (x *Highlight) Reset() {
 	*x = Highlight{}
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[31]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2437,7 +2498,7 @@ func (x *Highlight) String() string {
 func (*Highlight) ProtoMessage() {}
 
 func (x *Highlight) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_traces_proto_msgTypes[31]
+	mi := &file_tiltmeter_v1_traces_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2450,7 +2511,7 @@ func (x *Highlight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Highlight.ProtoReflect.Descriptor instead.
 func (*Highlight) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{31}
+	return file_tiltmeter_v1_traces_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Highlight) GetStart() int32 {
@@ -2484,7 +2545,7 @@ const file_tiltmeter_v1_traces_proto_rawDesc = "" +
 	"page_token\x18\a \x01(\tR\tpageToken\"p\n" +
 	"\x12ListTracesResponse\x122\n" +
 	"\x06traces\x18\x01 \x03(\v2\x1a.tiltmeter.v1.TraceSummaryR\x06traces\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xe9\a\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa2\b\n" +
 	"\fTraceSummary\x12\x19\n" +
 	"\btrace_id\x18\x01 \x01(\tR\atraceId\x129\n" +
 	"\n" +
@@ -2518,7 +2579,13 @@ const file_tiltmeter_v1_traces_proto_rawDesc = "" +
 	"\x0eoutput_preview\x18\x18 \x01(\tR\routputPreview\x12'\n" +
 	"\x0fprompt_versions\x18\x19 \x03(\tR\x0epromptVersions\x12%\n" +
 	"\x0eunpriced_count\x18\x1a \x01(\x03R\runpricedCount\x12'\n" +
-	"\x0fusage_estimated\x18\x1b \x01(\bR\x0eusageEstimated\"\xf8\x01\n" +
+	"\x0fusage_estimated\x18\x1b \x01(\bR\x0eusageEstimated\x127\n" +
+	"\n" +
+	"detections\x18\x1c \x03(\v2\x17.tiltmeter.v1.DetectionR\n" +
+	"detections\"9\n" +
+	"\tDetection\x12\x16\n" +
+	"\x06signal\x18\x01 \x01(\tR\x06signal\x12\x14\n" +
+	"\x05spans\x18\x02 \x01(\x03R\x05spans\"\xf8\x01\n" +
 	"\x10GetFacetsRequest\x12\x18\n" +
 	"\aproject\x18\x01 \x01(\tR\aproject\x129\n" +
 	"\n" +
@@ -2719,121 +2786,123 @@ func file_tiltmeter_v1_traces_proto_rawDescGZIP() []byte {
 	return file_tiltmeter_v1_traces_proto_rawDescData
 }
 
-var file_tiltmeter_v1_traces_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
+var file_tiltmeter_v1_traces_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_tiltmeter_v1_traces_proto_goTypes = []any{
 	(*ListTracesRequest)(nil),         // 0: tiltmeter.v1.ListTracesRequest
 	(*ListTracesResponse)(nil),        // 1: tiltmeter.v1.ListTracesResponse
 	(*TraceSummary)(nil),              // 2: tiltmeter.v1.TraceSummary
-	(*GetFacetsRequest)(nil),          // 3: tiltmeter.v1.GetFacetsRequest
-	(*GetFacetsResponse)(nil),         // 4: tiltmeter.v1.GetFacetsResponse
-	(*Facet)(nil),                     // 5: tiltmeter.v1.Facet
-	(*FacetValue)(nil),                // 6: tiltmeter.v1.FacetValue
-	(*GetTraceHistogramRequest)(nil),  // 7: tiltmeter.v1.GetTraceHistogramRequest
-	(*GetTraceHistogramResponse)(nil), // 8: tiltmeter.v1.GetTraceHistogramResponse
-	(*HistogramBucket)(nil),           // 9: tiltmeter.v1.HistogramBucket
-	(*TailTracesRequest)(nil),         // 10: tiltmeter.v1.TailTracesRequest
-	(*TailTracesResponse)(nil),        // 11: tiltmeter.v1.TailTracesResponse
-	(*GetTraceRequest)(nil),           // 12: tiltmeter.v1.GetTraceRequest
-	(*Trace)(nil),                     // 13: tiltmeter.v1.Trace
-	(*GetTraceTreeRequest)(nil),       // 14: tiltmeter.v1.GetTraceTreeRequest
-	(*TraceTree)(nil),                 // 15: tiltmeter.v1.TraceTree
-	(*SpanNode)(nil),                  // 16: tiltmeter.v1.SpanNode
-	(*GetConversationRequest)(nil),    // 17: tiltmeter.v1.GetConversationRequest
-	(*GetConversationResponse)(nil),   // 18: tiltmeter.v1.GetConversationResponse
-	(*Thread)(nil),                    // 19: tiltmeter.v1.Thread
-	(*Turn)(nil),                      // 20: tiltmeter.v1.Turn
-	(*GetSpanRequest)(nil),            // 21: tiltmeter.v1.GetSpanRequest
-	(*GetRawSpanRequest)(nil),         // 22: tiltmeter.v1.GetRawSpanRequest
-	(*RawSpan)(nil),                   // 23: tiltmeter.v1.RawSpan
-	(*GetSpanReadingRequest)(nil),     // 24: tiltmeter.v1.GetSpanReadingRequest
-	(*SpanReading)(nil),               // 25: tiltmeter.v1.SpanReading
-	(*SpokenDialect)(nil),             // 26: tiltmeter.v1.SpokenDialect
-	(*ReadingSource)(nil),             // 27: tiltmeter.v1.ReadingSource
-	(*SearchContentsRequest)(nil),     // 28: tiltmeter.v1.SearchContentsRequest
-	(*SearchContentsResponse)(nil),    // 29: tiltmeter.v1.SearchContentsResponse
-	(*SearchHit)(nil),                 // 30: tiltmeter.v1.SearchHit
-	(*Highlight)(nil),                 // 31: tiltmeter.v1.Highlight
-	(*timestamppb.Timestamp)(nil),     // 32: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),       // 33: google.protobuf.Duration
-	(*Usage)(nil),                     // 34: tiltmeter.v1.Usage
-	(*Cost)(nil),                      // 35: tiltmeter.v1.Cost
-	(*Span)(nil),                      // 36: tiltmeter.v1.Span
-	(*Error)(nil),                     // 37: tiltmeter.v1.Error
-	(*Message)(nil),                   // 38: tiltmeter.v1.Message
-	(*Document)(nil),                  // 39: tiltmeter.v1.Document
-	(*structpb.Struct)(nil),           // 40: google.protobuf.Struct
-	(*Warning)(nil),                   // 41: tiltmeter.v1.Warning
+	(*Detection)(nil),                 // 3: tiltmeter.v1.Detection
+	(*GetFacetsRequest)(nil),          // 4: tiltmeter.v1.GetFacetsRequest
+	(*GetFacetsResponse)(nil),         // 5: tiltmeter.v1.GetFacetsResponse
+	(*Facet)(nil),                     // 6: tiltmeter.v1.Facet
+	(*FacetValue)(nil),                // 7: tiltmeter.v1.FacetValue
+	(*GetTraceHistogramRequest)(nil),  // 8: tiltmeter.v1.GetTraceHistogramRequest
+	(*GetTraceHistogramResponse)(nil), // 9: tiltmeter.v1.GetTraceHistogramResponse
+	(*HistogramBucket)(nil),           // 10: tiltmeter.v1.HistogramBucket
+	(*TailTracesRequest)(nil),         // 11: tiltmeter.v1.TailTracesRequest
+	(*TailTracesResponse)(nil),        // 12: tiltmeter.v1.TailTracesResponse
+	(*GetTraceRequest)(nil),           // 13: tiltmeter.v1.GetTraceRequest
+	(*Trace)(nil),                     // 14: tiltmeter.v1.Trace
+	(*GetTraceTreeRequest)(nil),       // 15: tiltmeter.v1.GetTraceTreeRequest
+	(*TraceTree)(nil),                 // 16: tiltmeter.v1.TraceTree
+	(*SpanNode)(nil),                  // 17: tiltmeter.v1.SpanNode
+	(*GetConversationRequest)(nil),    // 18: tiltmeter.v1.GetConversationRequest
+	(*GetConversationResponse)(nil),   // 19: tiltmeter.v1.GetConversationResponse
+	(*Thread)(nil),                    // 20: tiltmeter.v1.Thread
+	(*Turn)(nil),                      // 21: tiltmeter.v1.Turn
+	(*GetSpanRequest)(nil),            // 22: tiltmeter.v1.GetSpanRequest
+	(*GetRawSpanRequest)(nil),         // 23: tiltmeter.v1.GetRawSpanRequest
+	(*RawSpan)(nil),                   // 24: tiltmeter.v1.RawSpan
+	(*GetSpanReadingRequest)(nil),     // 25: tiltmeter.v1.GetSpanReadingRequest
+	(*SpanReading)(nil),               // 26: tiltmeter.v1.SpanReading
+	(*SpokenDialect)(nil),             // 27: tiltmeter.v1.SpokenDialect
+	(*ReadingSource)(nil),             // 28: tiltmeter.v1.ReadingSource
+	(*SearchContentsRequest)(nil),     // 29: tiltmeter.v1.SearchContentsRequest
+	(*SearchContentsResponse)(nil),    // 30: tiltmeter.v1.SearchContentsResponse
+	(*SearchHit)(nil),                 // 31: tiltmeter.v1.SearchHit
+	(*Highlight)(nil),                 // 32: tiltmeter.v1.Highlight
+	(*timestamppb.Timestamp)(nil),     // 33: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),       // 34: google.protobuf.Duration
+	(*Usage)(nil),                     // 35: tiltmeter.v1.Usage
+	(*Cost)(nil),                      // 36: tiltmeter.v1.Cost
+	(*Span)(nil),                      // 37: tiltmeter.v1.Span
+	(*Error)(nil),                     // 38: tiltmeter.v1.Error
+	(*Message)(nil),                   // 39: tiltmeter.v1.Message
+	(*Document)(nil),                  // 40: tiltmeter.v1.Document
+	(*structpb.Struct)(nil),           // 41: google.protobuf.Struct
+	(*Warning)(nil),                   // 42: tiltmeter.v1.Warning
 }
 var file_tiltmeter_v1_traces_proto_depIdxs = []int32{
-	32, // 0: tiltmeter.v1.ListTracesRequest.start_time:type_name -> google.protobuf.Timestamp
-	32, // 1: tiltmeter.v1.ListTracesRequest.end_time:type_name -> google.protobuf.Timestamp
+	33, // 0: tiltmeter.v1.ListTracesRequest.start_time:type_name -> google.protobuf.Timestamp
+	33, // 1: tiltmeter.v1.ListTracesRequest.end_time:type_name -> google.protobuf.Timestamp
 	2,  // 2: tiltmeter.v1.ListTracesResponse.traces:type_name -> tiltmeter.v1.TraceSummary
-	32, // 3: tiltmeter.v1.TraceSummary.start_time:type_name -> google.protobuf.Timestamp
-	32, // 4: tiltmeter.v1.TraceSummary.end_time:type_name -> google.protobuf.Timestamp
-	33, // 5: tiltmeter.v1.TraceSummary.duration:type_name -> google.protobuf.Duration
-	34, // 6: tiltmeter.v1.TraceSummary.usage:type_name -> tiltmeter.v1.Usage
-	35, // 7: tiltmeter.v1.TraceSummary.cost:type_name -> tiltmeter.v1.Cost
-	32, // 8: tiltmeter.v1.GetFacetsRequest.start_time:type_name -> google.protobuf.Timestamp
-	32, // 9: tiltmeter.v1.GetFacetsRequest.end_time:type_name -> google.protobuf.Timestamp
-	5,  // 10: tiltmeter.v1.GetFacetsResponse.facets:type_name -> tiltmeter.v1.Facet
-	6,  // 11: tiltmeter.v1.Facet.values:type_name -> tiltmeter.v1.FacetValue
-	32, // 12: tiltmeter.v1.GetTraceHistogramRequest.start_time:type_name -> google.protobuf.Timestamp
-	32, // 13: tiltmeter.v1.GetTraceHistogramRequest.end_time:type_name -> google.protobuf.Timestamp
-	33, // 14: tiltmeter.v1.GetTraceHistogramResponse.step:type_name -> google.protobuf.Duration
-	9,  // 15: tiltmeter.v1.GetTraceHistogramResponse.buckets:type_name -> tiltmeter.v1.HistogramBucket
-	32, // 16: tiltmeter.v1.HistogramBucket.start_time:type_name -> google.protobuf.Timestamp
-	2,  // 17: tiltmeter.v1.TailTracesResponse.trace:type_name -> tiltmeter.v1.TraceSummary
-	2,  // 18: tiltmeter.v1.Trace.summary:type_name -> tiltmeter.v1.TraceSummary
-	36, // 19: tiltmeter.v1.Trace.spans:type_name -> tiltmeter.v1.Span
-	2,  // 20: tiltmeter.v1.TraceTree.summary:type_name -> tiltmeter.v1.TraceSummary
-	16, // 21: tiltmeter.v1.TraceTree.spans:type_name -> tiltmeter.v1.SpanNode
-	32, // 22: tiltmeter.v1.SpanNode.start_time:type_name -> google.protobuf.Timestamp
-	32, // 23: tiltmeter.v1.SpanNode.end_time:type_name -> google.protobuf.Timestamp
-	37, // 24: tiltmeter.v1.SpanNode.error:type_name -> tiltmeter.v1.Error
-	35, // 25: tiltmeter.v1.SpanNode.cost:type_name -> tiltmeter.v1.Cost
-	20, // 26: tiltmeter.v1.GetConversationResponse.turns:type_name -> tiltmeter.v1.Turn
-	19, // 27: tiltmeter.v1.GetConversationResponse.threads:type_name -> tiltmeter.v1.Thread
-	38, // 28: tiltmeter.v1.Turn.message:type_name -> tiltmeter.v1.Message
-	32, // 29: tiltmeter.v1.Turn.time:type_name -> google.protobuf.Timestamp
-	39, // 30: tiltmeter.v1.Turn.documents:type_name -> tiltmeter.v1.Document
-	37, // 31: tiltmeter.v1.Turn.error:type_name -> tiltmeter.v1.Error
-	40, // 32: tiltmeter.v1.RawSpan.resource_spans:type_name -> google.protobuf.Struct
-	40, // 33: tiltmeter.v1.RawSpan.resource_logs:type_name -> google.protobuf.Struct
-	26, // 34: tiltmeter.v1.SpanReading.dialects:type_name -> tiltmeter.v1.SpokenDialect
-	27, // 35: tiltmeter.v1.SpanReading.sources:type_name -> tiltmeter.v1.ReadingSource
-	41, // 36: tiltmeter.v1.SpanReading.warnings:type_name -> tiltmeter.v1.Warning
-	32, // 37: tiltmeter.v1.SearchContentsRequest.start_time:type_name -> google.protobuf.Timestamp
-	32, // 38: tiltmeter.v1.SearchContentsRequest.end_time:type_name -> google.protobuf.Timestamp
-	30, // 39: tiltmeter.v1.SearchContentsResponse.hits:type_name -> tiltmeter.v1.SearchHit
-	32, // 40: tiltmeter.v1.SearchHit.start_time:type_name -> google.protobuf.Timestamp
-	31, // 41: tiltmeter.v1.SearchHit.highlights:type_name -> tiltmeter.v1.Highlight
-	0,  // 42: tiltmeter.v1.TraceService.ListTraces:input_type -> tiltmeter.v1.ListTracesRequest
-	3,  // 43: tiltmeter.v1.TraceService.GetFacets:input_type -> tiltmeter.v1.GetFacetsRequest
-	7,  // 44: tiltmeter.v1.TraceService.GetTraceHistogram:input_type -> tiltmeter.v1.GetTraceHistogramRequest
-	10, // 45: tiltmeter.v1.TraceService.TailTraces:input_type -> tiltmeter.v1.TailTracesRequest
-	12, // 46: tiltmeter.v1.TraceService.GetTrace:input_type -> tiltmeter.v1.GetTraceRequest
-	14, // 47: tiltmeter.v1.TraceService.GetTraceTree:input_type -> tiltmeter.v1.GetTraceTreeRequest
-	17, // 48: tiltmeter.v1.TraceService.GetConversation:input_type -> tiltmeter.v1.GetConversationRequest
-	21, // 49: tiltmeter.v1.TraceService.GetSpan:input_type -> tiltmeter.v1.GetSpanRequest
-	22, // 50: tiltmeter.v1.TraceService.GetRawSpan:input_type -> tiltmeter.v1.GetRawSpanRequest
-	24, // 51: tiltmeter.v1.TraceService.GetSpanReading:input_type -> tiltmeter.v1.GetSpanReadingRequest
-	28, // 52: tiltmeter.v1.TraceService.SearchContents:input_type -> tiltmeter.v1.SearchContentsRequest
-	1,  // 53: tiltmeter.v1.TraceService.ListTraces:output_type -> tiltmeter.v1.ListTracesResponse
-	4,  // 54: tiltmeter.v1.TraceService.GetFacets:output_type -> tiltmeter.v1.GetFacetsResponse
-	8,  // 55: tiltmeter.v1.TraceService.GetTraceHistogram:output_type -> tiltmeter.v1.GetTraceHistogramResponse
-	11, // 56: tiltmeter.v1.TraceService.TailTraces:output_type -> tiltmeter.v1.TailTracesResponse
-	13, // 57: tiltmeter.v1.TraceService.GetTrace:output_type -> tiltmeter.v1.Trace
-	15, // 58: tiltmeter.v1.TraceService.GetTraceTree:output_type -> tiltmeter.v1.TraceTree
-	18, // 59: tiltmeter.v1.TraceService.GetConversation:output_type -> tiltmeter.v1.GetConversationResponse
-	36, // 60: tiltmeter.v1.TraceService.GetSpan:output_type -> tiltmeter.v1.Span
-	23, // 61: tiltmeter.v1.TraceService.GetRawSpan:output_type -> tiltmeter.v1.RawSpan
-	25, // 62: tiltmeter.v1.TraceService.GetSpanReading:output_type -> tiltmeter.v1.SpanReading
-	29, // 63: tiltmeter.v1.TraceService.SearchContents:output_type -> tiltmeter.v1.SearchContentsResponse
-	53, // [53:64] is the sub-list for method output_type
-	42, // [42:53] is the sub-list for method input_type
-	42, // [42:42] is the sub-list for extension type_name
-	42, // [42:42] is the sub-list for extension extendee
-	0,  // [0:42] is the sub-list for field type_name
+	33, // 3: tiltmeter.v1.TraceSummary.start_time:type_name -> google.protobuf.Timestamp
+	33, // 4: tiltmeter.v1.TraceSummary.end_time:type_name -> google.protobuf.Timestamp
+	34, // 5: tiltmeter.v1.TraceSummary.duration:type_name -> google.protobuf.Duration
+	35, // 6: tiltmeter.v1.TraceSummary.usage:type_name -> tiltmeter.v1.Usage
+	36, // 7: tiltmeter.v1.TraceSummary.cost:type_name -> tiltmeter.v1.Cost
+	3,  // 8: tiltmeter.v1.TraceSummary.detections:type_name -> tiltmeter.v1.Detection
+	33, // 9: tiltmeter.v1.GetFacetsRequest.start_time:type_name -> google.protobuf.Timestamp
+	33, // 10: tiltmeter.v1.GetFacetsRequest.end_time:type_name -> google.protobuf.Timestamp
+	6,  // 11: tiltmeter.v1.GetFacetsResponse.facets:type_name -> tiltmeter.v1.Facet
+	7,  // 12: tiltmeter.v1.Facet.values:type_name -> tiltmeter.v1.FacetValue
+	33, // 13: tiltmeter.v1.GetTraceHistogramRequest.start_time:type_name -> google.protobuf.Timestamp
+	33, // 14: tiltmeter.v1.GetTraceHistogramRequest.end_time:type_name -> google.protobuf.Timestamp
+	34, // 15: tiltmeter.v1.GetTraceHistogramResponse.step:type_name -> google.protobuf.Duration
+	10, // 16: tiltmeter.v1.GetTraceHistogramResponse.buckets:type_name -> tiltmeter.v1.HistogramBucket
+	33, // 17: tiltmeter.v1.HistogramBucket.start_time:type_name -> google.protobuf.Timestamp
+	2,  // 18: tiltmeter.v1.TailTracesResponse.trace:type_name -> tiltmeter.v1.TraceSummary
+	2,  // 19: tiltmeter.v1.Trace.summary:type_name -> tiltmeter.v1.TraceSummary
+	37, // 20: tiltmeter.v1.Trace.spans:type_name -> tiltmeter.v1.Span
+	2,  // 21: tiltmeter.v1.TraceTree.summary:type_name -> tiltmeter.v1.TraceSummary
+	17, // 22: tiltmeter.v1.TraceTree.spans:type_name -> tiltmeter.v1.SpanNode
+	33, // 23: tiltmeter.v1.SpanNode.start_time:type_name -> google.protobuf.Timestamp
+	33, // 24: tiltmeter.v1.SpanNode.end_time:type_name -> google.protobuf.Timestamp
+	38, // 25: tiltmeter.v1.SpanNode.error:type_name -> tiltmeter.v1.Error
+	36, // 26: tiltmeter.v1.SpanNode.cost:type_name -> tiltmeter.v1.Cost
+	21, // 27: tiltmeter.v1.GetConversationResponse.turns:type_name -> tiltmeter.v1.Turn
+	20, // 28: tiltmeter.v1.GetConversationResponse.threads:type_name -> tiltmeter.v1.Thread
+	39, // 29: tiltmeter.v1.Turn.message:type_name -> tiltmeter.v1.Message
+	33, // 30: tiltmeter.v1.Turn.time:type_name -> google.protobuf.Timestamp
+	40, // 31: tiltmeter.v1.Turn.documents:type_name -> tiltmeter.v1.Document
+	38, // 32: tiltmeter.v1.Turn.error:type_name -> tiltmeter.v1.Error
+	41, // 33: tiltmeter.v1.RawSpan.resource_spans:type_name -> google.protobuf.Struct
+	41, // 34: tiltmeter.v1.RawSpan.resource_logs:type_name -> google.protobuf.Struct
+	27, // 35: tiltmeter.v1.SpanReading.dialects:type_name -> tiltmeter.v1.SpokenDialect
+	28, // 36: tiltmeter.v1.SpanReading.sources:type_name -> tiltmeter.v1.ReadingSource
+	42, // 37: tiltmeter.v1.SpanReading.warnings:type_name -> tiltmeter.v1.Warning
+	33, // 38: tiltmeter.v1.SearchContentsRequest.start_time:type_name -> google.protobuf.Timestamp
+	33, // 39: tiltmeter.v1.SearchContentsRequest.end_time:type_name -> google.protobuf.Timestamp
+	31, // 40: tiltmeter.v1.SearchContentsResponse.hits:type_name -> tiltmeter.v1.SearchHit
+	33, // 41: tiltmeter.v1.SearchHit.start_time:type_name -> google.protobuf.Timestamp
+	32, // 42: tiltmeter.v1.SearchHit.highlights:type_name -> tiltmeter.v1.Highlight
+	0,  // 43: tiltmeter.v1.TraceService.ListTraces:input_type -> tiltmeter.v1.ListTracesRequest
+	4,  // 44: tiltmeter.v1.TraceService.GetFacets:input_type -> tiltmeter.v1.GetFacetsRequest
+	8,  // 45: tiltmeter.v1.TraceService.GetTraceHistogram:input_type -> tiltmeter.v1.GetTraceHistogramRequest
+	11, // 46: tiltmeter.v1.TraceService.TailTraces:input_type -> tiltmeter.v1.TailTracesRequest
+	13, // 47: tiltmeter.v1.TraceService.GetTrace:input_type -> tiltmeter.v1.GetTraceRequest
+	15, // 48: tiltmeter.v1.TraceService.GetTraceTree:input_type -> tiltmeter.v1.GetTraceTreeRequest
+	18, // 49: tiltmeter.v1.TraceService.GetConversation:input_type -> tiltmeter.v1.GetConversationRequest
+	22, // 50: tiltmeter.v1.TraceService.GetSpan:input_type -> tiltmeter.v1.GetSpanRequest
+	23, // 51: tiltmeter.v1.TraceService.GetRawSpan:input_type -> tiltmeter.v1.GetRawSpanRequest
+	25, // 52: tiltmeter.v1.TraceService.GetSpanReading:input_type -> tiltmeter.v1.GetSpanReadingRequest
+	29, // 53: tiltmeter.v1.TraceService.SearchContents:input_type -> tiltmeter.v1.SearchContentsRequest
+	1,  // 54: tiltmeter.v1.TraceService.ListTraces:output_type -> tiltmeter.v1.ListTracesResponse
+	5,  // 55: tiltmeter.v1.TraceService.GetFacets:output_type -> tiltmeter.v1.GetFacetsResponse
+	9,  // 56: tiltmeter.v1.TraceService.GetTraceHistogram:output_type -> tiltmeter.v1.GetTraceHistogramResponse
+	12, // 57: tiltmeter.v1.TraceService.TailTraces:output_type -> tiltmeter.v1.TailTracesResponse
+	14, // 58: tiltmeter.v1.TraceService.GetTrace:output_type -> tiltmeter.v1.Trace
+	16, // 59: tiltmeter.v1.TraceService.GetTraceTree:output_type -> tiltmeter.v1.TraceTree
+	19, // 60: tiltmeter.v1.TraceService.GetConversation:output_type -> tiltmeter.v1.GetConversationResponse
+	37, // 61: tiltmeter.v1.TraceService.GetSpan:output_type -> tiltmeter.v1.Span
+	24, // 62: tiltmeter.v1.TraceService.GetRawSpan:output_type -> tiltmeter.v1.RawSpan
+	26, // 63: tiltmeter.v1.TraceService.GetSpanReading:output_type -> tiltmeter.v1.SpanReading
+	30, // 64: tiltmeter.v1.TraceService.SearchContents:output_type -> tiltmeter.v1.SearchContentsResponse
+	54, // [54:65] is the sub-list for method output_type
+	43, // [43:54] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_tiltmeter_v1_traces_proto_init() }
@@ -2842,15 +2911,15 @@ func file_tiltmeter_v1_traces_proto_init() {
 		return
 	}
 	file_tiltmeter_v1_span_proto_init()
-	file_tiltmeter_v1_traces_proto_msgTypes[16].OneofWrappers = []any{}
-	file_tiltmeter_v1_traces_proto_msgTypes[27].OneofWrappers = []any{}
+	file_tiltmeter_v1_traces_proto_msgTypes[17].OneofWrappers = []any{}
+	file_tiltmeter_v1_traces_proto_msgTypes[28].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tiltmeter_v1_traces_proto_rawDesc), len(file_tiltmeter_v1_traces_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   32,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
