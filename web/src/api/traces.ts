@@ -52,6 +52,8 @@ export interface TraceRow {
   promptVersions: string[];
   conversationId: string;
   userId: string;
+  /** Names of the signals that found something. */
+  detected: string[];
 }
 
 export function toTokens(usage: Usage | undefined | null): Tokens {
@@ -98,6 +100,7 @@ export function toTraceRow(wire: WireTraceSummary): TraceRow {
     promptVersions: wire.promptVersions ?? [],
     conversationId: wire.conversationId ?? "",
     userId: wire.userId ?? "",
+    detected: (wire.detections ?? []).map((d) => d.signal ?? ""),
   };
 }
 

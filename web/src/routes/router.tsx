@@ -46,6 +46,9 @@ function rangeOf(search: Record<string, unknown>): RangeSearch {
   };
 }
 
+const filtersOf = (search: Record<string, unknown>): string[] | undefined =>
+  Array.isArray(search.filter) ? search.filter.filter((f) => typeof f === "string") : undefined;
+
 interface TracesSearch extends RangeSearch {
   filter?: string[];
   query?: string;
@@ -60,14 +63,14 @@ const tracesRoute = createRoute({
   component: TracesPage,
   validateSearch: (search: Record<string, unknown>): TracesSearch => ({
     ...rangeOf(search),
-    filter: Array.isArray(search.filter) ? search.filter.filter((f) => typeof f === "string") : undefined,
+    filter: filtersOf(search),
     query: text(search.query),
     show: oneOf(search.show, ["hits"]),
     tail: oneOf(search.tail, ["on"]),
   }),
 });
 
-const spanTabs = ["conversation", "messages", "attributes", "events", "tool", "retrieval", "reading", "raw"] as const;
+const spanTabs = ["conversation", "messages", "attributes", "events", "tool", "retrieval", "signals", "reading", "raw"] as const;
 
 interface TraceSearch {
   span?: string;
@@ -115,8 +118,29 @@ const instrumentationRoute = createRoute({
   }),
 });
 
+const breakdownFields = ["service", "model", "prompt.version", "agent", "environment", "label"] as const;
+
+interface SignalsSearch extends RangeSearch {
+  filter?: string[];
+  /** The one that is looked at; without it the first that has something to show. */
+  signal?: string;
+  by?: (typeof breakdownFields)[number];
+}
+
+const signalsRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/signals",
+  component: lazyPage(() => import("../features/signals"), "SignalsPage"),
+  validateSearch: (search: Record<string, unknown>): SignalsSearch => ({
+    ...rangeOf(search),
+    filter: filtersOf(search),
+    signal: text(search.signal),
+    by: oneOf(search.by, breakdownFields),
+  }),
+});
+
 export const router = createRouter({
-  routeTree: rootRoute.addChildren([homeRoute, tracesRoute, traceRoute, ingestRoute, instrumentationRoute]),
+  routeTree: rootRoute.addChildren([homeRoute, tracesRoute, traceRoute, signalsRoute, ingestRoute, instrumentationRoute]),
   parseSearch,
   stringifySearch,
   defaultPreload: false,

@@ -38,6 +38,7 @@ export function Shell() {
   useCommands([
     { id: "help", title: "Show the keys", group: "General", keys: ["?"], run: () => setOpen("help") },
     { id: "go-traces", title: "Go to traces", group: "General", keys: ["t"], run: () => void navigate({ to: "/traces", search: { project } }) },
+    { id: "go-signals", title: "Go to signals", group: "General", keys: ["a"], run: () => void navigate({ to: "/signals", search: { project } }) },
     {
       id: "go-instrumentation",
       title: "Go to instrumentation",
@@ -79,6 +80,7 @@ export function Shell() {
         </Link>
         <nav className={css.nav} aria-label="Pages">
           <NavLink to="/traces">Traces</NavLink>
+          <NavLink to="/signals">Signals</NavLink>
           <NavLink to="/instrumentation">Instrumentation</NavLink>
           <NavLink to="/ingest">Ingest</NavLink>
         </nav>
@@ -124,7 +126,7 @@ export function Shell() {
   );
 }
 
-function NavLink({ to, children }: { to: "/traces" | "/instrumentation" | "/ingest"; children: string }) {
+function NavLink({ to, children }: { to: "/traces" | "/signals" | "/instrumentation" | "/ingest"; children: string }) {
   const path = useRouterState({ select: (s) => s.location.pathname });
   const project = useSearch({ strict: false }).project;
   const here = path === to || path.startsWith(`${to}/`);

@@ -9,7 +9,10 @@ import { Segmented } from "../../ui/Button";
 import { Copy } from "../../ui/Copy";
 import { EmptyState, ErrorState, Skeleton, Stale } from "../../ui/State";
 import { Failure } from "./Failure";
+import { useFindings } from "./found";
+import { Findings } from "./Findings";
 import { KindIcon } from "./kind";
+import type { TextPlace } from "./layout/findings";
 import { kinds, type SpanTree } from "./layout/tree";
 import { collectCalls, collectResults, Documents, Parts, textOf, type Results } from "./Message";
 import css from "./Conversation.module.css";
@@ -110,7 +113,7 @@ function Turns({ turns, tree, onSelect }: { turns: readonly Turn[]; tree: SpanTr
 }
 
 /** What was said before this trace began and only sent along with its calls. Its time is not known here. */
-function Earlier({ turns, results, tree, onSelect }: { turns: readonly Turn[] } & Pick<TurnProps, "results" | "tree" | "onSelect">) {
+function Earlier({ turns, results, tree, onSelect }: { turns: readonly SaidTurn[] } & Pick<TurnProps, "results" | "tree" | "onSelect">) {
   const [isOpen, setOpen] = useState(false);
   return (
     <li className={css.earlier}>
@@ -128,13 +131,22 @@ function Earlier({ turns, results, tree, onSelect }: { turns: readonly Turn[] } 
   );
 }
 
+/** A turn with the places of its parts in the message: some are shown elsewhere. */
+type SaidTurn = Turn & { places: readonly number[] };
+
+/** Where a turn's message stands. An answer is its span's; what was asked is sent along by every call after it. */
+function placeOf(turn: Turn): TextPlace {
+  if (turn.message?.role === "assistant" && !turn.history) return { field: "output", spanId: turn.spanId };
+  return { field: turn.message?.role === "system" ? "system" : "input" };
+}
+
 /** A result that is shown beside its call, with its error, is not said a second time. */
-function withoutPairedResults(turn: Turn, calls: ReadonlySet<string>): Turn | undefined {
+function withoutPairedResults(turn: Turn, calls: ReadonlySet<string>): SaidTurn | undefined {
   const all = turn.message?.parts ?? [];
   const parts = all.filter((p) => !(p.type === "tool_call_response" && p.id && calls.has(p.id)));
   const error = parts.length < all.length ? undefined : turn.error;
   if (parts.length === 0 && !error && (turn.documents ?? []).length === 0) return undefined;
-  return { ...turn, error, message: { ...turn.message, parts } };
+  return { ...turn, error, message: { ...turn.message, parts }, places: parts.map((p) => all.indexOf(p)) };
 }
 
 /** How deep the agents are nested at a span: a sub-agent's turns stand further in. */
@@ -163,7 +175,7 @@ export function roleName(role: string | undefined): string {
 }
 
 interface TurnProps {
-  turn: Turn;
+  turn: SaidTurn;
   indent: number;
   results: Results;
   tree: SpanTree;
@@ -176,6 +188,8 @@ function TurnView({ turn, indent, results, tree, previousAgent, onSelect }: Turn
   const documents = turn.documents ?? [];
   const agent = turn.agent ?? "";
   const text = textOf(turn.message);
+  const { findings } = useFindings();
+  const isAnswer = placeOf(turn).field === "output";
   return (
     <>
       {agent && agent !== previousAgent ? (
@@ -206,7 +220,8 @@ function TurnView({ turn, indent, results, tree, previousAgent, onSelect }: Turn
             {text ? <Copy text={text} label="Copy this message" /> : null}
           </span>
         </header>
-        <Parts parts={turn.message?.parts ?? []} results={results} />
+        <Parts parts={turn.message?.parts ?? []} results={results} at={placeOf(turn)} places={turn.places} />
+        {isAnswer ? <Findings findings={findings.filter((f) => f.signal.spanId === turn.spanId)} tree={tree} onSelect={onSelect} /> : null}
         {turn.error ? <Failure error={turn.error} /> : null}
       </li>
     </>

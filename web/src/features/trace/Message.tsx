@@ -2,16 +2,19 @@
 import type { ReactNode } from "react";
 import type { Document, Message, Part, Turn, WireError } from "../../api/types";
 import { formatCount } from "../../lib/format";
+import { heldText } from "../../lib/offsets";
 import { Copy } from "../../ui/Copy";
 import { Folded, maxProseChars } from "../../ui/Folded";
 import { JsonView } from "../../ui/JsonView";
 import { Markdown } from "../../ui/Markdown";
 import { Failure } from "./Failure";
 import { KindIcon } from "./kind";
+import type { TextPlace } from "./layout/findings";
+import { Marked } from "./Marked";
 import css from "./Message.module.css";
 
 /** What came back from a tool call: a result, an error, or both, as from a tool that tells the model what went wrong. */
-export interface ToolResult {
+interface ToolResult {
   part?: Part | undefined;
   error?: WireError | undefined;
   /** What the error says stands above already. */
@@ -37,8 +40,13 @@ export function collectCalls(messages: readonly (Message | undefined)[]): Readon
   return calls;
 }
 
-export function Prose({ text }: { text: string }) {
-  return <Folded text={text} render={(shown) => (shown.length > maxProseChars ? <pre className={css.plain}>{shown}</pre> : <Markdown text={shown} />)} />;
+/** Text as prose; where something was found in it, as it was sent with its marks. */
+export function Prose({ text, at }: { text: string; at?: TextPlace | undefined }) {
+  return (
+    <Marked text={text} at={at}>
+      <Folded text={text} render={(shown) => (shown.length > maxProseChars ? <pre className={css.plain}>{shown}</pre> : <Markdown text={shown} />)} />
+    </Marked>
+  );
 }
 
 /** The text of a message, for copying. */
@@ -49,65 +57,95 @@ export function textOf(message: Message | undefined): string {
     .join("\n\n");
 }
 
-export function Parts({ parts, results }: { parts: readonly Part[]; results: Results }) {
+interface PartsProps {
+  parts: readonly Part[];
+  results: Results;
+  /** Where the message stands, for what was found in it. */
+  at?: TextPlace | undefined;
+  /** The places of the parts in the message, where some are left out. */
+  places?: readonly number[] | undefined;
+}
+
+export function Parts({ parts, results, at, places }: PartsProps) {
   return (
     <div className={css.parts}>
       {parts.map((p, i) => (
-        <PartView key={i} part={p} results={results} />
+        <PartView key={i} part={p} results={results} at={at && { ...at, part: places?.[i] ?? i }} />
       ))}
     </div>
   );
 }
 
-function PartView({ part, results }: { part: Part; results: Results }): ReactNode {
+function PartView({ part, results, at }: { part: Part; results: Results; at: TextPlace | undefined }): ReactNode {
   switch (part.type) {
     case "text":
-      return <Prose text={part.content ?? ""} />;
+      return <Prose text={part.content ?? ""} at={at} />;
     case "refusal":
       return (
         <div className={css.refusal}>
           <span className={css.tag}>Refused</span>
-          <Prose text={part.content ?? ""} />
+          <Prose text={part.content ?? ""} at={at} />
         </div>
       );
     case "reasoning":
       return (
         <details className={css.reasoning}>
           <summary>Reasoning, {formatCount(part.content?.length ?? 0)} characters</summary>
-          <Prose text={part.content ?? ""} />
+          <Prose text={part.content ?? ""} at={at} />
         </details>
       );
     case "tool_call":
-      return <ToolCall name={part.name ?? ""} id={part.id ?? ""} args={part.arguments ?? ""} result={part.id ? results.get(part.id) : undefined} />;
+      return (
+        <ToolCall
+          name={part.name ?? ""}
+          id={part.id ?? ""}
+          args={part.arguments ?? ""}
+          result={part.id ? results.get(part.id) : undefined}
+          at={at}
+          resultAt={inAnyMessage}
+        />
+      );
     case "tool_call_response":
       return (
         <div className={css.call}>
           <p className={css.callHead}>
             <KindIcon kind="tool" /> Result{part.name ? ` of ${part.name}` : ""} <code className={css.id}>{part.id}</code>
           </p>
-          <Payload text={part.response || part.content || ""} label="the result" />
+          <Payload text={part.response || part.content || ""} label="the result" at={at} />
         </div>
       );
     default:
-      return <OtherPart part={part} />;
+      return <OtherPart part={part} at={at} />;
   }
 }
 
 /** Files, images and what has no name yet. Nothing is loaded from anywhere. */
-function OtherPart({ part }: { part: Part }) {
+function OtherPart({ part, at }: { part: Part; at: TextPlace | undefined }) {
   const facts = [part.modality, part.mimeType, part.fileId].filter(Boolean).join(", ");
   return (
     <div className={css.other}>
       <span className={css.tag}>{part.type || "part"}</span> {facts}
       {part.uri ? <code className={css.uri}>{part.uri}</code> : null}
-      {part.type === "document" && part.content ? <Prose text={part.content} /> : null}
+      {part.type === "document" && part.content ? <Prose text={part.content} at={at} /> : null}
       {part.type === "blob" && part.content ? <span> {formatCount(part.content.length)} characters of base64, not shown</span> : null}
       {part.raw ? <JsonView text={part.raw} label="the part" openDepth={1} /> : null}
     </div>
   );
 }
 
-export function ToolCall({ name, id, args, result }: { name: string; id: string; args: string; result: ToolResult | undefined }) {
+/** A result that stands beside its call came in a message of its own. */
+const inAnyMessage: TextPlace = { field: "input" };
+
+interface ToolCallProps {
+  name: string;
+  id: string;
+  args: string;
+  result: ToolResult | undefined;
+  at?: TextPlace | undefined;
+  resultAt?: TextPlace | undefined;
+}
+
+export function ToolCall({ name, id, args, result, at, resultAt }: ToolCallProps) {
   const { part, error, isSaid = false } = result ?? {};
   const text = part?.response || part?.content || "";
   return (
@@ -118,12 +156,12 @@ export function ToolCall({ name, id, args, result }: { name: string; id: string;
       <div className={css.sides}>
         <div className={css.sidePane}>
           <p className={css.sideHead}>Arguments</p>
-          <Payload text={args} label="the arguments" />
+          <Payload text={args} label="the arguments" at={at} />
         </div>
         <div className={css.sidePane}>
           <p className={css.sideHead}>{error ? "Failed" : "Result"}</p>
           {error && !isSaid ? <Failure error={error} /> : null}
-          {part && (text || !error) ? <Payload text={text} label="the result" /> : null}
+          {part && (text || !error) ? <Payload text={text} label="the result" at={resultAt} /> : null}
           {part || (error && !isSaid) ? null : <p className={css.none}>{error ? "No result" : "No result in this trace"}</p>}
         </div>
       </div>
@@ -131,25 +169,16 @@ export function ToolCall({ name, id, args, result }: { name: string; id: string;
   );
 }
 
-/** JSON as a tree, anything else as text. */
-export function Payload({ text, label }: { text: string; label: string }) {
+/** JSON as a tree, anything else as text; with what was found in it, as it was sent. */
+export function Payload({ text, label, at }: { text: string; label: string; at?: TextPlace | undefined }) {
   if (text.trim() === "") return <p className={css.none}>empty</p>;
-  if (/^\s*[[{]/.test(text)) return <JsonView text={text} label={label} />;
-  const inner = readString(text);
-  if (inner !== undefined && /^\s*[[{]/.test(inner)) return <JsonView text={inner} label={label} />;
-  return <PlainBox text={inner ?? text} label={label} />;
-}
-
-/** The text that a JSON string holds: people read the text. */
-function readString(text: string): string | undefined {
-  if (!/^\s*"/.test(text)) return undefined;
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "string" ? value : undefined;
-  } catch {
-    // Cut off or malformed: shown as it stands.
-    return undefined;
-  }
+  const said = heldText(text) ?? text;
+  const isTree = /^\s*[[{]/.test(said);
+  return (
+    <Marked text={said} at={at} isPlain={!isTree}>
+      {isTree ? <JsonView text={said} label={label} /> : <PlainBox text={said} label={label} />}
+    </Marked>
+  );
 }
 
 function PlainBox({ text, label }: { text: string; label: string }) {
@@ -163,7 +192,8 @@ function PlainBox({ text, label }: { text: string; label: string }) {
   );
 }
 
-export function Documents({ documents }: { documents: readonly Document[] }) {
+/** Documents, of the span that fetched them where it is known. */
+export function Documents({ documents, spanId }: { documents: readonly Document[]; spanId?: string | undefined }) {
   const best = Math.max(...documents.map((d) => Math.abs(d.score ?? 0)), 0);
   return (
     <ol className={css.documents}>
@@ -183,7 +213,11 @@ export function Documents({ documents }: { documents: readonly Document[] }) {
               </span>
             )}
           </p>
-          {d.content ? <Prose text={d.content} /> : <p className={css.none}>content not captured</p>}
+          {d.content ? (
+            <Prose text={d.content} at={{ field: "documents", spanId, index: spanId === undefined ? undefined : i }} />
+          ) : (
+            <p className={css.none}>content not captured</p>
+          )}
           {d.metadata && d.metadata !== "{}" ? (
             <details className={css.reasoning}>
               <summary>Metadata</summary>

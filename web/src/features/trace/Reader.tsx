@@ -10,9 +10,10 @@ import { KindIcon, kindNames } from "./kind";
 import { kindOf, type SpanTree } from "./layout/tree";
 import { Attributes, EmbeddingTab, Events, Facts, hasMessages, Judgement, Messages, Raw, RetrievalTab, ToolTab } from "./SpanDetail";
 import { Reading } from "./Reading";
+import { SignalsTab } from "./SignalsTab";
 import css from "./Reader.module.css";
 
-export type ReaderTab = "conversation" | "messages" | "attributes" | "events" | "tool" | "retrieval" | "reading" | "raw";
+export type ReaderTab = "conversation" | "messages" | "attributes" | "events" | "tool" | "retrieval" | "signals" | "reading" | "raw";
 
 interface Props {
   traceId: string;
@@ -42,6 +43,7 @@ function tabsOf(span: WireSpan | undefined, node: SpanNode | undefined, asked: R
   if (hasMessages(span) || kind === "model") tabs.push("messages");
   if (kind === "tool" || span.tool?.name) tabs.push("tool");
   if (kind === "retrieval" || span.retrieval?.documents?.length || kind === "embedding") tabs.push("retrieval");
+  if (kind === "model" || hasMessages(span)) tabs.push("signals");
   tabs.push("attributes");
   if (span.events?.length) tabs.push("events");
   tabs.push("reading", "raw");
@@ -60,6 +62,7 @@ const names: Record<ReaderTab, string> = {
   events: "Events",
   tool: "Tool",
   retrieval: "Retrieval",
+  signals: "Signals",
   reading: "Reading",
   raw: "Raw",
 };
@@ -83,7 +86,9 @@ export function Reader({ traceId, project, tree, isStale, spanId, tab, thread, o
     if (span === undefined) return <ErrorState title="The span could not be read" error={full.error as ApiError} onRetry={() => void full.refetch()} />;
     switch (shown) {
       case "messages":
-        return <Messages span={span} />;
+        return <Messages span={span} tree={tree} onSelect={onSelect} />;
+      case "signals":
+        return <SignalsTab span={span} tree={tree} project={project} />;
       case "tool":
         return <ToolTab span={span} />;
       case "retrieval":

@@ -14,7 +14,9 @@ import { usePreferences } from "../../ui/preferences";
 import { EmptyState, ErrorState, Skeleton, Stale } from "../../ui/State";
 import { roleName } from "./Conversation";
 import { Failure, failureOf } from "./Failure";
-import { kindOf } from "./layout/tree";
+import { useFindings } from "./found";
+import { Findings } from "./Findings";
+import { kindOf, type SpanTree } from "./layout/tree";
 import { collectCalls, collectResults, Documents, Parts, Payload, Prose, textOf, ToolCall } from "./Message";
 import css from "./SpanDetail.module.css";
 
@@ -114,13 +116,21 @@ export function hasMessages(span: WireSpan): boolean {
   );
 }
 
-export function Messages({ span }: { span: WireSpan }) {
+interface MessagesProps {
+  span: WireSpan;
+  tree: SpanTree;
+  onSelect: (spanId: string) => void;
+}
+
+export function Messages({ span, tree, onSelect }: MessagesProps) {
+  const { findings } = useFindings();
   const all = [...(span.inputMessages ?? []), ...(span.outputMessages ?? [])];
   const results = collectResults(all.map((message) => ({ message })));
   const calls = collectCalls(all);
   const tools = span.toolDefinitions ?? [];
-  const view = (m: Message, i: number) => {
+  const view = (field: "input" | "output") => (m: Message, i: number) => {
     const parts = (m.parts ?? []).filter((p) => !(p.type === "tool_call_response" && p.id && calls.has(p.id)));
+    const places = parts.map((p) => m.parts!.indexOf(p));
     if (parts.length === 0) return null;
     return (
       <li key={i} className={css.message} data-role={m.role}>
@@ -128,7 +138,7 @@ export function Messages({ span }: { span: WireSpan }) {
           {roleName(m.role)} {m.name}
           <Copy text={() => textOf(m)} label="Copy this message" />
         </p>
-        <Parts parts={parts} results={results} />
+        <Parts parts={parts} results={results} at={{ field, spanId: span.spanId, index: i }} places={places} />
       </li>
     );
   };
@@ -150,13 +160,14 @@ export function Messages({ span }: { span: WireSpan }) {
       {span.systemInstructions?.length ? (
         <details className={css.defs}>
           <summary>System instructions</summary>
-          <Parts parts={span.systemInstructions} results={results} />
+          <Parts parts={span.systemInstructions} results={results} at={{ field: "system", spanId: span.spanId, index: 0 }} />
         </details>
       ) : null}
       <h3 className={css.section}>Input</h3>
-      {span.inputMessages?.length ? <ol className={css.messages}>{span.inputMessages.map(view)}</ol> : <p className={css.none}>not captured</p>}
+      {span.inputMessages?.length ? <ol className={css.messages}>{span.inputMessages.map(view("input"))}</ol> : <p className={css.none}>not captured</p>}
       <h3 className={css.section}>Output</h3>
-      {span.outputMessages?.length ? <ol className={css.messages}>{span.outputMessages.map(view)}</ol> : <p className={css.none}>not captured</p>}
+      {span.outputMessages?.length ? <ol className={css.messages}>{span.outputMessages.map(view("output"))}</ol> : <p className={css.none}>not captured</p>}
+      <Findings findings={findings.filter((f) => f.signal.spanId === span.spanId)} tree={tree} onSelect={onSelect} />
       <Evaluations evaluations={span.evaluations ?? []} />
     </div>
   );
@@ -265,6 +276,8 @@ export function ToolTab({ span }: { span: WireSpan }) {
         name={tool?.name ?? ""}
         id={tool?.callId ?? ""}
         args={tool?.arguments ?? ""}
+        at={{ field: "tool.arguments", spanId: span.spanId, index: 0 }}
+        resultAt={{ field: "tool.result", spanId: span.spanId, index: 0 }}
         result={{ part: tool?.result ? { response: tool.result } : undefined, error: failureOf(span), isSaid: true }}
       />
     </div>
@@ -276,9 +289,9 @@ export function RetrievalTab({ span }: { span: WireSpan }) {
   return (
     <div className={css.pane}>
       <h3 className={css.section}>Query{r?.dataSource ? ` to ${r.dataSource}` : ""}</h3>
-      {r?.query ? <Prose text={r.query} /> : <p className={css.none}>not captured</p>}
+      {r?.query ? <Prose text={r.query} at={{ field: "query", spanId: span.spanId, index: 0 }} /> : <p className={css.none}>not captured</p>}
       <h3 className={css.section}>Documents{r?.topK && r.topK !== "0" ? `, at most ${r.topK} asked for` : ""}</h3>
-      {r?.documents?.length ? <Documents documents={r.documents} /> : <p className={css.none}>none</p>}
+      {r?.documents?.length ? <Documents documents={r.documents} spanId={span.spanId} /> : <p className={css.none}>none</p>}
     </div>
   );
 }

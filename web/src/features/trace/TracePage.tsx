@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { ArrowLeft, CircleAlert, TriangleAlert } from "lucide-react";
 import { ApiError } from "../../api/error";
+import { traceSignalsQuery, wordsBySpan } from "../../api/signals";
 import { toTraceRow, traceTreeQuery, type TraceRow } from "../../api/traces";
 import type { WireTraceTree } from "../../api/types";
 import { formatCount, formatShort, plural, sayCost, unknown } from "../../lib/format";
@@ -14,6 +15,8 @@ import { clampPane, usePreferences } from "../../ui/preferences";
 import { ErrorState, Skeleton, Stale } from "../../ui/State";
 import { useMedia } from "../../ui/useMedia";
 import { useListSearch } from "../traces";
+import { FindingsContext } from "./found";
+import { toFindings } from "./layout/findings";
 import { panesOf, type PanesShown } from "./layout/panes";
 import { clampWindow, fullWindow } from "./layout/scale";
 import { buildTree } from "./layout/tree";
@@ -123,8 +126,15 @@ function Panes({ traceId, trace, isStale, children }: OpenedProps) {
     },
   ]);
 
+  const [goal, setGoal] = useState<number>();
+  const said = useQuery(traceSignalsQuery(traceId, project));
+  const signals = said.data?.signals;
+  const found = useMemo(() => ({ findings: toFindings(signals ?? []), words: wordsBySpan(signals ?? []) }), [signals]);
+
   const idOf = (row: number) => tree.spans[row]?.spanId ?? "";
-  const waterfall = <Waterfall tree={tree} seen={seen} selected={selected} onSelect={(row) => select(idOf(row))} onOpen={(row) => open(idOf(row))} />;
+  const waterfall = (
+    <Waterfall tree={tree} words={found.words} seen={seen} selected={selected} onSelect={(row) => select(idOf(row))} onOpen={(row) => open(idOf(row))} />
+  );
   const reader = (
     <Reader
       traceId={traceId}
@@ -145,14 +155,16 @@ function Panes({ traceId, trace, isStale, children }: OpenedProps) {
     { id: "read" as const, label: isNarrow && selected >= 0 ? "Span" : "Read" },
   ];
   return (
-    <div className={css.page}>
-      <Header row={toTraceRow(trace.summary ?? {})} traceId={traceId} truncated={trace.truncated ?? false} loaded={tree.spans.length} circles={circles}>
-        <Segmented label="Panes" value={shows} options={options} onChange={setView} />
-      </Header>
-      {children}
-      {selected < 0 && span !== undefined ? <p className={css.notice}>The span {span} is not in this trace, or not yet.</p> : null}
-      {shows === "both" ? <Split left={waterfall} right={reader} /> : <div className={css.single}>{shows === "timeline" ? waterfall : reader}</div>}
-    </div>
+    <FindingsContext value={{ findings: found.findings, goal, setGoal }}>
+      <div className={css.page}>
+        <Header row={toTraceRow(trace.summary ?? {})} traceId={traceId} truncated={trace.truncated ?? false} loaded={tree.spans.length} circles={circles}>
+          <Segmented label="Panes" value={shows} options={options} onChange={setView} />
+        </Header>
+        {children}
+        {selected < 0 && span !== undefined ? <p className={css.notice}>The span {span} is not in this trace, or not yet.</p> : null}
+        {shows === "both" ? <Split left={waterfall} right={reader} /> : <div className={css.single}>{shows === "timeline" ? waterfall : reader}</div>}
+      </div>
+    </FindingsContext>
   );
 }
 

@@ -5,6 +5,7 @@ import type { SpanNode } from "../../api/types";
 import { formatMoney, formatShort, parseCount, plural } from "../../lib/format";
 import { formatDuration } from "../../lib/time";
 import { useCommands } from "../../ui/commands";
+import { SignalBadges } from "../../ui/SignalBadge";
 import { useWidth } from "../../ui/useWidth";
 import { barOf, ticksOf, zoomWindow, type TimeWindow } from "./layout/scale";
 import { findRow, foldFromDepth, hasChildren, isFolded, kindOf, kinds, siblingPlace, unfoldTo, visibleRows, type SpanTree } from "./layout/tree";
@@ -24,6 +25,8 @@ const shallowDepth = 1;
 
 interface Props {
   tree: SpanTree;
+  /** What was found in spans, by their ids. */
+  words: ReadonlyMap<string, readonly string[]>;
   seen: TimeWindow;
   /** Row of the selected span, -1 for none. */
   selected: number;
@@ -33,7 +36,7 @@ interface Props {
   onOpen: (row: number) => void;
 }
 
-export function Waterfall({ tree, seen, selected, onSelect, onOpen }: Props) {
+export function Waterfall({ tree, words, seen, selected, onSelect, onOpen }: Props) {
   "use no memo"; // The virtualizer changes in place; the compiler would keep its first answer.
   const box = useRef<HTMLDivElement>(null);
   const axis = useRef<HTMLDivElement>(null);
@@ -158,7 +161,7 @@ export function Waterfall({ tree, seen, selected, onSelect, onOpen }: Props) {
                 style={{ transform: `translateY(${item.start}px)` }}
                 onClick={() => onOpen(row)}
               >
-                <SpanRow tree={tree} row={row} seen={seen} isClosed={isClosed} onToggle={toggle} />
+                <SpanRow tree={tree} words={words.get(tree.spans[row]!.spanId ?? "")} row={row} seen={seen} isClosed={isClosed} onToggle={toggle} />
               </div>
             );
           })}
@@ -168,15 +171,19 @@ export function Waterfall({ tree, seen, selected, onSelect, onOpen }: Props) {
   );
 }
 
+/** Of a span in which nothing was found. */
+const none: readonly string[] = [];
+
 interface RowProps {
   tree: SpanTree;
+  words: readonly string[] | undefined;
   row: number;
   seen: TimeWindow;
   isClosed: boolean;
   onToggle: (spanId: string) => void;
 }
 
-const SpanRow = memo(function SpanRow({ tree, row, seen, isClosed, onToggle }: RowProps) {
+const SpanRow = memo(function SpanRow({ tree, words, row, seen, isClosed, onToggle }: RowProps) {
   const span = tree.spans[row]!;
   const kind = kinds[tree.kind[row]!]!;
   const depth = Math.min(tree.depth[row]!, maxIndent);
@@ -217,6 +224,7 @@ const SpanRow = memo(function SpanRow({ tree, row, seen, isClosed, onToggle }: R
           <span className="srOnly">{kindNames[kind]} </span>
           {titleOf(span)}
         </span>
+        <SignalBadges words={words ?? none} most={1} />
         <Marks span={span} orphan={tree.orphan[row] === 1} circular={tree.circular[row] === 1} failed={tree.failed[row] === 1} below={isClosed ? below : 0} />
         {isClosed ? <span className={css.hidden}>{formatShort(tree.end[row]! - row - 1)}</span> : null}
       </span>

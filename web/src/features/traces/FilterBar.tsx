@@ -1,10 +1,12 @@
 import { useId, useState, type KeyboardEvent, type Ref } from "react";
 import { useQuery } from "@tanstack/react-query";
 import { X } from "lucide-react";
+import { catalogQuery } from "../../api/signals";
 import { facetsQuery, type TraceQuery } from "../../api/traces";
 import { emptyValue, formatFilter, parseFilter, readDraft, type Filter } from "../../lib/filter";
 import { formatCount } from "../../lib/format";
-import { fields, findField, operatorNames, operatorsFor } from "./fields";
+import { signalTitle } from "../../lib/signals";
+import { fields, findField, operatorNames, operatorsFor, signalField } from "./fields";
 import css from "./FilterBar.module.css";
 
 interface Suggestion {
@@ -148,9 +150,11 @@ function useSuggestions(text: string, asked: TraceQuery, isOpen: boolean): Sugge
   const draft = readDraft(text);
   const field = draft.stage === "value" && findField(draft.field)?.facet ? draft.field : undefined;
   const values = useQuery({ ...facetsQuery(asked, field ?? "service"), enabled: isOpen && field !== undefined });
+  const catalog = useQuery({ ...catalogQuery(), enabled: isOpen });
+  const signals = catalog.data?.signals.filter((s) => s.detects) ?? [];
   if (draft.stage === "field") {
     const prefix = draft.prefix.toLowerCase();
-    return fields
+    return [...fields, ...signals.map((s) => ({ name: `${signalField}${s.name}`, hint: signalTitle(s.name).toLowerCase() }))]
       .filter((f) => f.name.includes(prefix))
       .sort((a, b) => Number(b.name.startsWith(prefix)) - Number(a.name.startsWith(prefix)))
       .slice(0, maxSuggestions)
@@ -161,8 +165,14 @@ function useSuggestions(text: string, asked: TraceQuery, isOpen: boolean): Sugge
       .filter((op) => op.startsWith(draft.prefix))
       .map((op) => ({ text: `${draft.field} ${op} `, label: op, hint: operatorNames[op], isWhole: false }));
   }
-  if (field === undefined) return [];
   const prefix = draft.prefix.trim().toLowerCase();
+  if (draft.field.startsWith(signalField)) {
+    const labels = draft.op === "=" || draft.op === "!=" ? signals.find((s) => signalField + s.name === draft.field)?.labels : undefined;
+    return (labels ?? [])
+      .filter((label) => label.includes(prefix))
+      .map((label) => ({ text: formatFilter({ field: draft.field, op: draft.op, value: label }), label, hint: "label", isWhole: true }));
+  }
+  if (field === undefined) return [];
   const known = values.data?.find((f) => f.field === field)?.values ?? [];
   const whole = (value: string) => formatFilter({ field: draft.field, op: draft.op, value });
   // Exactly what was typed before what only holds it, and the empty value last.

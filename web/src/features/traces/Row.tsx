@@ -5,6 +5,7 @@ import type { Tokens, TraceRow } from "../../api/traces";
 import { formatCount, formatShort, plural, sayCost, unknown } from "../../lib/format";
 import { plainText } from "../../lib/markdown";
 import { formatClock, formatDay, formatDuration, formatInstant, type Zone } from "../../lib/time";
+import { SignalBadges, wordsOf } from "../../ui/SignalBadge";
 import css from "./TraceList.module.css";
 
 /** The cells of one trace. A view: everything it shows comes in, nothing goes out. */
@@ -21,6 +22,7 @@ export const Row = memo(function Row({ row, zone, longestNs }: { row: TraceRow; 
             {row.name || row.id}
           </Link>
           <span className={css.service}>{row.service}</span>
+          <SignalBadges words={wordsOf(row.detected)} />
           {row.rootMissing ? (
             <span className={css.hint} title="It has not come yet, or the spans name each other as parents">
               no root span

@@ -14,6 +14,7 @@ import { Dialog } from "../../ui/Dialog";
 import { RangePicker } from "../../ui/RangePicker";
 import { EmptyState, ErrorState, Skeleton, Stale } from "../../ui/State";
 import { Facets } from "./Facets";
+import { signalField } from "./fields";
 import { FilterBar } from "./FilterBar";
 import { Histogram } from "./Histogram";
 import { Hits } from "./Hits";
@@ -58,8 +59,8 @@ export function TracesPage() {
   const histogram = useQuery(histogramQuery(asked));
 
   const listed = traces.data?.pages.flatMap((p) => p.rows) ?? [];
-  // The tail follows the present and knows no words: a past stretch of time or a search goes without it.
-  const canFollow = !search.query && !(search.from && search.to);
+  // The tail follows the present, knows no words, and comes before the signals: what asks for those goes without it.
+  const canFollow = !search.query && !(search.from && search.to) && !filter.some((f) => f.startsWith(signalField));
   const live = search.tail === "on" && canFollow;
   const asking = tailQuestion(search.project, filter);
   useTail(

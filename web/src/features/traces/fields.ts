@@ -55,7 +55,11 @@ export function findField(name: string): Field | undefined {
   return fields.find((f) => f.name === name);
 }
 
+/** What an analyzer says is a field of its own: "=" asks for its label, ">" for its probability. */
+export const signalField = "signal.";
+
 export function operatorsFor(name: string): readonly Operator[] {
+  if (name.startsWith(signalField)) return ["=", "!=", ">=", "<=", ">", "<"];
   return operatorsOf[findField(name)?.type ?? "text"];
 }
 
