@@ -16,6 +16,7 @@ import (
 	"github.com/tiltmeter/tiltmeter/api/auth"
 	"github.com/tiltmeter/tiltmeter/genai"
 	pb "github.com/tiltmeter/tiltmeter/proto/gen/tiltmeter/v1"
+	"github.com/tiltmeter/tiltmeter/store"
 	"github.com/tiltmeter/tiltmeter/store/storetest"
 )
 
@@ -65,6 +66,15 @@ func TestOnTheRealEngine(t *testing.T) {
 	if err := db.Insert(t.Context(), batch, "token-1"); err != nil {
 		t.Fatal(err)
 	}
+	signals := db.NewSignalBatch()
+	refused := supportTrace(4, begin.Add(4*time.Second))[1]
+	signals.Add(&store.StoredSpan{Span: refused, Stored: refused.Start}, &store.Signal{
+		Name: "refusal", Analyzer: "refusal", Version: 1, Probability: 0.9, Label: "full", ScoredAt: begin,
+		Evidence: `[{"reason":"decline","span_id":"0000000000000002","field":"output","index":0,"part":0,"start":0,"end":2,"quote":"It"}]`,
+	})
+	if err := db.InsertSignals(t.Context(), signals, "token-2"); err != nil {
+		t.Fatal(err)
+	}
 	got, err := tail.Recv()
 	if err != nil || got.GetTrace().GetRootService() != "support" {
 		t.Errorf("tail: %v, %v", got, err)
@@ -89,6 +99,11 @@ func TestOnTheRealEngine(t *testing.T) {
 		"/v1/traces:facets?field=service":                                        `"value":"support"`,
 		"/v1/traces:histogram":                                                   `"traces":"`,
 		"/v1/traces?query=marmalade&filter=" + url.QueryEscape("model = gpt-4o"): id,
+		"/v1/traces/" + id + "/signals":                                          `"quote":"It"`,
+		"/v1/traces/" + id + "/spans/0000000000000002/signals":                   `"label":"full"`,
+		"/v1/signals/series?signal=refusal":                                      `"found":"1"`,
+		"/v1/signals/breakdown?by=agent":                                         `"value":"helper"`,
+		"/v1/traces?filter=" + url.QueryEscape("signal.refusal = full"):          `"detections":[{"signal":"refusal"`,
 		"/v1/projects": `"name":"default"`,
 		"/v1/storage":  `"spans":"10"`,
 	} {

@@ -126,6 +126,10 @@ func TestSignals(t *testing.T) {
 	if by, _, err := s.SignalBreakdown(ctx, q, "label"); err != nil || len(by) != 2 || by[1].Value != "partial" {
 		t.Errorf("breakdown of one model: %+v, %v", by, err)
 	}
+	q.Filter = mustFilter(t, "signal.refusal != partial")
+	if by, _, err := s.SignalBreakdown(ctx, q, "label"); err != nil || len(by) != 2 || by[0].Value == "partial" || by[1].Value == "partial" {
+		t.Errorf("breakdown of what a signal does not say: %+v, %v", by, err)
+	}
 	if _, _, err := s.SignalBreakdown(ctx, q, "tools"); err == nil {
 		t.Error("breakdown by a field that is none: no error")
 	}

@@ -18,6 +18,7 @@ export function signalWord(name: string): string {
 
 const titles: Record<string, string> = {
   grounding: "Unsupported answers",
+  "grounding.uncertainty": "Uncertainty",
   refusal: "Refusals",
   "refusal.full": "Flat refusals",
   "refusal.wrongful": "Wrongful refusals",
