@@ -84,14 +84,14 @@ func Given(dst []Text, in *Input) []Text {
 func appendSource(dst, known []Text, o *genai.Span) []Text {
 	for i := range o.Retrieval.Documents {
 		d := &o.Retrieval.Documents[i]
-		if text := valid(d.Content); text != "" && !holds(known, text) {
+		if text := Valid(d.Content); text != "" && !holds(known, text) {
 			dst = append(dst, Text{Place{o.SpanID, FieldDocument, i, 0}, Document, d.ID, text})
 		}
 	}
 	if o.Operation != genai.OpExecuteTool {
 		return dst
 	}
-	if text := valid(plain(o.Tool.Result)); text != "" && !holds(known, text) {
+	if text := Valid(plain(o.Tool.Result)); text != "" && !holds(known, text) {
 		dst = append(dst, Text{Place{o.SpanID, FieldResult, 0, 0}, ToolResult, o.Tool.Name, text})
 	}
 	return dst
@@ -145,11 +145,12 @@ func appendPart(dst []Text, at Place, origin Origin, name string, p *genai.Part)
 	if content == "" {
 		return dst
 	}
-	return append(dst, Text{at, origin, name, valid(content)})
+	return append(dst, Text{at, origin, name, Valid(content)})
 }
 
-// valid makes a text what people are shown of it, so that offsets count in what they see: each run of bytes that are no UTF-8 is U+FFFD.
-func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+// Valid makes a text what people are shown of it, so that offsets count in what they see: each run of bytes that are no UTF-8 is
+// U+FFFD. Whoever makes a Text of a span's field needs it; Said and Given have done so.
+func Valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 // plain is what a tool said: the text of a JSON string, which may hold an object or array, or else the JSON.
 func plain(j genai.JSON) string {
