@@ -5,6 +5,7 @@ test.each([
   ["grounding", "unsupported", "unsupported", "Unsupported answers"],
   ["refusal.full", "refusal", "refusal", "Flat refusals"],
   ["leakage.secret_key", "leak", "leak", "Leakage secret key"],
+  ["behaviour.tool_path", "other", "behaviour tool path", "Tool path"],
   ["tone.rude_words", "other", "tone rude words", "Tone rude words"],
 ])("%s is of kind %s", (name, kind, word, title) => {
   expect([signalKind(name), signalWord(name), signalTitle(name)]).toEqual([kind, word, title]);

@@ -26,15 +26,15 @@ const titles: Record<string, string> = {
   "leakage.tool": "Leaks to tools",
   "leakage.input": "Personal data given",
   "leakage.prompt": "Prompt given away",
-  "injection.direct": "Injection by users",
+  injection: "Injection by users",
   "injection.indirect": "Injection by content",
   "injection.complied": "Injections obeyed",
 };
 
-/** A heading. */
+/** A heading. Of a fact of the answer what it is a fact of: "behaviour.length" is its length. */
 export function signalTitle(name: string): string {
   if (titles[name]) return titles[name];
-  const words = name.replaceAll(/[._]/g, " ");
+  const words = name.replace(/^behaviour\./, "").replaceAll(/[._]/g, " ");
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 

@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useId, useState } from "react";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { RotateCw, X } from "lucide-react";
@@ -7,7 +7,7 @@ import { catalogQuery, seriesQuery, type SignalQuery } from "../../api/signals";
 import { formatCount, formatShort, plural } from "../../lib/format";
 import { removeFilter } from "../../lib/filter";
 import { signalTitle } from "../../lib/signals";
-import { resolveRange } from "../../lib/time";
+import { resolveRange, type TimeRange } from "../../lib/time";
 import { Button, IconButton } from "../../ui/Button";
 import { useCommands } from "../../ui/commands";
 import { RangePicker } from "../../ui/RangePicker";
@@ -127,26 +127,8 @@ function Signals({ listed, isScoring, stepMs, query, isOld }: SignalsProps) {
   return (
     <div className={css.columns} data-old={isOld ? "" : undefined} aria-busy={isOld}>
       <nav className={css.nav} aria-label="Signals">
-        <ul>
-          {listed.map((s) => (
-            <li key={s.info.name}>
-              <Link
-                to="/signals"
-                search={(old) => ({ ...old, signal: s.info.name })}
-                replace
-                className={css.item}
-                {...(s === chosen ? { "aria-current": "true" as const } : {})}
-              >
-                <span className={css.itemName}>{signalTitle(s.info.name)}</span>
-                <span className={css.itemRate} title={s.total ? sayFigure(s.total, s.info.unit) : undefined}>
-                  {s.total ? sayFigure(s.total, "1") : "–"}
-                </span>
-                <span className={css.itemSpark}>{s.steps.length > 0 ? <Spark steps={s.steps} stepMs={stepMs} range={query} /> : null}</span>
-                <span className={css.itemCount}>{s.total ? countOf(s) : "not scored"}</span>
-              </Link>
-            </li>
-          ))}
-        </ul>
+        <Group title="Found in answers" of={listed.filter((s) => s.info.detects)} chosen={chosen} stepMs={stepMs} range={query} />
+        <Group title="Facts of answers" of={listed.filter((s) => !s.info.detects)} chosen={chosen} stepMs={stepMs} range={query} />
       </nav>
       <section className={css.detail} aria-labelledby="signal-title">
         <div className={css.top}>
@@ -191,6 +173,46 @@ function Signals({ listed, isScoring, stepMs, query, isOld }: SignalsProps) {
           <EmptyState title="Nothing was scored in this time" />
         )}
       </section>
+    </div>
+  );
+}
+
+interface GroupProps {
+  title: string;
+  of: readonly Listed[];
+  chosen: Listed;
+  stepMs: number;
+  range: TimeRange;
+}
+
+function Group({ title, of, chosen, stepMs, range }: GroupProps) {
+  const id = useId();
+  if (of.length === 0) return null;
+  return (
+    <div className={css.group}>
+      <h2 id={id} className={css.groupTitle}>
+        {title}
+      </h2>
+      <ul className={css.items} aria-labelledby={id}>
+        {of.map((s) => (
+          <li key={s.info.name}>
+            <Link
+              to="/signals"
+              search={(old) => ({ ...old, signal: s.info.name })}
+              replace
+              className={css.item}
+              {...(s === chosen ? { "aria-current": "true" as const } : {})}
+            >
+              <span className={css.itemName}>{signalTitle(s.info.name)}</span>
+              <span className={css.itemRate} title={s.total ? sayFigure(s.total, s.info.unit) : undefined}>
+                {s.total ? sayFigure(s.total, "1") : "–"}
+              </span>
+              <span className={css.itemSpark}>{s.steps.length > 0 ? <Spark steps={s.steps} stepMs={stepMs} range={range} /> : null}</span>
+              <span className={css.itemCount}>{s.total ? countOf(s) : "not scored"}</span>
+            </Link>
+          </li>
+        ))}
+      </ul>
     </div>
   );
 }

@@ -25,8 +25,10 @@ export function SignalsTab({ span, tree, project }: Props) {
   if (trace.isPending) return <Skeleton lines={8} label="Loading the signals" />;
   if (trace.data === undefined)
     return <ErrorState title="The signals could not be read" error={trace.error as ApiError} onRetry={() => void trace.refetch()} />;
-  const signals = trace.data.signals.filter((s) => s.spanId === span.spanId);
   const known = new Map((catalog.data?.signals ?? []).map((s) => [s.name, s]));
+  // The likeliest first, plain facts last.
+  const weight = (s: WireSignal) => (known.get(s.name ?? "")?.detects ? 1 : 0) + (s.probability ?? 0);
+  const signals = trace.data.signals.filter((s) => s.spanId === span.spanId).sort((a, b) => weight(b) - weight(a));
   const stale = trace.isError ? <Stale error={trace.error} onRetry={() => void trace.refetch()} /> : null;
   if (signals.length === 0) {
     return (
