@@ -81,7 +81,7 @@ function FindingView({ finding, tree, onSelect }: { finding: Finding } & Pick<Pr
 }
 
 /** Of a sentence its own probability where the analyzer gives one, else that of the whole answer. */
-function Likelihood({ finding: { kind, signal, evidence } }: { finding: Finding }) {
+function Likelihood({ finding: { kind, word, signal, evidence } }: { finding: Finding }) {
   const own = evidence.score ?? 0;
   const isOwn = kind === "unsupported" && own > 0 && own <= 1;
   const share = isOwn ? own : (signal.probability ?? 0);
@@ -90,7 +90,7 @@ function Likelihood({ finding: { kind, signal, evidence } }: { finding: Finding 
     <span className={css.share} title={`Probability ${of}`}>
       {formatShare(share)}
       <span className="srOnly"> probability {of}</span>
-      {signal.label ? <span className={css.label}> {signal.label.replaceAll("_", " ")}</span> : null}
+      {signal.label && signal.label !== word ? <span className={css.label}> {signal.label.replaceAll("_", " ")}</span> : null}
     </span>
   );
 }
