@@ -42,7 +42,7 @@ func calls(in *analyzers.Input) (list []call) {
 		}
 		if o.Operation == genai.OpExecuteTool {
 			at := analyzers.Place{SpanID: o.SpanID, Field: analyzers.FieldArguments}
-			list = append(list, call{o.Tool.Name, string(o.Tool.Arguments), o.Failed(), o.Error.Type, at})
+			list = append(list, call{o.Tool.Name, analyzers.Valid(string(o.Tool.Arguments)), o.Failed(), o.Error.Type, at})
 		}
 		if o.SpanID != in.Span.SpanID && o.Operation.IsInference() {
 			asked = appendAsked(asked, o)
@@ -61,7 +61,7 @@ func appendAsked(dst []call, s *genai.Span) []call {
 			part := &s.Output[i].Parts[p]
 			if part.Type == genai.PartToolCall || part.Type == genai.PartServerToolCall {
 				at := analyzers.Place{SpanID: s.SpanID, Field: analyzers.FieldOutput, Index: i, Part: p}
-				dst = append(dst, call{name: part.Name, arguments: string(part.Arguments), at: at})
+				dst = append(dst, call{name: part.Name, arguments: analyzers.Valid(string(part.Arguments)), at: at})
 			}
 		}
 	}

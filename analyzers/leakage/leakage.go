@@ -166,7 +166,7 @@ func arguments(dst []analyzers.Text, s *genai.Span) []analyzers.Text {
 		return dst
 	}
 	at := analyzers.Place{SpanID: s.SpanID, Field: analyzers.FieldArguments}
-	return append(dst, analyzers.Text{Place: at, Origin: analyzers.ToolCall, Name: s.Tool.Name, Content: string(s.Tool.Arguments)})
+	return append(dst, analyzers.Text{Place: at, Origin: analyzers.ToolCall, Name: s.Tool.Name, Content: analyzers.Valid(string(s.Tool.Arguments))})
 }
 
 // conversation is what the last model call before a tool was given: there the user spoke.
