@@ -44,7 +44,7 @@ func (s *Server) newGRPC(d Deps) *grpc.Server {
 	pb.RegisterProjectServiceServer(g, &projectService{store: d.Store})
 	pb.RegisterStorageServiceServer(g, &storageService{store: d.Store})
 	pb.RegisterInstrumentationServiceServer(g, &instrumentationService{store: d.Store, advisor: d.Advisor, now: time.Now})
-	pb.RegisterSignalServiceServer(g, &signalService{store: d.Store, analyzers: d.Analyzers, scoring: d.Scoring, limits: s.limits, now: time.Now})
+	pb.RegisterSignalServiceServer(g, &signalService{store: d.Store, analyzers: d.Analyzers, measured: d.Measured, scoring: d.Scoring, limits: s.limits, now: time.Now})
 	grpc_health_v1.RegisterHealthServer(g, &healthService{ready: s.ready})
 	reflection.Register(g)
 	return g

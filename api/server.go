@@ -25,6 +25,7 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 
 	"github.com/tiltmeter/tiltmeter/analyzers"
+	"github.com/tiltmeter/tiltmeter/analyzers/stats"
 	"github.com/tiltmeter/tiltmeter/api/auth"
 )
 
@@ -43,8 +44,9 @@ type Deps struct {
 	Ingest     Ingest
 	Reader     Reader // nil: GetSpanReading fails
 	Advisor    Advisor
-	Analyzers  []analyzers.Description // what the catalog of signals lists
-	Scoring    bool                    // this process runs them
+	Analyzers  []analyzers.Description                       // what the catalog of signals lists
+	Measured   func(project, signal string) *stats.Confusion // how a detector errs on a project's labels; nil, or nil of a signal: not known
+	Scoring    bool                                          // this process runs them
 	Guard      *auth.Guard
 	Web        http.Handler // everything that no other path takes
 	Ready      []Part       // what /readyz asks, in this order

@@ -34,6 +34,7 @@ type signalService struct {
 	pb.UnimplementedSignalServiceServer
 	store     Store
 	analyzers []analyzers.Description
+	measured  func(project, signal string) *stats.Confusion
 	scoring   bool
 	limits    Limits
 	now       func() time.Time
@@ -157,14 +158,14 @@ func (s *signalService) GetSignalSeries(ctx context.Context, r *pb.GetSignalSeri
 	for group := range bySignal(rows) {
 		total := store.SignalCounts{Low: math.Inf(1), High: math.Inf(-1), Labels: map[string]int64{}}
 		series := &pb.SignalSeries{Signal: validText(group[0].Signal)}
-		detects := s.detects(group)
+		about := s.about(q.Project, group)
 		for i := range group {
 			add(&total, &group[i])
-			sum := sumProto(&group[i], detects)
+			sum := sumProto(&group[i], about)
 			sum.StartTime = timestamp(group[i].Start)
 			series.Steps = append(series.Steps, sum)
 		}
-		series.Total = sumProto(&total, detects)
+		series.Total = sumProto(&total, about)
 		out.Series = append(out.Series, series)
 	}
 	return out, nil
@@ -184,10 +185,10 @@ func (s *signalService) GetSignalBreakdown(ctx context.Context, r *pb.GetSignalB
 	}
 	out := &pb.GetSignalBreakdownResponse{Truncated: more}
 	for group := range bySignal(rows) {
-		detects := s.detects(group)
+		about := s.about(q.Project, group)
 		out.Breakdowns = append(out.Breakdowns, &pb.SignalBreakdown{
 			Signal: validText(group[0].Signal),
-			Values: each(group, func(c *store.SignalCounts) *pb.SignalSum { return sumProto(c, detects) }),
+			Values: each(group, func(c *store.SignalCounts) *pb.SignalSum { return sumProto(c, about) }),
 		})
 	}
 	return out, nil
@@ -207,6 +208,19 @@ func bySignal(rows []store.SignalCounts) func(func([]store.SignalCounts) bool) {
 			rows = rows[n:]
 		}
 	}
+}
+
+// about is what is known of a signal: whether it has a rate, and how its detector errs.
+type about struct {
+	detects  bool
+	measured *stats.Confusion // nil: not known
+}
+
+func (s *signalService) about(project string, group []store.SignalCounts) (a about) {
+	if a.detects = s.detects(group); a.detects && s.measured != nil {
+		a.measured = s.measured(project, group[0].Signal)
+	}
+	return a
 }
 
 // detects reports whether a signal has a rate: it is known to detect something, or one of an analyzer of former days that did.
@@ -231,16 +245,22 @@ func add(to, c *store.SignalCounts) {
 }
 
 // sumProto is of one span or more.
-func sumProto(c *store.SignalCounts, detects bool) *pb.SignalSum {
+func sumProto(c *store.SignalCounts, a about) *pb.SignalSum {
 	n := float64(c.Count)
 	mean := c.Score / n
 	sum := &pb.SignalSum{
 		Value: validText(c.Value), Spans: c.Count, MeanProbability: c.Probability / n, MeanScore: mean,
 		Deviation: math.Sqrt(max(0, c.Squares/n-mean*mean)), LeastScore: c.Low, GreatestScore: c.High,
 	}
-	if detects {
+	if a.detects {
 		i := stats.Wilson(int(c.Found), int(c.Count), rateLevel)
 		sum.Rate = &pb.Rate{Found: c.Found, Share: float64(c.Found) / n, Low: i.Low, High: i.High}
+	}
+	if m := a.measured; m != nil {
+		share := stats.RoganGladen(float64(c.Found)/n, m.Recall(), m.Specificity())
+		if i := stats.RoganGladenInterval(int(c.Found), int(c.Count), *m, rateLevel); !math.IsNaN(share) {
+			sum.CorrectedRate = &pb.CorrectedRate{Share: share, Low: min(share, i.Low), High: max(share, i.High), Sensitivity: m.Recall(), Specificity: m.Specificity()}
+		}
 	}
 	for label, n := range c.Labels {
 		sum.Labels = append(sum.Labels, &pb.LabelCount{Label: validText(label), Spans: n})

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/tiltmeter/tiltmeter/analyzers"
+	"github.com/tiltmeter/tiltmeter/analyzers/stats"
 	"github.com/tiltmeter/tiltmeter/api"
 	"github.com/tiltmeter/tiltmeter/api/auth"
 	"github.com/tiltmeter/tiltmeter/genai"
@@ -21,6 +22,12 @@ import (
 
 func withAnalyzers(_ *api.Config, d *api.Deps, _ *auth.Options) {
 	d.Scoring = true
+	d.Measured = func(project, signal string) *stats.Confusion {
+		if project != auth.DefaultProject || signal != "refusal" {
+			return nil
+		}
+		return &stats.Confusion{TruePositives: 80, FalseNegatives: 20, TrueNegatives: 190, FalsePositives: 10}
+	}
 	d.Analyzers = []analyzers.Description{
 		{Name: "refusal", Version: 3, Signals: []analyzers.SignalDescription{
 			{Name: "refusal", Means: "The answer refuses.", Unit: "1", Labels: []string{"full", "compliance"}, Detects: true},

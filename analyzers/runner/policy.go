@@ -127,6 +127,17 @@ func (p *Policy) calibration(project, signal string) *SignalCalibration {
 	return nil
 }
 
+// Measured is how a signal errs at a probability of one half, as the calibration of the project measured it; nil without one.
+func (p *Policy) Measured(project, signal string) *stats.Confusion {
+	if p == nil {
+		return nil
+	}
+	if c := p.calibration(project, signal); c != nil {
+		return &c.Measured
+	}
+	return nil
+}
+
 // ParsePolicy reads the section of a settings file about analyzers:
 //
 //	analyzers:

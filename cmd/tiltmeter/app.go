@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/tiltmeter/tiltmeter/analyzers"
 	"github.com/tiltmeter/tiltmeter/analyzers/builtin"
 	"github.com/tiltmeter/tiltmeter/analyzers/runner"
 	"github.com/tiltmeter/tiltmeter/api"
@@ -371,13 +372,22 @@ func (a *app) startAnalyzers(ctx context.Context) (err error) {
 	return nil
 }
 
+// descriptions are those of all that gives signals here.
+func (a *app) descriptions() []analyzers.Description {
+	list := builtin.Descriptions()
+	if second := a.s.policy.Second(); second != nil {
+		list = append(list, second.Describe())
+	}
+	return list
+}
+
 func (a *app) startAPI(ctx context.Context) (err error) {
 	if !a.s.has("api") {
 		return a.startProbes()
 	}
 	a.api, err = api.New(api.Config{Listener: a.ports[flagHTTP], TLSCertFile: a.s.tlsCert, TLSKeyFile: a.s.tlsKey}, api.Deps{
 		Store: a.store, Ingest: newIngestView(a), Reader: newSpanReader(a), Advisor: advisor{},
-		Analyzers: builtin.Descriptions(), Scoring: a.s.has("analyze"), Guard: a.guard, Web: web.Handler(), Ready: a.parts(),
+		Analyzers: a.descriptions(), Measured: a.s.policy.Measured, Scoring: a.s.has("analyze"), Guard: a.guard, Web: web.Handler(), Ready: a.parts(),
 		Logger: a.log, Registerer: a.reg, Gatherer: a.reg,
 	})
 	if err != nil {

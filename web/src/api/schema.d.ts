@@ -409,6 +409,28 @@ export interface components {
              */
             version?: number;
         };
+        /**
+         * @description A share as it would be if the detector erred neither way, with its 95 % interval; both how often it errs and how many spans
+         *     were scored widen it.
+         */
+        CorrectedRate: {
+            /** Format: double */
+            high?: number;
+            /** Format: double */
+            low?: number;
+            /**
+             * Format: double
+             * @description share of what is there that is found, measured
+             */
+            sensitivity?: number;
+            /** Format: double */
+            share?: number;
+            /**
+             * Format: double
+             * @description share of what is not there that is not found, measured
+             */
+            specificity?: number;
+        };
         /** @description What a call or a trace cost. An empty amount is unknown, which is not free. */
         Cost: {
             /** @description exact decimal */
@@ -1015,6 +1037,11 @@ export interface components {
         };
         /** @description What a signal says of some spans together. */
         SignalSum: {
+            /**
+             * @description The rate without what the detector misses and invents, as the calibration of the project measured it on labels (Rogan and Gladen
+             *     1978); unset without one.
+             */
+            correctedRate?: components["schemas"]["CorrectedRate"];
             /**
              * Format: double
              * @description of the scores: their standard deviation

@@ -30,12 +30,22 @@ interface Rate {
 }
 
 /** What a signal says of some spans together. */
+export interface CorrectedRate {
+  share: number;
+  low: number;
+  high: number;
+  sensitivity: number;
+  specificity: number;
+}
+
 export interface SignalSum {
   startMs: EpochMs;
   value: string;
   spans: number;
   /** A plain fact has none. */
   rate: Rate | undefined;
+  /** The rate without what the detector misses and invents, where labels have told how often it does. */
+  corrected: CorrectedRate | undefined;
   mean: number;
   deviation: number;
   labels: readonly { label: string; spans: number }[];
@@ -79,11 +89,21 @@ function toCatalog(wire: WireCatalog): Catalog {
 function toSum(wire: WireSignalSum | undefined): SignalSum {
   const at = parseInstant(wire?.startTime);
   const rate = wire?.rate;
+  const corrected = wire?.correctedRate;
   return {
     startMs: at ? instantToMs(at) : 0,
     value: wire?.value ?? "",
     spans: parseCount(wire?.spans) ?? 0,
     rate: rate ? { found: parseCount(rate.found) ?? 0, share: rate.share ?? 0, low: rate.low ?? 0, high: rate.high ?? 1 } : undefined,
+    corrected: corrected
+      ? {
+          share: corrected.share ?? 0,
+          low: corrected.low ?? 0,
+          high: corrected.high ?? 1,
+          sensitivity: corrected.sensitivity ?? 0,
+          specificity: corrected.specificity ?? 0,
+        }
+      : undefined,
     mean: wire?.meanScore ?? 0,
     deviation: wire?.deviation ?? 0,
     labels: (wire?.labels ?? []).map((l) => ({ label: l.label ?? "", spans: parseCount(l.spans) ?? 0 })),

@@ -1105,8 +1105,11 @@ type SignalSum struct {
 	LeastScore      float64                `protobuf:"fixed64,8,opt,name=least_score,json=leastScore,proto3" json:"least_score,omitempty"`
 	GreatestScore   float64                `protobuf:"fixed64,9,opt,name=greatest_score,json=greatestScore,proto3" json:"greatest_score,omitempty"`
 	Labels          []*LabelCount          `protobuf:"bytes,10,rep,name=labels,proto3" json:"labels,omitempty"` // those of most spans first
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// The rate without what the detector misses and invents, as the calibration of the project measured it on labels (Rogan and Gladen
+	// 1978); unset without one.
+	CorrectedRate *CorrectedRate `protobuf:"bytes,11,opt,name=corrected_rate,json=correctedRate,proto3" json:"corrected_rate,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SignalSum) Reset() {
@@ -1209,6 +1212,13 @@ func (x *SignalSum) GetLabels() []*LabelCount {
 	return nil
 }
 
+func (x *SignalSum) GetCorrectedRate() *CorrectedRate {
+	if x != nil {
+		return x.CorrectedRate
+	}
+	return nil
+}
+
 // A share with the interval that holds the true one in 95 of 100 cases: the Wilson interval, for spans that are
 // independent of each other.
 type Rate struct {
@@ -1279,6 +1289,84 @@ func (x *Rate) GetHigh() float64 {
 	return 0
 }
 
+// A share as it would be if the detector erred neither way, with its 95 % interval; both how often it errs and how many spans
+// were scored widen it.
+type CorrectedRate struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Share         float64                `protobuf:"fixed64,1,opt,name=share,proto3" json:"share,omitempty"`
+	Low           float64                `protobuf:"fixed64,2,opt,name=low,proto3" json:"low,omitempty"`
+	High          float64                `protobuf:"fixed64,3,opt,name=high,proto3" json:"high,omitempty"`
+	Sensitivity   float64                `protobuf:"fixed64,4,opt,name=sensitivity,proto3" json:"sensitivity,omitempty"` // share of what is there that is found, measured
+	Specificity   float64                `protobuf:"fixed64,5,opt,name=specificity,proto3" json:"specificity,omitempty"` // share of what is not there that is not found, measured
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CorrectedRate) Reset() {
+	*x = CorrectedRate{}
+	mi := &file_tiltmeter_v1_signals_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CorrectedRate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CorrectedRate) ProtoMessage() {}
+
+func (x *CorrectedRate) ProtoReflect() protoreflect.Message {
+	mi := &file_tiltmeter_v1_signals_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CorrectedRate.ProtoReflect.Descriptor instead.
+func (*CorrectedRate) Descriptor() ([]byte, []int) {
+	return file_tiltmeter_v1_signals_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *CorrectedRate) GetShare() float64 {
+	if x != nil {
+		return x.Share
+	}
+	return 0
+}
+
+func (x *CorrectedRate) GetLow() float64 {
+	if x != nil {
+		return x.Low
+	}
+	return 0
+}
+
+func (x *CorrectedRate) GetHigh() float64 {
+	if x != nil {
+		return x.High
+	}
+	return 0
+}
+
+func (x *CorrectedRate) GetSensitivity() float64 {
+	if x != nil {
+		return x.Sensitivity
+	}
+	return 0
+}
+
+func (x *CorrectedRate) GetSpecificity() float64 {
+	if x != nil {
+		return x.Specificity
+	}
+	return 0
+}
+
 type LabelCount struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Label         string                 `protobuf:"bytes,1,opt,name=label,proto3" json:"label,omitempty"`
@@ -1289,7 +1377,7 @@ type LabelCount struct {
 
 func (x *LabelCount) Reset() {
 	*x = LabelCount{}
-	mi := &file_tiltmeter_v1_signals_proto_msgTypes[18]
+	mi := &file_tiltmeter_v1_signals_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1301,7 +1389,7 @@ func (x *LabelCount) String() string {
 func (*LabelCount) ProtoMessage() {}
 
 func (x *LabelCount) ProtoReflect() protoreflect.Message {
-	mi := &file_tiltmeter_v1_signals_proto_msgTypes[18]
+	mi := &file_tiltmeter_v1_signals_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1314,7 +1402,7 @@ func (x *LabelCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LabelCount.ProtoReflect.Descriptor instead.
 func (*LabelCount) Descriptor() ([]byte, []int) {
-	return file_tiltmeter_v1_signals_proto_rawDescGZIP(), []int{18}
+	return file_tiltmeter_v1_signals_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *LabelCount) GetLabel() string {
@@ -1416,7 +1504,7 @@ const file_tiltmeter_v1_signals_proto_rawDesc = "" +
 	"\ttruncated\x18\x02 \x01(\bR\ttruncated\"Z\n" +
 	"\x0fSignalBreakdown\x12\x16\n" +
 	"\x06signal\x18\x01 \x01(\tR\x06signal\x12/\n" +
-	"\x06values\x18\x02 \x03(\v2\x17.tiltmeter.v1.SignalSumR\x06values\"\xfc\x02\n" +
+	"\x06values\x18\x02 \x03(\v2\x17.tiltmeter.v1.SignalSumR\x06values\"\xc0\x03\n" +
 	"\tSignalSum\x129\n" +
 	"\n" +
 	"start_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x12\x14\n" +
@@ -1431,12 +1519,19 @@ const file_tiltmeter_v1_signals_proto_rawDesc = "" +
 	"leastScore\x12%\n" +
 	"\x0egreatest_score\x18\t \x01(\x01R\rgreatestScore\x120\n" +
 	"\x06labels\x18\n" +
-	" \x03(\v2\x18.tiltmeter.v1.LabelCountR\x06labels\"X\n" +
+	" \x03(\v2\x18.tiltmeter.v1.LabelCountR\x06labels\x12B\n" +
+	"\x0ecorrected_rate\x18\v \x01(\v2\x1b.tiltmeter.v1.CorrectedRateR\rcorrectedRate\"X\n" +
 	"\x04Rate\x12\x14\n" +
 	"\x05found\x18\x01 \x01(\x03R\x05found\x12\x14\n" +
 	"\x05share\x18\x02 \x01(\x01R\x05share\x12\x10\n" +
 	"\x03low\x18\x03 \x01(\x01R\x03low\x12\x12\n" +
-	"\x04high\x18\x04 \x01(\x01R\x04high\"8\n" +
+	"\x04high\x18\x04 \x01(\x01R\x04high\"\x8f\x01\n" +
+	"\rCorrectedRate\x12\x14\n" +
+	"\x05share\x18\x01 \x01(\x01R\x05share\x12\x10\n" +
+	"\x03low\x18\x02 \x01(\x01R\x03low\x12\x12\n" +
+	"\x04high\x18\x03 \x01(\x01R\x04high\x12 \n" +
+	"\vsensitivity\x18\x04 \x01(\x01R\vsensitivity\x12 \n" +
+	"\vspecificity\x18\x05 \x01(\x01R\vspecificity\"8\n" +
 	"\n" +
 	"LabelCount\x12\x14\n" +
 	"\x05label\x18\x01 \x01(\tR\x05label\x12\x14\n" +
@@ -1460,7 +1555,7 @@ func file_tiltmeter_v1_signals_proto_rawDescGZIP() []byte {
 	return file_tiltmeter_v1_signals_proto_rawDescData
 }
 
-var file_tiltmeter_v1_signals_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_tiltmeter_v1_signals_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_tiltmeter_v1_signals_proto_goTypes = []any{
 	(*GetSignalCatalogRequest)(nil),    // 0: tiltmeter.v1.GetSignalCatalogRequest
 	(*SignalCatalog)(nil),              // 1: tiltmeter.v1.SignalCatalog
@@ -1480,47 +1575,49 @@ var file_tiltmeter_v1_signals_proto_goTypes = []any{
 	(*SignalBreakdown)(nil),            // 15: tiltmeter.v1.SignalBreakdown
 	(*SignalSum)(nil),                  // 16: tiltmeter.v1.SignalSum
 	(*Rate)(nil),                       // 17: tiltmeter.v1.Rate
-	(*LabelCount)(nil),                 // 18: tiltmeter.v1.LabelCount
-	(*timestamppb.Timestamp)(nil),      // 19: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),        // 20: google.protobuf.Duration
+	(*CorrectedRate)(nil),              // 18: tiltmeter.v1.CorrectedRate
+	(*LabelCount)(nil),                 // 19: tiltmeter.v1.LabelCount
+	(*timestamppb.Timestamp)(nil),      // 20: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),        // 21: google.protobuf.Duration
 }
 var file_tiltmeter_v1_signals_proto_depIdxs = []int32{
 	2,  // 0: tiltmeter.v1.SignalCatalog.analyzers:type_name -> tiltmeter.v1.AnalyzerInfo
 	3,  // 1: tiltmeter.v1.AnalyzerInfo.signals:type_name -> tiltmeter.v1.SignalInfo
 	7,  // 2: tiltmeter.v1.ListSignalsResponse.signals:type_name -> tiltmeter.v1.Signal
 	8,  // 3: tiltmeter.v1.Signal.evidence:type_name -> tiltmeter.v1.Evidence
-	19, // 4: tiltmeter.v1.Signal.scored_at:type_name -> google.protobuf.Timestamp
+	20, // 4: tiltmeter.v1.Signal.scored_at:type_name -> google.protobuf.Timestamp
 	9,  // 5: tiltmeter.v1.Evidence.passage:type_name -> tiltmeter.v1.Passage
 	9,  // 6: tiltmeter.v1.Evidence.source:type_name -> tiltmeter.v1.Passage
-	19, // 7: tiltmeter.v1.GetSignalSeriesRequest.start_time:type_name -> google.protobuf.Timestamp
-	19, // 8: tiltmeter.v1.GetSignalSeriesRequest.end_time:type_name -> google.protobuf.Timestamp
-	20, // 9: tiltmeter.v1.GetSignalSeriesRequest.step:type_name -> google.protobuf.Duration
-	20, // 10: tiltmeter.v1.GetSignalSeriesResponse.step:type_name -> google.protobuf.Duration
+	20, // 7: tiltmeter.v1.GetSignalSeriesRequest.start_time:type_name -> google.protobuf.Timestamp
+	20, // 8: tiltmeter.v1.GetSignalSeriesRequest.end_time:type_name -> google.protobuf.Timestamp
+	21, // 9: tiltmeter.v1.GetSignalSeriesRequest.step:type_name -> google.protobuf.Duration
+	21, // 10: tiltmeter.v1.GetSignalSeriesResponse.step:type_name -> google.protobuf.Duration
 	12, // 11: tiltmeter.v1.GetSignalSeriesResponse.series:type_name -> tiltmeter.v1.SignalSeries
 	16, // 12: tiltmeter.v1.SignalSeries.total:type_name -> tiltmeter.v1.SignalSum
 	16, // 13: tiltmeter.v1.SignalSeries.steps:type_name -> tiltmeter.v1.SignalSum
-	19, // 14: tiltmeter.v1.GetSignalBreakdownRequest.start_time:type_name -> google.protobuf.Timestamp
-	19, // 15: tiltmeter.v1.GetSignalBreakdownRequest.end_time:type_name -> google.protobuf.Timestamp
+	20, // 14: tiltmeter.v1.GetSignalBreakdownRequest.start_time:type_name -> google.protobuf.Timestamp
+	20, // 15: tiltmeter.v1.GetSignalBreakdownRequest.end_time:type_name -> google.protobuf.Timestamp
 	15, // 16: tiltmeter.v1.GetSignalBreakdownResponse.breakdowns:type_name -> tiltmeter.v1.SignalBreakdown
 	16, // 17: tiltmeter.v1.SignalBreakdown.values:type_name -> tiltmeter.v1.SignalSum
-	19, // 18: tiltmeter.v1.SignalSum.start_time:type_name -> google.protobuf.Timestamp
+	20, // 18: tiltmeter.v1.SignalSum.start_time:type_name -> google.protobuf.Timestamp
 	17, // 19: tiltmeter.v1.SignalSum.rate:type_name -> tiltmeter.v1.Rate
-	18, // 20: tiltmeter.v1.SignalSum.labels:type_name -> tiltmeter.v1.LabelCount
-	0,  // 21: tiltmeter.v1.SignalService.GetSignalCatalog:input_type -> tiltmeter.v1.GetSignalCatalogRequest
-	10, // 22: tiltmeter.v1.SignalService.GetSignalSeries:input_type -> tiltmeter.v1.GetSignalSeriesRequest
-	13, // 23: tiltmeter.v1.SignalService.GetSignalBreakdown:input_type -> tiltmeter.v1.GetSignalBreakdownRequest
-	4,  // 24: tiltmeter.v1.SignalService.ListTraceSignals:input_type -> tiltmeter.v1.ListTraceSignalsRequest
-	5,  // 25: tiltmeter.v1.SignalService.ListSpanSignals:input_type -> tiltmeter.v1.ListSpanSignalsRequest
-	1,  // 26: tiltmeter.v1.SignalService.GetSignalCatalog:output_type -> tiltmeter.v1.SignalCatalog
-	11, // 27: tiltmeter.v1.SignalService.GetSignalSeries:output_type -> tiltmeter.v1.GetSignalSeriesResponse
-	14, // 28: tiltmeter.v1.SignalService.GetSignalBreakdown:output_type -> tiltmeter.v1.GetSignalBreakdownResponse
-	6,  // 29: tiltmeter.v1.SignalService.ListTraceSignals:output_type -> tiltmeter.v1.ListSignalsResponse
-	6,  // 30: tiltmeter.v1.SignalService.ListSpanSignals:output_type -> tiltmeter.v1.ListSignalsResponse
-	26, // [26:31] is the sub-list for method output_type
-	21, // [21:26] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	19, // 20: tiltmeter.v1.SignalSum.labels:type_name -> tiltmeter.v1.LabelCount
+	18, // 21: tiltmeter.v1.SignalSum.corrected_rate:type_name -> tiltmeter.v1.CorrectedRate
+	0,  // 22: tiltmeter.v1.SignalService.GetSignalCatalog:input_type -> tiltmeter.v1.GetSignalCatalogRequest
+	10, // 23: tiltmeter.v1.SignalService.GetSignalSeries:input_type -> tiltmeter.v1.GetSignalSeriesRequest
+	13, // 24: tiltmeter.v1.SignalService.GetSignalBreakdown:input_type -> tiltmeter.v1.GetSignalBreakdownRequest
+	4,  // 25: tiltmeter.v1.SignalService.ListTraceSignals:input_type -> tiltmeter.v1.ListTraceSignalsRequest
+	5,  // 26: tiltmeter.v1.SignalService.ListSpanSignals:input_type -> tiltmeter.v1.ListSpanSignalsRequest
+	1,  // 27: tiltmeter.v1.SignalService.GetSignalCatalog:output_type -> tiltmeter.v1.SignalCatalog
+	11, // 28: tiltmeter.v1.SignalService.GetSignalSeries:output_type -> tiltmeter.v1.GetSignalSeriesResponse
+	14, // 29: tiltmeter.v1.SignalService.GetSignalBreakdown:output_type -> tiltmeter.v1.GetSignalBreakdownResponse
+	6,  // 30: tiltmeter.v1.SignalService.ListTraceSignals:output_type -> tiltmeter.v1.ListSignalsResponse
+	6,  // 31: tiltmeter.v1.SignalService.ListSpanSignals:output_type -> tiltmeter.v1.ListSignalsResponse
+	27, // [27:32] is the sub-list for method output_type
+	22, // [22:27] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_tiltmeter_v1_signals_proto_init() }
@@ -1534,7 +1631,7 @@ func file_tiltmeter_v1_signals_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tiltmeter_v1_signals_proto_rawDesc), len(file_tiltmeter_v1_signals_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   19,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -13,7 +13,7 @@ import { useCommands } from "../../ui/commands";
 import { RangePicker } from "../../ui/RangePicker";
 import { EmptyState, ErrorState, Skeleton, Stale } from "../../ui/State";
 import { Breakdown } from "./Breakdown";
-import { filtersFor, listSignals, sayFigure, sayInterval, type BreakdownField, type Listed } from "./rates";
+import { type BreakdownField, type Listed, filtersFor, listSignals, sayCorrected, sayFigure, sayInterval } from "./rates";
 import { SignalChart, Spark } from "./SignalChart";
 import css from "./SignalsPage.module.css";
 
@@ -151,6 +151,7 @@ function Signals({ listed, isScoring, stepMs, query, isOld }: SignalsProps) {
             </p>
           ) : null}
         </div>
+        {total?.corrected ? <p className={css.small}>{sayCorrected(total.corrected)}</p> : null}
         {total ? (
           <>
             <SignalChart name={signalTitle(info.name)} steps={steps} stepMs={stepMs} range={query} unit={info.unit} />

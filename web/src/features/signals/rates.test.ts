@@ -1,12 +1,28 @@
 import { describe, expect, test } from "vitest";
 import type { SignalInfo, SignalSum } from "../../api/signals";
-import { axisTop, figureOf, filtersFor, listSignals, runsOf, sayFigure, sayInterval } from "./rates";
+import { axisTop, figureOf, filtersFor, listSignals, runsOf, sayCorrected, sayFigure, sayInterval } from "./rates";
 
-const sum = (more: Partial<SignalSum> = {}): SignalSum => ({ startMs: 0, value: "", spans: 4, rate: undefined, mean: 0, deviation: 0, labels: [], ...more });
+const sum = (more: Partial<SignalSum> = {}): SignalSum => ({
+  startMs: 0,
+  value: "",
+  spans: 4,
+  rate: undefined,
+  corrected: undefined,
+  mean: 0,
+  deviation: 0,
+  labels: [],
+  ...more,
+});
 const info = (name: string, detects = true): SignalInfo => ({ name, meaning: "", unit: "1", labels: [], detects, analyzer: "a 1" });
 const rate = { found: 1, share: 0.25, low: 0.05, high: 0.7 };
 
 describe("figures", () => {
+  test("a corrected rate says by what", () => {
+    expect(sayCorrected({ share: 0.024, low: 0.011, high: 0.04, sensitivity: 0.8, specificity: 0.95 })).toBe(
+      "2.4 % (1.1 % to 4.0 %) without what the detector misses and invents: of your labels it found 80 %, and was right on 95 % of the others",
+    );
+  });
+
   test("a detector has a rate, a fact a mean", () => {
     expect(figureOf(sum({ rate }))).toEqual({ value: 0.25, low: 0.05, high: 0.7 });
     expect(figureOf(sum({ mean: 10, deviation: 3 }))).toEqual({ value: 10, low: 7, high: 13 });

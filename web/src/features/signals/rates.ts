@@ -1,5 +1,5 @@
 // What is drawn of a signal: of one that detects its rate with the interval, of a plain fact its mean with its spread.
-import type { Series, SignalInfo, SignalSum } from "../../api/signals";
+import type { CorrectedRate, Series, SignalInfo, SignalSum } from "../../api/signals";
 import { formatFilter } from "../../lib/filter";
 import { formatScore, formatShare, foundAt } from "../../lib/signals";
 
@@ -35,6 +35,14 @@ export function sayFigure(sum: SignalSum, unit: string): string {
 /** "1.2 % to 7.9 %", or "± 40". */
 export function sayInterval(sum: SignalSum): string {
   return sum.rate ? `${formatShare(sum.rate.low)} to ${formatShare(sum.rate.high)}` : `± ${formatScore(sum.deviation, "1")}`;
+}
+
+/** "2.4 % (1.1 % to 4 %) without what the detector misses and invents: it found 80 % on your labels, and was right on 95 % of the others". */
+export function sayCorrected({ share, low, high, sensitivity, specificity }: CorrectedRate): string {
+  return (
+    `${formatShare(share)} (${formatShare(low)} to ${formatShare(high)}) without what the detector misses and invents: ` +
+    `of your labels it found ${formatShare(sensitivity)}, and was right on ${formatShare(specificity)} of the others`
+  );
 }
 
 /** A signal with what was seen of it in the time. */
