@@ -19,8 +19,8 @@ const (
 func BenchmarkAnalyze(b *testing.B) {
 	c := testCase{
 		Question:  "How is the harbour of Kiel doing?",
-		Documents: []string{strings.Repeat(passage, 4)[:1000], strings.Repeat(passage, 5)[100:1600], strings.Repeat(passage, 7)[:1500]},
-		Answer:    strings.Repeat(reply, 5)[:1500],
+		Documents: []string{strings.Repeat(passage, 9)[:1000], strings.Repeat(passage, 9)[100:1600], strings.Repeat(passage, 9)[:1500]},
+		Answer:    strings.Repeat(reply, 8)[:1500],
 	}
 	a := grounding.New(grounding.Options{})
 	in := c.input()

@@ -418,34 +418,44 @@ func (a *Aligner) meanings(s *sentence, best int32, out *Sentence) {
 		f[fDenies] = float32(max(s.negations-b.negations, 0))
 		f[fAsserts] = float32(max(b.negations-s.negations, 0))
 	}
-	if out.Cover >= sameSentence && (s.negations-b.negations)%2 != 0 {
+	same := out.Cover >= sameSentence && f[fTaken] >= sameSentence
+	if same && (s.negations-b.negations)%2 != 0 {
 		out.whole(Negated, s, b)
 	}
-	if out.Cover >= sameSentence && a.roles(s, b) {
+	if same && a.roles(s, b) {
 		f[fRoles]++
 		out.whole(Roles, s, b)
 	}
 	for i := s.first; i < s.last; i++ {
 		o, ok := opposites[words[i].stem]
-		if !ok {
+		if !ok || a.stands(b, words[i].stem) >= 0 {
 			continue
 		}
-		for k := b.first; k < b.last; k++ {
-			st := src.words[k].stem
-			if st == words[i].stem {
-				break
-			}
-			if st == o {
-				f[fOpposites]++
+		if k := a.stands(b, o); k >= 0 {
+			f[fOpposites]++
+			if same {
 				out.note(Opposite, s, &words[i], &src.words[k], src)
-				break
 			}
 		}
 	}
 }
 
+// stands is the first word of source sentence b with a stem, or -1.
+func (a *Aligner) stands(b *sentence, stem uint32) int32 {
+	for k := b.first; k < b.last; k++ {
+		if a.src.words[k].stem == stem {
+			return k
+		}
+	}
+	return -1
+}
+
 // sameSentence is the share of words from which on two sentences are taken to speak of the same.
-const sameSentence = 0.6
+// Both ways: most of either must stand in the other.
+const sameSentence = 0.8
+
+// allAsked is the share of the question's words from which on one source sentence is taken to answer it.
+const allAsked = 0.95
 
 // roles reports whether two names that stand around a word in source sentence b stand around it the other way in s: who did
 // what to whom. A sentence that turns a verb into its passive changes them rightly, and is passed over.
@@ -631,7 +641,7 @@ func (a *Aligner) put(i int, s *sentence, t *tally, out *Sentence) {
 		f[fHedge+k] = float32(t.counts[bits.TrailingZeros32(uint32(c))])
 	}
 	f[fAbstains] = flag(abstains(s))
-	if f[fAbstains] > 0 && a.asking >= sameSentence && len(a.near) > 0 {
+	if f[fAbstains] > 0 && a.asking >= allAsked && len(a.answer.sentences) <= 2 && len(a.near) > 0 {
 		out.whole(Denied, s, &a.src.sentences[a.near[0]])
 	}
 	f[fClauseSum], f[fClause], f[fLastClause], f[fClauses] = logOf(t.worst), t.worstShare, t.lastShare, float32(t.clauses)

@@ -105,7 +105,7 @@ var opposites = func() map[uint32]uint32 {
 		brother sister husband wife north south east west northern southern eastern western left right morning evening day night buy sell
 		bought sold import export maximum minimum majority minority rich poor cheap expensive public private internal external domestic
 		foreign support oppose supported opposed approve disapprove confirm deny confirmed denied remember forget always never everyone
-		nobody all none both neither with without active inactive improve worsen improved worsened improvement deterioration exceed miss
+		nobody all none both neither active inactive improve worsen improved worsened improvement deterioration exceed miss
 		strength weakness advantage disadvantage optimistic pessimistic effective ineffective efficient inefficient common rare major minor
 		known unknown willing unwilling happy unhappy sad happy dry wet full empty thick thin heavy light heavier lighter raise lower raised
 		lowered expand contract expansion contraction upgrade downgrade credit debit asset liability hire fire hired fired add remove added

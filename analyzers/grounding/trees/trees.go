@@ -45,6 +45,18 @@ func (e *Ensemble) Eval(x []float32) float32 {
 	return sum
 }
 
+// Add adds another ensemble, times a factor.
+func (e *Ensemble) Add(o *Ensemble, factor float32) {
+	e.Bias += o.Bias * factor
+	for _, t := range o.Trees {
+		scaled := Tree{t.Splits, make([]float32, len(t.Leaves))}
+		for i, v := range t.Leaves {
+			scaled.Leaves[i] = v * factor
+		}
+		e.Trees = append(e.Trees, scaled)
+	}
+}
+
 // maxDepth and maxTrees bound what Read accepts.
 const (
 	maxDepth = 8

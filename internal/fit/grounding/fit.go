@@ -27,7 +27,7 @@ const (
 
 // sentenceOptions are those of the trees over sentences, answerOptions of those over answers.
 func (f *fitter) sentenceOptions() boost.Options {
-	return boost.Options{Trees: 150, Depth: 5, Rate: 0.07, L2: 20, Rows: 0.7, Cols: 0.35, MinHessian: 5, Seed: f.seed}
+	return boost.Options{Trees: 200, Depth: 5, Rate: 0.055, L2: 20, Rows: 0.7, Cols: 0.35, MinHessian: 5, Seed: f.seed}
 }
 
 func (f *fitter) answerOptions() boost.Options {
@@ -268,8 +268,18 @@ func (f *fitter) answer(answers []*row) *trees.Ensemble {
 	for _, r := range answers {
 		rows = append(rows, boost.Row{X: aggregate(r), Y: float32(r.Label), Weight: 1})
 	}
-	return boost.Fit(rows, f.answerOptions())
+	o := f.answerOptions()
+	sum := &trees.Ensemble{}
+	for range bags {
+		e := boost.Fit(rows, o)
+		sum.Add(e, 1.0/bags)
+		o.Seed++
+	}
+	return sum
 }
+
+// bags is how many ensembles over answers are averaged: answers are few, and one ensemble depends on which of them it sampled.
+const bags = 3
 
 func aggregate(r *row) []float32 {
 	s := make([]model.Margins, len(r.sentences))
