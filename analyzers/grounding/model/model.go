@@ -24,6 +24,7 @@ type Model struct {
 	Whole  *trees.Ensemble         // over all of them
 	Grams  Grams
 	Answer *trees.Ensemble // over Aggregate
+	Line   Linear          // over the same
 
 	table    []byte // of IDF
 	passages int
@@ -52,7 +53,7 @@ func (m *Model) Sentence(f []float32, grams []uint32, form align.Form, condenses
 // Linear is a weighted sum of figures.
 type Linear struct {
 	Bias    float32
-	Weights [align.NumFeatures]float32
+	Weights []float32 // as many as there are figures
 }
 
 // Eval is the sum for f.
@@ -144,7 +145,7 @@ func (m *Model) Score(s []Margins, answer *[align.NumAnswer]float32, asked bool,
 	}
 	x = Aggregate(x[:0], s, answer)
 	w := weight(len(s), asked)
-	return w*m.Answer.Eval(x) + (1-w)*x[numShape], x
+	return w*(m.Answer.Eval(x)+m.Line.Eval(x))/2 + (1-w)*x[numShape], x
 }
 
 // Probability is the probability of log-odds.
@@ -176,9 +177,11 @@ func (m *Model) Append(b []byte) []byte {
 	for _, w := range m.Grams.Weights {
 		b = append(b, byte(w))
 	}
-	b = le.AppendUint32(b, math.Float32bits(m.Linear.Bias))
-	for _, w := range m.Linear.Weights {
-		b = le.AppendUint32(b, math.Float32bits(w))
+	for _, l := range []*Linear{&m.Linear, &m.Line} {
+		b = le.AppendUint32(b, math.Float32bits(l.Bias))
+		for _, w := range l.Weights {
+			b = le.AppendUint32(b, math.Float32bits(w))
+		}
 	}
 	for _, w := range m.Forms {
 		b = le.AppendUint32(b, math.Float32bits(w))
@@ -210,18 +213,24 @@ func Read(b []byte) (*Model, error) {
 		m.Grams.Weights[i] = int8(b[i])
 	}
 	b = b[n:]
-	if len(b) < 4*(1+align.NumFeatures+int(align.NumForms)) {
+	if len(b) < 4*(1+align.NumFeatures+1+NumAggregate+int(align.NumForms)) {
 		return nil, errBad
 	}
-	m.Linear.Bias = math.Float32frombits(le.Uint32(b))
-	for i := range m.Linear.Weights {
-		m.Linear.Weights[i] = math.Float32frombits(le.Uint32(b[4+4*i:]))
+	next := func() float32 {
+		v := math.Float32frombits(le.Uint32(b))
+		b = b[4:]
+		return v
 	}
-	b = b[4*(1+align.NumFeatures):]
+	m.Linear.Weights, m.Line.Weights = make([]float32, align.NumFeatures), make([]float32, NumAggregate)
+	for _, l := range []*Linear{&m.Linear, &m.Line} {
+		l.Bias = next()
+		for i := range l.Weights {
+			l.Weights[i] = next()
+		}
+	}
 	for i := range m.Forms {
-		m.Forms[i] = math.Float32frombits(le.Uint32(b[4*i:]))
+		m.Forms[i] = next()
 	}
-	b = b[4*int(align.NumForms):]
 	for _, e := range []struct {
 		to       **trees.Ensemble
 		features int

@@ -13,7 +13,9 @@ import (
 func small() *Model {
 	table, n := align.Count([]string{"Boats sail. Boats sink.", "Ada built boats."})
 	m := New(table, n)
-	m.Linear.Bias, m.Linear.Weights[2] = -1, 2
+	m.Linear = Linear{-1, make([]float32, align.NumFeatures)}
+	m.Linear.Weights[2] = 2
+	m.Line = Linear{0.5, make([]float32, NumAggregate)}
 	m.Forms[align.Derived] = -2
 	m.Grams = Grams{Weights: []int8{1, -2, 3, 4}, Scale: 0.5}
 	m.Local = &trees.Ensemble{Bias: 0.5}

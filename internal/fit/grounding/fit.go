@@ -90,7 +90,7 @@ func linear(rows []boost.Row, use func(int) bool) (l model.Linear) {
 		penalty  = 1e-3
 	)
 	var columns []int
-	for k := range align.NumFeatures {
+	for k := range rows[0].X {
 		if use(k) {
 			columns = append(columns, k)
 		}
@@ -132,6 +132,7 @@ func linear(rows []boost.Row, use func(int) bool) (l model.Linear) {
 			w[c] += v[c]
 		}
 	}
+	l.Weights = make([]float32, len(rows[0].X))
 	l.Bias = float32(w[len(columns)])
 	for c, k := range columns {
 		l.Weights[k] = float32(w[c] / spread[c])
@@ -262,20 +263,19 @@ func (f *fitter) lenience() {
 	}
 }
 
-// answer fits the trees over answers to the margins that the answers have.
-func (f *fitter) answer(answers []*row) *trees.Ensemble {
+// answer fits what judges answers by the margins that they have: the mean of trees and of a line.
+func (f *fitter) answer(m *model.Model, answers []*row) {
 	var rows []boost.Row
 	for _, r := range answers {
 		rows = append(rows, boost.Row{X: aggregate(r), Y: float32(r.Label), Weight: 1})
 	}
 	o := f.answerOptions()
-	sum := &trees.Ensemble{}
+	m.Answer = &trees.Ensemble{}
 	for range bags {
-		e := boost.Fit(rows, o)
-		sum.Add(e, 1.0/bags)
+		m.Answer.Add(boost.Fit(rows, o), 1.0/bags)
 		o.Seed++
 	}
-	return sum
+	m.Line = linear(rows, func(int) bool { return true })
 }
 
 // bags is how many ensembles over answers are averaged: answers are few, and one ensemble depends on which of them it sampled.
@@ -302,7 +302,7 @@ func (f *fitter) measure(w io.Writer, name string, n int, fold func(*row) int) {
 	for k := range n {
 		m := &model.Model{}
 		rest := without(f.answers, k, fold)
-		m.Answer = f.answer(rest)
+		f.answer(m, rest)
 		cut := threshold(rest, func(r *row) float64 { return margined(m, r) })
 		for _, r := range f.answers {
 			if fold(r) == k {
@@ -322,7 +322,8 @@ func (f *fitter) measure(w io.Writer, name string, n int, fold func(*row) int) {
 	report(w, "answers by sentences alone", f.answers, alone)
 	findingsReport(w, "answers", f.answers)
 	findingsReport(w, "edited texts", f.edits)
-	m := &model.Model{Answer: f.answer(f.answers)}
+	m := &model.Model{}
+	f.answer(m, f.answers)
 	editsReport(w, f.edits, func(r *row) float64 { return margined(m, r) })
 }
 
@@ -351,6 +352,6 @@ func (f *fitter) all() {
 	f.lenience()
 	f.cross(folds, byFold)
 	m := f.sentences(f.answers, f.edits)
-	m.Answer = f.answer(f.answers)
+	f.answer(m, f.answers)
 	*f.base = *m
 }
