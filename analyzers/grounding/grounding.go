@@ -254,7 +254,9 @@ func (a *Analyzer) answer(w *work, parts []analyzers.Text) analyzers.Signal {
 	w.margins = w.margins[:0]
 	for i := range w.align.Sentences {
 		w.grams = w.align.Grams(w.grams[:0], i)
-		w.margins = append(w.margins, w.margin(a.model, &w.align.Sentences[i]))
+		s := &w.align.Sentences[i]
+		z := a.model.Sentence(s.Features[:], w.grams, s.Form(len(w.align.Sentences)), !w.asked)
+		w.margins = append(w.margins, z.Found(s.Finding.Kind))
 	}
 	var score float32
 	score, w.figures = a.model.Score(w.margins, &w.align.Answer, w.asked, w.figures)
@@ -264,18 +266,4 @@ func (a *Analyzer) answer(w *work, parts []analyzers.Text) analyzers.Signal {
 	}
 	s.Evidence = w.evidence(parts, s.Probability >= half)
 	return s
-}
-
-// invented is added to the log-odds of a sentence that names an address or passage that there is not: the answers that the model learned from
-// have too few of them to learn it.
-const invented = 2.5
-
-// margin is the log-odds of a sentence.
-func (w *work) margin(m *model.Model, s *align.Sentence) model.Margins {
-	z := m.Sentence(s.Features[:], w.grams, s.Form(len(w.align.Sentences)), !w.asked)
-	if k := s.Finding.Kind; k == align.NewURL || k == align.NewCitation {
-		z.Local += invented
-		z.Full += invented
-	}
-	return z
 }

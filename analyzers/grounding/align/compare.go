@@ -418,7 +418,8 @@ func (a *Aligner) meanings(s *sentence, best int32, out *Sentence) {
 		f[fDenies] = float32(max(s.negations-b.negations, 0))
 		f[fAsserts] = float32(max(b.negations-s.negations, 0))
 	}
-	same := out.Cover >= sameSentence && f[fTaken] >= sameSentence
+	alike := min(out.Cover, f[fTaken])
+	same := alike >= sameSentence
 	if same && (s.negations-b.negations)%2 != 0 {
 		out.whole(Negated, s, b)
 	}
@@ -433,7 +434,7 @@ func (a *Aligner) meanings(s *sentence, best int32, out *Sentence) {
 		}
 		if k := a.stands(b, o); k >= 0 {
 			f[fOpposites]++
-			if same {
+			if alike >= sameButOne {
 				out.note(Opposite, s, &words[i], &src.words[k], src)
 			}
 		}
@@ -452,7 +453,13 @@ func (a *Aligner) stands(b *sentence, stem uint32) int32 {
 
 // sameSentence is the share of words from which on two sentences are taken to speak of the same.
 // Both ways: most of either must stand in the other.
-const sameSentence = 0.8
+const sameSentence = 0.9
+
+// sameButOne is the same for sentences of which each has a word that the other has the opposite of.
+const sameButOne = 0.7
+
+// borneOut is the share of a sentence's words from which on a passage is taken to say it.
+const borneOut = 0.6
 
 // allAsked is the share of the question's words from which on one source sentence is taken to answer it.
 const allAsked = 0.95
@@ -704,7 +711,7 @@ func (a *Aligner) citations(s *sentence, out *Sentence) {
 	if f[fCited] > 0 {
 		f[fCitedShort] = f[fBestBlock] - f[fCited]
 	}
-	if f[fCites] == 1 && f[fBestBlock] >= sameSentence && f[fBestBlock]-f[fCited] >= 0.4 {
+	if f[fCites] == 1 && f[fBestBlock] >= borneOut && f[fBestBlock]-f[fCited] >= 0.4 {
 		out.whole(OtherPassage, s, nil)
 	}
 }
@@ -772,6 +779,18 @@ func (a *Aligner) neighbours() {
 	}
 }
 
+// means are figures of an answer that are the mean of a figure of its sentences, sums those that are the sum.
+var (
+	means = [...][2]int{
+		{gPairs, fPairs}, {gTriads, fTriads}, {gSkips, fSkips}, {gBest, fBestTwo}, {gTogether, fTogether}, {gListed, fListed}, {gAsked, fAsked},
+		{gTaken, fTaken},
+	}
+	sums = [...][2]int{
+		{gNewNumbers, fNewNumbersQ}, {gNewNames, fNewNames}, {gOtherNumbers, fOtherNumbers}, {gSwapped, fSwapped}, {gAbstains, fAbstains},
+		{gAdvice, fAdvice}, {gHedge, fHedge}, {gExample, fExample}, {gGreeting, fGreeting}, {gCites, fCites}, {gDerived, fDerived},
+	}
+)
+
 // summarise fills the figures of the answer.
 func (a *Aligner) summarise() {
 	g := &a.Answer
@@ -788,13 +807,10 @@ func (a *Aligner) summarise() {
 		g[gNewMax] = max(g[gNewMax], f[fNewerSum])
 		g[gClause] = max(g[gClause], f[fClauseSum])
 		g[gBestMin] = min(g[gBestMin], f[fBestTwo])
-		for _, m := range [...][2]int{{gPairs, fPairs}, {gTriads, fTriads}, {gSkips, fSkips}, {gBest, fBestTwo}, {gTogether, fTogether},
-			{gListed, fListed}, {gAsked, fAsked}, {gTaken, fTaken}} {
+		for _, m := range means {
 			g[m[0]] += f[m[1]] / float32(n)
 		}
-		for _, m := range [...][2]int{{gNewNumbers, fNewNumbersQ}, {gNewNames, fNewNames}, {gOtherNumbers, fOtherNumbers}, {gSwapped, fSwapped},
-			{gAbstains, fAbstains}, {gAdvice, fAdvice}, {gHedge, fHedge}, {gExample, fExample}, {gGreeting, fGreeting}, {gCites, fCites},
-			{gDerived, fDerived}} {
+		for _, m := range sums {
 			g[m[0]] += f[m[1]]
 		}
 	}

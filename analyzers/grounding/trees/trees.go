@@ -36,9 +36,11 @@ func (e *Ensemble) Eval(x []float32) float32 {
 		t := &e.Trees[i]
 		leaf := 0
 		for k, s := range t.Splits {
+			bit := 0
 			if x[s.Feature] > s.Threshold {
-				leaf |= 1 << k
+				bit = 1 // without a branch: nobody can predict it
 			}
+			leaf |= bit << (k & 7)
 		}
 		sum += t.Leaves[leaf]
 	}
@@ -103,6 +105,8 @@ func Read(b []byte, features int) (e *Ensemble, rest []byte, err error) {
 		return nil, nil, fmt.Errorf("read trees: %d trees, at most %d are allowed", n, maxTrees)
 	}
 	b = b[6:]
+	// One piece of memory for all: evaluation walks it from front to back.
+	splits, leaves := make([]Split, 0, min(n*maxDepth, len(b))), make([]float32, 0, min(n<<maxDepth, len(b)))
 	for i := range n {
 		if len(b) == 0 {
 			return nil, nil, errShort
@@ -115,7 +119,8 @@ func Read(b []byte, features int) (e *Ensemble, rest []byte, err error) {
 		if len(b) < 5*depth+4+2<<depth {
 			return nil, nil, errShort
 		}
-		t := Tree{make([]Split, depth), make([]float32, 1<<depth)}
+		splits, leaves = splits[:len(splits)+depth], leaves[:len(leaves)+1<<depth]
+		t := Tree{splits[len(splits)-depth:], leaves[len(leaves)-1<<depth:]}
 		for k := range t.Splits {
 			t.Splits[k] = Split{b[0], math.Float32frombits(le.Uint32(b[1:]))}
 			if int(b[0]) >= features {

@@ -224,7 +224,8 @@ func (f *fitter) cross(n int, fold func(*row) int) {
 
 func margins(m *model.Model, r *row) {
 	for i := range r.sentences {
-		r.sentences[i].margin = m.Sentence(r.sentences[i].x, r.sentences[i].grams, r.sentences[i].form, !r.asked)
+		s := &r.sentences[i]
+		s.margin = m.Sentence(s.x, s.grams, s.form, !r.asked).Found(s.found)
 	}
 }
 
@@ -314,7 +315,8 @@ func (f *fitter) measure(w io.Writer, name string, n int, fold func(*row) int) {
 	fmt.Fprintf(w, "%s\n", name)
 	sentencesReport(w, f.answers)
 	report(w, "answers", f.answers, func(r *row) float64 { return scores[r] })
-	fmt.Fprintf(w, "  F1 at the other folds' threshold %.3f\n", f1(f.answers, flagged))
+	flaggedReport(w, f.answers, flagged)
+	powerReport(w, f.answers, func(r *row) float64 { return scores[r] }, 0.2, 0.3, 1000)
 	alone := func(r *row) float64 {
 		const shape = 6
 		return float64(aggregate(r)[shape])

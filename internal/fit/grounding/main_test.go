@@ -63,20 +63,6 @@ func TestFitsAndMeasures(t *testing.T) {
 	}
 }
 
-func TestFigures(t *testing.T) {
-	t.Parallel()
-	s := []scored{{-2, false, 1}, {-1, true, 1}, {1, false, 2}, {2, true, 2}}
-	if got := auroc(s); got != 0.75 {
-		t.Errorf("AUROC %v", got)
-	}
-	if got := best(s); got != 0.8 {
-		t.Errorf("best F1 %v", got)
-	}
-	if got := calibration([]scored{{0, true, 1}, {0, false, 1}}); got != 0 {
-		t.Errorf("calibration error %v", got)
-	}
-}
-
 func TestMissingDataIsSaid(t *testing.T) {
 	t.Parallel()
 	if err := run([]string{"--data", t.TempDir()}, &strings.Builder{}); err == nil || !strings.Contains(err.Error(), "ragtruth_qa") {

@@ -5,44 +5,53 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"math/rand/v2"
 	"slices"
 
 	"github.com/tiltmeter/tiltmeter/analyzers/grounding/align"
 	"github.com/tiltmeter/tiltmeter/analyzers/grounding/model"
+	"github.com/tiltmeter/tiltmeter/analyzers/stats"
 )
 
-// scored is one score with its label.
-type scored struct {
-	z float64
-	y bool
-	n int // length of the answer
-}
+const (
+	bins    = 10
+	deciles = 10
+	rounds  = 500
+	level   = 0.95
+)
 
-func gather(rows []*row, of func(*row) float64) []scored {
-	s := make([]scored, len(rows))
-	for i, r := range rows {
-		s[i] = scored{of(r), r.Label == 1, len(r.Response)}
-	}
-	return s
-}
-
-// report prints what a score is worth on rows.
+// report prints what a score is worth on rows, with the interval of its AUROC.
 func report(w io.Writer, name string, rows []*row, of func(*row) float64) {
-	s := gather(rows, of)
-	fmt.Fprintf(w, "  %-28s n=%d AUROC %.4f within length deciles %.4f, best F1 %.3f, calibration error %.3f\n",
-		name, len(s), auroc(s), stratified(s), best(s), calibration(s))
+	items, chances, lengths := labelled(rows, of)
+	in := stats.Bootstrap(items, stats.AUROC, rounds, level, 1)
+	_, f1 := stats.BestF1(items)
+	fmt.Fprintf(w, "  %-28s n=%d AUROC %.4f (%.3f-%.3f), within length deciles %.4f, best F1 %.3f, calibration error %.3f\n", name, len(rows),
+		stats.AUROC(items), in.Low, in.High, stats.StratifiedAUROC(items, stats.Quantiles(lengths, deciles)), f1, stats.CalibrationError(chances, bins))
+}
+
+// labelled are the rows' scores, the same as probabilities, and the lengths of the answers.
+func labelled(rows []*row, of func(*row) float64) (items, chances []stats.Labelled, lengths []float64) {
+	for _, r := range rows {
+		z := of(r)
+		items = append(items, stats.Labelled{Score: z, True: r.Label == 1})
+		chances = append(chances, stats.Labelled{Score: model.Probability(float32(z)), True: r.Label == 1})
+		lengths = append(lengths, float64(len(r.Response)))
+	}
+	return items, chances, lengths
 }
 
 func sentencesReport(w io.Writer, rows []*row) {
-	var full, local []scored
+	var full, chances, local []stats.Labelled
 	for _, r := range rows {
 		for i := range r.sentences {
 			s := &r.sentences[i]
-			full = append(full, scored{float64(s.margin.Full), s.y == 1, 0})
-			local = append(local, scored{float64(s.margin.Local), s.y == 1, 0})
+			full = append(full, stats.Labelled{Score: float64(s.margin.Full), True: s.y == 1})
+			chances = append(chances, stats.Labelled{Score: model.Probability(s.margin.Full), True: s.y == 1})
+			local = append(local, stats.Labelled{Score: float64(s.margin.Local), True: s.y == 1})
 		}
 	}
-	fmt.Fprintf(w, "  sentences n=%d AUROC %.4f, calibration error %.3f; by themselves %.4f\n", len(full), auroc(full), calibration(full), auroc(local))
+	fmt.Fprintf(w, "  sentences n=%d AUROC %.4f, calibration error %.3f; by themselves %.4f\n",
+		len(full), stats.AUROC(full), stats.CalibrationError(chances, bins), stats.AUROC(local))
 }
 
 func editsReport(w io.Writer, rows []*row, of func(*row) float64) {
@@ -53,7 +62,9 @@ func editsReport(w io.Writer, rows []*row, of func(*row) float64) {
 				some = append(some, r)
 			}
 		}
-		report(w, kind, some, of)
+		if len(some) > 0 {
+			report(w, kind, some, of)
+		}
 	}
 	tasks := map[string][]*row{}
 	for _, r := range rows {
@@ -64,118 +75,85 @@ func editsReport(w io.Writer, rows []*row, of func(*row) float64) {
 	}
 }
 
-// auroc is the share of pairs of a labelled and another row that the score orders rightly; ties count half.
-func auroc(s []scored) float64 {
-	wins, pairs := ordered(s)
-	return wins / pairs
+// threshold is the one with the best F1 on rows.
+func threshold(rows []*row, of func(*row) float64) float64 {
+	items, _, _ := labelled(rows, of)
+	z, _ := stats.BestF1(items)
+	return z
 }
 
-func ordered(s []scored) (wins, pairs float64) {
-	s = slices.Clone(s)
-	slices.SortFunc(s, func(a, b scored) int { return cmp.Compare(a.z, b.z) })
-	var rank, pos float64
-	for i := 0; i < len(s); {
-		j := i
-		for j < len(s) && s[j].z == s[i].z {
-			j++
+// flaggedReport prints the F1 of rows of which some were flagged.
+func flaggedReport(w io.Writer, rows []*row, flagged map[*row]bool) {
+	items := make([]stats.Labelled, len(rows))
+	for i, r := range rows {
+		items[i].True = r.Label == 1
+		if flagged[r] {
+			items[i].Score = 1
 		}
-		for k := i; k < j; k++ {
-			if s[k].y {
-				rank += float64(i+j+1) / 2
-				pos++
-			}
-		}
-		i = j
 	}
-	return rank - pos*(pos+1)/2, pos * (float64(len(s)) - pos)
+	c := stats.At(items, 1)
+	fmt.Fprintf(w, "  at the other folds' threshold: F1 %.3f, precision %.3f, recall %.3f\n", c.F1(), c.Precision(), c.Recall())
 }
 
-// stratified is auroc over pairs of answers of about the same length: of the same tenth.
-func stratified(s []scored) float64 {
-	s = slices.Clone(s)
-	slices.SortStableFunc(s, func(a, b scored) int { return cmp.Compare(a.n, b.n) })
-	var wins, pairs float64
-	for d := range 10 {
-		a, b := ordered(s[d*len(s)/10 : (d+1)*len(s)/10])
-		wins, pairs = wins+a, pairs+b
-	}
-	return wins / pairs
-}
-
-// best is the highest F1 of any threshold.
-func best(s []scored) float64 { f, _ := cut(s); return f }
-
-func cut(s []scored) (f, z float64) {
-	s = slices.Clone(s)
-	slices.SortFunc(s, func(a, b scored) int { return cmp.Compare(b.z, a.z) })
-	pos, hits := 0, 0
-	for _, x := range s {
-		if x.y {
-			pos++
+// powerReport prints how often a one-sided Mann-Whitney test at 0.05 sees a rate of wrong answers go from before to after, in two
+// windows of n answers.
+func powerReport(w io.Writer, rows []*row, of func(*row) float64, before, after float64, n int) {
+	const trials = 400
+	items, _, _ := labelled(rows, of)
+	var good, bad []float64
+	for _, it := range items {
+		if it.True {
+			bad = append(bad, it.Score)
+		} else {
+			good = append(good, it.Score)
 		}
 	}
-	for i, x := range s {
-		if x.y {
-			hits++
-		}
-		if v := 2 * float64(hits) / float64(i+1+pos); v > f {
-			f, z = v, x.z
-		}
+	if len(good) == 0 || len(bad) == 0 {
+		return
 	}
-	return f, z
-}
-
-func threshold(rows []*row, of func(*row) float64) float64 { _, z := cut(gather(rows, of)); return z }
-
-func f1(rows []*row, flagged map[*row]bool) float64 {
-	var hit, wrong, missed float64
-	for _, r := range rows {
-		switch {
-		case flagged[r] && r.Label == 1:
-			hit++
-		case flagged[r]:
-			wrong++
-		case r.Label == 1:
-			missed++
+	random := rand.New(rand.NewPCG(1, 1))
+	draw := func(rate float64) float64 {
+		if random.Float64() < rate {
+			return bad[random.IntN(len(bad))]
+		}
+		return good[random.IntN(len(good))]
+	}
+	seen := 0
+	for range trials {
+		window := make([]stats.Labelled, 0, 2*n)
+		for range n {
+			window = append(window, stats.Labelled{Score: draw(before)}, stats.Labelled{Score: draw(after), True: true})
+		}
+		spread := math.Sqrt(float64(2*n+1) / (12 * float64(n) * float64(n)))
+		if (stats.AUROC(window)-0.5)/spread > 1.645 {
+			seen++
 		}
 	}
-	return 2 * hit / (2*hit + wrong + missed)
-}
-
-// calibration is the expected calibration error over ten equal bins.
-func calibration(s []scored) float64 {
-	var p, y [10]float64
-	for _, x := range s {
-		v := model.Probability(float32(x.z))
-		b := min(int(v*10), 9)
-		p[b] += v
-		if x.y {
-			y[b]++
-		}
-	}
-	sum := 0.0
-	for b := range p {
-		sum += math.Abs(p[b] - y[b])
-	}
-	return sum / float64(len(s))
+	fmt.Fprintf(w, "  a rate that goes from %.0f %% to %.0f %% is seen in windows of %d answers in %.1f %% of trials\n",
+		100*before, 100*after, n, 100*float64(seen)/trials)
 }
 
 // findingsReport prints how often sentences with each kind of finding are labelled, beside what the model expects of them.
 func findingsReport(w io.Writer, name string, rows []*row) {
-	var n, y, p [32]float64
+	type count struct {
+		kind    align.Kind
+		n, y, p float64
+	}
+	by := map[align.Kind]count{}
 	for _, r := range rows {
 		for i := range r.sentences {
 			s := &r.sentences[i]
-			n[s.found]++
-			y[s.found] += float64(s.y)
-			p[s.found] += model.Probability(s.margin.Local)
+			c := by[s.found]
+			by[s.found] = count{s.found, c.n + 1, c.y + float64(s.y), c.p + model.Probability(s.margin.Local)}
 		}
 	}
-	fmt.Fprintf(w, "  findings in %s:", name)
-	for k := range n {
-		if n[k] > 0 {
-			fmt.Fprintf(w, " %v n=%.0f labelled %.3f expected %.3f;", align.Kind(k), n[k], y[k]/n[k], p[k]/n[k])
-		}
+	fmt.Fprintf(w, "  findings in %s:\n", name)
+	all := make([]count, 0, len(by))
+	for _, c := range by {
+		all = append(all, c)
 	}
-	fmt.Fprintln(w)
+	slices.SortFunc(all, func(a, b count) int { return cmp.Compare(a.kind, b.kind) })
+	for _, c := range all {
+		fmt.Fprintf(w, "    %-16v n=%.0f labelled %.3f expected %.3f\n", c.kind, c.n, c.y/c.n, c.p/c.n)
+	}
 }
