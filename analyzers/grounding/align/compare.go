@@ -782,12 +782,27 @@ func (a *Aligner) neighbours() {
 // means are figures of an answer that are the mean of a figure of its sentences, sums those that are the sum.
 var (
 	means = [...][2]int{
-		{gPairs, fPairs}, {gTriads, fTriads}, {gSkips, fSkips}, {gBest, fBestTwo}, {gTogether, fTogether}, {gListed, fListed}, {gAsked, fAsked},
+		{gPairs, fPairs},
+		{gTriads, fTriads},
+		{gSkips, fSkips},
+		{gBest, fBestTwo},
+		{gTogether, fTogether},
+		{gListed, fListed},
+		{gAsked, fAsked},
 		{gTaken, fTaken},
 	}
 	sums = [...][2]int{
-		{gNewNumbers, fNewNumbersQ}, {gNewNames, fNewNames}, {gOtherNumbers, fOtherNumbers}, {gSwapped, fSwapped}, {gAbstains, fAbstains},
-		{gAdvice, fAdvice}, {gHedge, fHedge}, {gExample, fExample}, {gGreeting, fGreeting}, {gCites, fCites}, {gDerived, fDerived},
+		{gNewNumbers, fNewNumbersQ},
+		{gNewNames, fNewNames},
+		{gOtherNumbers, fOtherNumbers},
+		{gSwapped, fSwapped},
+		{gAbstains, fAbstains},
+		{gAdvice, fAdvice},
+		{gHedge, fHedge},
+		{gExample, fExample},
+		{gGreeting, fGreeting},
+		{gCites, fCites},
+		{gDerived, fDerived},
 	}
 )
 
