@@ -25,6 +25,7 @@ type Aligner struct {
 	earlier  source // stems of the answer so far; only its slots are used
 	operands []number
 	near     []int32 // source sentences nearest to the question
+	searches int     // of numbers that are still allowed
 	asking   float32 // share of the question's words that the nearest of them has
 }
 
@@ -60,6 +61,7 @@ const MaxSentences = 1024
 // Compare cuts the texts of an answer and fills Sentences and Answer.
 func (a *Aligner) Compare(texts ...string) {
 	a.answer.reset()
+	a.searches = maxSearches
 	for _, t := range texts {
 		a.answer.add(t, a.idf)
 	}

@@ -191,3 +191,31 @@ func within(t *rapid.T, p Place, texts []string) {
 		t.Fatalf("%q is cut within a character", s[p.Start:p.End])
 	}
 }
+
+// Half a megabyte of what costs a careless comparison the square of it. Without one of the bounds this test takes minutes.
+func TestHostileTexts(t *testing.T) {
+	t.Parallel()
+	for name, piece := range map[string]string{
+		"citations":     "passage 1: [2] [3] passage 4 ",
+		"lines":         "passage 7: x\n",
+		"numbers":       "17 3.5 12% 1,204 ",
+		"new numbers":   "9.0731 8.1173 7.3391 ",
+		"opposites":     "increase decrease Ada Kiel ",
+		"one word":      "never ",
+		"names":         "Ada Brandt bought Kiel Marine ",
+		"addresses":     "https://a.example/b?c=d ",
+		"no space":      "x",
+		"broken":        "\xff\xc3 ",
+		"short phrases": "a. b. c. ",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := strings.Repeat(piece, (1<<19)/len(piece))
+			other := strings.ReplaceAll(strings.ReplaceAll(s, "9.0731", "9.0732"), "decrease", "increase")
+			a := compared(other, s[:1<<10], s)
+			if len(a.Sentences) == 0 && piece != "\xff\xc3 " {
+				t.Error("no sentences")
+			}
+		})
+	}
+}

@@ -427,7 +427,7 @@ func (a *Aligner) meanings(s *sentence, best int32, out *Sentence) {
 		f[fRoles]++
 		out.whole(Roles, s, b)
 	}
-	for i := s.first; i < s.last; i++ {
+	for i := s.first; i < s.scanned(); i++ {
 		o, ok := opposites[words[i].stem]
 		if !ok || a.stands(b, words[i].stem) >= 0 {
 			continue
@@ -443,13 +443,19 @@ func (a *Aligner) meanings(s *sentence, best int32, out *Sentence) {
 
 // stands is the first word of source sentence b with a stem, or -1.
 func (a *Aligner) stands(b *sentence, stem uint32) int32 {
-	for k := b.first; k < b.last; k++ {
+	for k := b.first; k < b.scanned(); k++ {
 		if a.src.words[k].stem == stem {
 			return k
 		}
 	}
 	return -1
 }
+
+// maxScanned bounds the words of a sentence that are held against every word of another: no sentence of prose is longer.
+const maxScanned = 256
+
+// scanned is where the words end that are held against every word of another sentence.
+func (s *sentence) scanned() int32 { return min(s.last, s.first+maxScanned) }
 
 // sameSentence is the share of words from which on two sentences are taken to speak of the same.
 // Both ways: most of either must stand in the other.
@@ -469,7 +475,7 @@ const allAsked = 0.95
 func (a *Aligner) roles(s, b *sentence) bool {
 	const reach = 8
 	words, src := a.answer.words, a.src.words
-	for i := s.first; i < s.last; i++ {
+	for i := s.first; i < s.scanned(); i++ {
 		if words[i].marks&isName == 0 {
 			continue
 		}
@@ -483,7 +489,7 @@ func (a *Aligner) roles(s, b *sentence) bool {
 				continue
 			}
 			if a.order(b, words[k].stem, words[verb].stem, words[i].stem, src) && !a.order(b, words[i].stem, words[verb].stem, words[k].stem, src) &&
-				passive(words[i:k]) == passive(src[b.first:b.last]) {
+				passive(words[i:k]) == passive(src[b.first:b.scanned()]) {
 				return true
 			}
 			break
@@ -496,7 +502,7 @@ func (a *Aligner) roles(s, b *sentence) bool {
 func (a *Aligner) order(b *sentence, x, y, z uint32, src []word) bool {
 	want := [...]uint32{x, y, z}
 	n := 0
-	for k := b.first; k < b.last && n < len(want); k++ {
+	for k := b.first; k < b.scanned() && n < len(want); k++ {
 		if src[k].stem == want[n] {
 			n++
 		}
@@ -524,7 +530,9 @@ func (a *Aligner) numbers(s *sentence, best int32, out *Sentence) {
 		if w.marks&cites != 0 {
 			continue
 		}
-		f[fNumbers]++
+		if f[fNumbers]++; a.searches <= 0 {
+			continue // neither borne out nor new
+		}
 		at := a.find(n, w.stem, &a.src)
 		if at >= 0 {
 			if !a.fits(n.word, a.src.words[at].stem, s) {
@@ -554,6 +562,10 @@ func (a *Aligner) find(n *number, stem uint32, c *source) int32 {
 	if at := c.last(stem); at >= 0 && n.plain == n.value {
 		return at
 	}
+	if a.searches <= 0 {
+		return -1
+	}
+	a.searches--
 	for i := range c.numbers[:min(len(c.numbers), maxNumbers)] {
 		if n.says(&c.numbers[i]) {
 			return c.numbers[i].word
@@ -562,9 +574,11 @@ func (a *Aligner) find(n *number, stem uint32, c *source) int32 {
 	return -1
 }
 
-// maxNumbers bounds the numbers of the sources that one number is held against; maxOperands those that arithmetic is tried with.
+// maxNumbers bounds the numbers of the sources that one number is held against, maxSearches the numbers of an answer that are; maxOperands
+// bounds those that arithmetic is tried with.
 const (
-	maxNumbers  = 4096
+	maxNumbers  = 1024
+	maxSearches = 1024
 	maxOperands = 40
 )
 
@@ -672,6 +686,9 @@ func abstains(s *sentence) bool {
 	return c&negation != 0 && c&saying != 0 && c&sourceNoun != 0 || c&unable != 0 && c&(sourceNoun|saying) != 0
 }
 
+// maxCited bounds the citations of a sentence that are looked up.
+const maxCited = 8
+
 // citations holds the passages that a sentence cites against those that bear it out.
 func (a *Aligner) citations(s *sentence, out *Sentence) {
 	f := &out.Features
@@ -679,6 +696,9 @@ func (a *Aligner) citations(s *sentence, out *Sentence) {
 		w := &a.answer.words[i]
 		if w.marks&cites == 0 || w.marks&isNumber == 0 {
 			continue
+		}
+		if f[fCites] >= maxCited {
+			break
 		}
 		n := int32(-1)
 		for k := s.nums; k < s.nume; k++ {

@@ -70,6 +70,9 @@ func (p *page) reset() {
 	p.urls = p.urls[:0]
 }
 
+// maxBlocks bounds the passages of a page; what follows belongs to the last.
+const maxBlocks = 1024
+
 // maxWords bounds the words of a page; the rest of its texts is not read. 1<<17 words are some 700 KB of English.
 const maxWords = 1 << 17
 
@@ -80,7 +83,9 @@ func (p *page) add(s string, idf *IDF) {
 	if n := len(p.blocks); n > 0 {
 		next = p.blocks[n-1].number + 1
 	}
-	p.blocks = append(p.blocks, block{p.texts, next, int32(len(p.sentences)), int32(len(p.sentences))})
+	if len(p.blocks) < maxBlocks {
+		p.blocks = append(p.blocks, block{p.texts, next, int32(len(p.sentences)), int32(len(p.sentences))})
+	}
 	for _, r := range p.ranges {
 		if len(p.words) >= maxWords {
 			break
@@ -126,7 +131,7 @@ func (p *page) sentence(s string, r text.Range, idf *IDF) {
 		}
 	}
 	sen.listed = sen.last > sen.first && p.words[sen.first].marks&isListed != 0 || bullet(part)
-	if n := p.passage(&sen); n > 0 {
+	if n := p.passage(&sen); n > 0 && len(p.blocks) < maxBlocks {
 		p.blocks = append(p.blocks, block{p.texts, n, at, at})
 	}
 	b := len(p.blocks) - 1
