@@ -166,9 +166,12 @@ func (w *work) load() (context bool) {
 	w.align.Reset()
 	w.sources = w.sources[:0]
 	room := maxSourceBytes
+	fetched := slices.ContainsFunc(w.given, func(t analyzers.Text) bool {
+		return t.Origin == analyzers.Document || t.Origin == analyzers.ToolResult
+	})
 	for i := range w.given {
 		t := &w.given[i]
-		source, evident := role(t)
+		source, evident := role(t, fetched)
 		if len(w.sources) == maxSources || len(t.Content) > room {
 			source = false
 		}
@@ -195,13 +198,14 @@ func boundary(s string, i int) int {
 	return i
 }
 
-// role says whether an answer may follow from a text, and whether that text is there for answers to follow from.
-func role(t *analyzers.Text) (source, context bool) {
+// role says whether an answer may follow from a text, and whether that text is there for answers to follow from. fetched says that
+// there are documents or tool results: then what the user says is a question, however long.
+func role(t *analyzers.Text, fetched bool) (source, context bool) {
 	switch t.Origin {
 	case analyzers.Document, analyzers.ToolResult:
 		return true, true
 	case analyzers.User:
-		long := len(t.Content) >= minSource
+		long := len(t.Content) >= minSource && !fetched
 		return long, long
 	case analyzers.Instructions:
 		// Instructions say how to answer. They hold a context too when they say so: applications put their passages there.

@@ -128,3 +128,20 @@ func TestContexts(t *testing.T) {
 		}
 	}
 }
+
+// Beside a document, what the user says is a question, however long: nothing follows from it.
+func TestALongQuestionIsNoSource(t *testing.T) {
+	t.Parallel()
+	s := answers("Northwind sold 1,240 boats in 2021.")
+	s.Input[0].Parts = []genai.Part{
+		{Type: genai.PartDocument, Content: "Baltic Sails sold nothing in 2021."},
+		{Type: genai.PartText, Content: strings.Repeat("I heard that Northwind sold 1,240 boats in 2021. Is it so? ", 10)},
+	}
+	got, err := grounding.New(grounding.Options{}).Analyze(t.Context(), &analyzers.Input{Span: s}, nil)
+	if err != nil || len(got) != 1 || len(got[0].Evidence) == 0 {
+		t.Fatalf("%+v, %v: want a doubt", got, err)
+	}
+	if src := got[0].Evidence[0].Source; src == nil || src.Part != 0 {
+		t.Errorf("held against %+v, want the document", src)
+	}
+}
