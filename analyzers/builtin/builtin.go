@@ -6,6 +6,7 @@ package builtin
 import (
 	"github.com/tiltmeter/tiltmeter/analyzers"
 	"github.com/tiltmeter/tiltmeter/analyzers/behaviour"
+	"github.com/tiltmeter/tiltmeter/analyzers/grounding"
 	"github.com/tiltmeter/tiltmeter/analyzers/injection"
 	"github.com/tiltmeter/tiltmeter/analyzers/leakage"
 	"github.com/tiltmeter/tiltmeter/analyzers/refusal"
@@ -15,6 +16,7 @@ import (
 func New() []analyzers.Analyzer {
 	return []analyzers.Analyzer{
 		refusal.New(),
+		grounding.New(grounding.Options{}),
 		injection.New(injection.Options{}),
 		leakage.New(leakage.Options{}),
 		behaviour.New(behaviour.Options{}),

@@ -20,7 +20,7 @@ type testCase struct {
 	Tool      string
 	Result    string
 	Answer    string
-	Label     string // of the signal; "": either
+	Label     string // of the signal; "": either; "none": there is none
 	Reason    string // of a piece of evidence
 	Not       string // a reason that no evidence may have
 	Quote     string // what that evidence points at
@@ -70,6 +70,12 @@ func TestCases(t *testing.T) {
 		t.Run(c.Why, func(t *testing.T) {
 			t.Parallel()
 			got, err := a.Analyze(t.Context(), c.input(), nil)
+			if c.Label == "none" {
+				if err != nil || len(got) > 0 {
+					t.Fatalf("%v, %v: want no verdict", got, err)
+				}
+				return
+			}
 			if err != nil || len(got) == 0 || got[0].Name != grounding.Signal {
 				t.Fatalf("%v, %v", got, err)
 			}

@@ -29,7 +29,6 @@ const (
 const (
 	LabelSupported   = "supported"
 	LabelUnsupported = "unsupported"
-	LabelNoContext   = "no_context" // nothing was given that the answer could follow from: no verdict
 )
 
 // The labels of SignalUncertainty: what it was read from.
@@ -108,7 +107,7 @@ func (a *Analyzer) Describe() analyzers.Description {
 			{
 				Name: Signal, Unit: "1", Detects: true,
 				Means:  "the answer says something that does not follow from what the model was given",
-				Labels: []string{LabelSupported, LabelUnsupported, LabelNoContext},
+				Labels: []string{LabelSupported, LabelUnsupported},
 			},
 			{
 				Name: SignalUncertainty, Unit: "{nat}",
@@ -139,7 +138,7 @@ func (a *Analyzer) Analyze(ctx context.Context, in *analyzers.Input, dst []analy
 		}
 		return append(dst, s), nil
 	}
-	dst = append(dst, analyzers.Signal{Name: Signal, Label: LabelNoContext})
+	// No verdict: a signal would count in rates as an answer that is borne out.
 	if s, ok := uncertain(in.Span, w.said); ok {
 		dst = append(dst, s)
 	}

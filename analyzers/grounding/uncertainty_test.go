@@ -84,17 +84,14 @@ func TestUncertaintyWithoutContext(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			got, err := grounding.New(grounding.Options{}).Analyze(t.Context(), &analyzers.Input{Span: c.span}, nil)
-			if err != nil || len(got) == 0 || got[0].Label != grounding.LabelNoContext || got[0].Probability != 0 {
+			if err != nil || c.label == "" && len(got) > 0 {
 				t.Fatalf("%+v, %v: want no verdict", got, err)
 			}
 			if c.label == "" {
-				if len(got) > 1 {
-					t.Errorf("%+v", got[1])
-				}
 				return
 			}
-			if len(got) != 2 || got[1].Label != c.label || math.Abs(got[1].Score-c.want) > 1e-9 {
-				t.Errorf("%+v, want %s %v", got[1:], c.label, c.want)
+			if len(got) != 1 || got[0].Name != grounding.SignalUncertainty || got[0].Label != c.label || math.Abs(got[0].Score-c.want) > 1e-9 {
+				t.Errorf("%+v, want %s %v and no verdict", got, c.label, c.want)
 			}
 		})
 	}
@@ -123,7 +120,7 @@ func TestContexts(t *testing.T) {
 		{"instructions with a context", given("Answer from this.\nContext: "+long, "How many boats?"), true},
 	} {
 		got, err := grounding.New(grounding.Options{}).Analyze(t.Context(), &analyzers.Input{Span: c.span}, nil)
-		if err != nil || len(got) == 0 || (got[0].Label != grounding.LabelNoContext) != c.context {
+		if err != nil || (len(got) > 0 && got[0].Name == grounding.Signal) != c.context {
 			t.Errorf("%s: %+v, %v", c.name, got, err)
 		}
 	}

@@ -124,7 +124,7 @@ func (j *Judge) Describe() analyzers.Description {
 
 // Wants reports whether a signal is one to ask about.
 func (j *Judge) Wants(g *analyzers.Signal) bool {
-	return g.Name == asked && g.Label != "no_context" && g.Probability >= j.o.Low && g.Probability <= j.o.High
+	return g.Name == asked && g.Probability >= j.o.Low && g.Probability <= j.o.High
 }
 
 // Ask asks about a signal of a span. ErrBudget and ErrRests say that nothing was asked.

@@ -103,7 +103,6 @@ func TestWantsWhatIsNotSure(t *testing.T) {
 		{analyzers.Signal{Name: "grounding", Probability: 0.5}, true},
 		{analyzers.Signal{Name: "grounding", Probability: 0.2}, false},
 		{analyzers.Signal{Name: "grounding", Probability: 0.8}, false},
-		{analyzers.Signal{Name: "grounding", Probability: 0.5, Label: "no_context"}, false},
 		{analyzers.Signal{Name: "refusal", Probability: 0.5}, false},
 	} {
 		if got := j.Wants(&c.g); got != c.want {
