@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tiltmeter/tiltmeter/analyzers"
+	"github.com/tiltmeter/tiltmeter/analyzers/language"
 	"github.com/tiltmeter/tiltmeter/genai"
 )
 
@@ -54,7 +55,7 @@ func (*Analyzer) Describe() analyzers.Description {
 		Name: Name, Version: 1,
 		Signals: []analyzers.SignalDescription{
 			{Name: SignalLength, Means: "How many characters the answer has.", Unit: "{character}"},
-			{Name: SignalLanguage, Means: "How clearly the answer is in the language of its label.", Unit: "1", Labels: Languages()},
+			{Name: SignalLanguage, Means: "How clearly the answer is in the language of its label.", Unit: "1", Labels: language.All()},
 			{
 				Name: SignalFormat, Means: "The share of JSON that was asked for, answers and arguments of tools, that is valid and follows its schema.", Unit: "1",
 				Labels: []string{FormatValid, FormatFenced, FormatUnchecked, FormatSchema, FormatInvalid},

@@ -6,9 +6,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"unicode/utf8"
 
 	"github.com/tiltmeter/tiltmeter/analyzers"
+	"github.com/tiltmeter/tiltmeter/analyzers/language"
 	"github.com/tiltmeter/tiltmeter/analyzers/text"
 )
 
@@ -36,20 +36,21 @@ func wording(said []analyzers.Text) []analyzers.Signal {
 	q := searches.Get().(*sequences)
 	defer searches.Put(q)
 	q.units = q.units[:0]
-	var tally tally
-	words, letters := 0, 0
+	var tally language.Tally
+	read, words, letters := 0, 0, 0
 	for i := range said {
 		t := &said[i]
 		if t.Origin != analyzers.Answer && t.Origin != analyzers.Refused {
 			continue
 		}
 		fences(t.Content, func(part string, code bool) {
-			if left := languageSample - tally.read; !code && left > 0 {
-				tally.scripts(part[:min(left, len(part))])
+			if left := languageSample - read; !code && left > 0 {
+				tally.Letters(part[:min(left, len(part))])
+				read += len(part)
 			}
 			q.word = text.Words(part, q.word, func(w []byte, at text.Range) bool {
 				if !code && at.Start < languageSample {
-					tally.word(w)
+					tally.Word(w)
 				}
 				words++
 				letters += len(w)
@@ -59,7 +60,7 @@ func wording(said []analyzers.Text) []analyzers.Signal {
 		})
 	}
 	signals := []analyzers.Signal{{Name: SignalRepetition, Score: q.repeated(said, words, letters)}}
-	label, score := tally.language()
+	label, score := tally.Language()
 	return append(signals, analyzers.Signal{Name: SignalLanguage, Score: score, Label: label})
 }
 
@@ -143,18 +144,4 @@ func mix(h uint64) uint64 {
 	h *= 0xd6e8feb86659fd93
 	h ^= h >> 32
 	return h | 1 // 0 is no sequence
-}
-
-// scripts counts the letters of a part that are of no Latin script.
-func (t *tally) scripts(part string) {
-	t.read += len(part)
-	for i := 0; i < len(part); {
-		if part[i] < utf8.RuneSelf {
-			i++
-			continue
-		}
-		c, n := utf8.DecodeRuneInString(part[i:])
-		t.rune(c)
-		i += n
-	}
 }

@@ -17,6 +17,8 @@ import (
 	"github.com/tiltmeter/tiltmeter/analyzers"
 	"github.com/tiltmeter/tiltmeter/analyzers/grounding/align"
 	"github.com/tiltmeter/tiltmeter/analyzers/grounding/model"
+	"github.com/tiltmeter/tiltmeter/analyzers/language"
+	"github.com/tiltmeter/tiltmeter/analyzers/text"
 )
 
 // The signals.
@@ -85,7 +87,9 @@ type work struct {
 	margins []model.Margins
 	grams   []uint32
 	figures []float32
+	word    []byte
 	asked   bool
+	bare    bool // see bare
 }
 
 // New makes an Analyzer.
@@ -125,13 +129,15 @@ func (a *Analyzer) Analyze(ctx context.Context, in *analyzers.Input, dst []analy
 	}
 	w := a.work.Get().(*work)
 	defer a.release(w)
-	w.said = analyzers.Said(w.said[:0], in.Span)
-	w.said = slices.DeleteFunc(w.said, func(t analyzers.Text) bool { return t.Origin != analyzers.Answer })
+	w.said = answers(analyzers.Said(w.said[:0], in.Span))
 	if !in.Span.Operation.IsInference() || len(w.said) == 0 {
 		return dst, nil
 	}
 	w.given = analyzers.Given(w.given[:0], in)
 	if w.load() {
+		if w.translates() {
+			return dst, nil
+		}
 		s, err := a.judge(ctx, w)
 		if err != nil {
 			return dst, err
@@ -143,6 +149,66 @@ func (a *Analyzer) Analyze(ctx context.Context, in *analyzers.Input, dst []analy
 		dst = append(dst, s)
 	}
 	return dst, nil
+}
+
+// silence is the log-odds of an answer to bare sources in which nothing was found that can be looked up.
+const silence = -3
+
+// lookedUp lowers the margins of sentences in which nothing was found that can be looked up, and is the highest.
+func (w *work) lookedUp() float32 {
+	n := len(w.margins)
+	score := float32(silence)
+	for i := range w.margins {
+		switch w.align.Sentences[i].Finding.Kind {
+		case align.NewURL, align.NewCitation, align.NewNumber:
+			score = max(score, w.margins[i].Mixed(n, w.asked))
+		default:
+			w.margins[i] = model.Margins{Local: silence, Full: silence}
+		}
+	}
+	return score
+}
+
+// answers are the texts of choices that answer. What a model says beside a call of a tool is what it is about to do: nothing that it was
+// given bears that out, and nothing need.
+func answers(said []analyzers.Text) []analyzers.Text {
+	calls := map[int]bool{}
+	for i := range said {
+		if said[i].Origin == analyzers.ToolCall {
+			calls[said[i].Index] = true
+		}
+	}
+	return slices.DeleteFunc(said, func(t analyzers.Text) bool { return t.Origin != analyzers.Answer || calls[t.Index] })
+}
+
+// sampled is how much of the answer and of the sources tells their language, bytes.
+const sampled = 4096
+
+// leastClear is how clearly both must be in their languages.
+const leastClear = 0.2
+
+// translates reports whether the answer is in another language than the sources. Words are compared, so that there is no verdict then.
+func (w *work) translates() bool {
+	var said, given language.Tally
+	w.tally(&said, sampled, len(w.said), func(i int) string { return w.said[i].Content })
+	w.tally(&given, sampled, len(w.sources), func(i int) string { return w.sources[i].Content })
+	a, clear := said.Language()
+	b, clearToo := given.Language()
+	return a != b && min(clear, clearToo) >= leastClear // what is undetermined is not clear at all
+}
+
+// tally counts words of n texts, up to a number of bytes.
+func (w *work) tally(t *language.Tally, room, n int, of func(int) string) {
+	for i := 0; i < n && room > 0; i++ {
+		s := of(i)
+		s = s[:boundary(s, min(len(s), room))]
+		room -= len(s)
+		t.Letters(s)
+		w.word = text.Words(s, w.word, func(b []byte, _ text.Range) bool {
+			t.Word(b)
+			return true
+		})
+	}
 }
 
 // release gives memory back, without the texts of the input.
@@ -186,7 +252,45 @@ func (w *work) load() (context bool) {
 	if context {
 		w.align.Index()
 	}
+	w.bare = bare(w.sources)
 	return context
+}
+
+// prosePerSource is from which length of sentences on a tool's result is a text, bytes.
+const prosePerSource = 200
+
+// bare reports whether all that was given are rows, fields and code of tools. An answer puts them into words that stand nowhere in them, so
+// that only what can be looked up counts: numbers, addresses, citations.
+func bare(sources []*analyzers.Text) bool {
+	for _, t := range sources {
+		if t.Origin == analyzers.ToolResult && prose(t.Content) < prosePerSource || t.Origin == analyzers.Instructions {
+			continue
+		}
+		return false
+	}
+	return true
+}
+
+// leastRun is how many words in a row make a sentence and no field or line of code.
+const leastRun = 8
+
+// prose is the length of those parts of a text in which leastRun words or more follow each other with no more than commas, full stops
+// and spaces between them, in bytes, as far as prosePerSource.
+func prose(s string) (n int) {
+	first, words, end := 0, 0, 0
+	text.Words(s, nil, func(w []byte, at text.Range) bool {
+		if words == 0 || strings.Trim(s[end:at.Start], " ,.;'’-\n") != "" || w[0] >= '0' && w[0] <= '9' && words == 0 {
+			first, words = at.Start, 0
+		}
+		words, end = words+1, at.End
+		if words == leastRun {
+			n += end - first
+		} else if words > leastRun {
+			n += len(w) + 1
+		}
+		return n < prosePerSource
+	})
+	return n
 }
 
 // boundary is the last byte up to i at which a character of s begins, or its end.
@@ -262,7 +366,11 @@ func (a *Analyzer) answer(w *work, parts []analyzers.Text) analyzers.Signal {
 		w.margins = append(w.margins, z.Found(s.Finding.Kind))
 	}
 	var score float32
-	score, w.figures = a.model.Score(w.margins, &w.align.Answer, w.asked, w.figures)
+	if w.bare {
+		score = w.lookedUp()
+	} else {
+		score, w.figures = a.model.Score(w.margins, &w.align.Answer, w.asked, w.figures)
+	}
 	s := analyzers.Signal{Name: Signal, Score: float64(score), Probability: model.Probability(score), Label: LabelSupported}
 	if s.Probability >= a.threshold {
 		s.Label = LabelUnsupported

@@ -3,7 +3,10 @@ package align
 // Numbers: what a text says in figures, with how exactly it says it, and whether another text bears it out by lookup, rounding or
 // one step of arithmetic.
 
-import "math"
+import (
+	"math"
+	"strings"
+)
 
 // number is a number as a text writes it.
 type number struct {
@@ -56,9 +59,9 @@ func scan(s string, i int) (n number, end int) {
 			}
 		}
 	}
-	if i < len(s) && s[i] == '%' {
+	if j := pastSpace(s, i); j < len(s) && s[j] == '%' {
 		n.percent = true
-		i++
+		i = j + 1
 	}
 	if !fraction {
 		digits -= min(zeros, digits-1)
@@ -67,6 +70,16 @@ func scan(s string, i int) (n number, end int) {
 	n.ulp, n.plain = ulp, n.value
 	n.year = !fraction && !group && whole == 4 && n.value >= 1500 && n.value <= 2100
 	return n, i
+}
+
+// pastSpace is i behind one space there, also one that does not break.
+func pastSpace(s string, i int) int {
+	for _, space := range [...]string{" ", "\u00a0", "\u202f"} {
+		if strings.HasPrefix(s[i:], space) {
+			return i + len(space)
+		}
+	}
+	return i
 }
 
 // threeDigits says whether s begins with three digits and no fourth.

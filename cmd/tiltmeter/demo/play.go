@@ -183,6 +183,9 @@ func (sc *scene) retrieve(parent pcommon.SpanID, a ask, query string) (document,
 	if stale {
 		document, fact, id, edition = p.stale, p.staleFact, p.id+"-old", "archived"
 	}
+	if a.lang == "en" { // what to do stands on the page, too
+		document += " What to do: " + strings.ToLower(a.steps[0][:1]) + sc.slots.Replace(strings.Join(a.steps, "; ")[1:]) + "."
+	}
 	type doc struct {
 		ID      string  `json:"id"`
 		Score   float64 `json:"score"`

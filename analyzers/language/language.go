@@ -1,12 +1,15 @@
-package behaviour
-
-// The language of a text, by its script, and within a script by the words that its every sentence needs.
+// Package language tells the language of a text, by its script, and within a script by the words that its every sentence needs.
+//
+// It promises the same answer for the same text, in time linear in it, and none where it is not sure. It knows some
+// fifty languages and no span.
+package language
 
 import (
 	"slices"
 	"strings"
 	"sync"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Undetermined is the label of what is too short or in no language that is known here (ISO 639-2).
@@ -90,8 +93,8 @@ var alone = []struct {
 // shared are the scripts of several languages: their words tell.
 var shared = []*unicode.RangeTable{unicode.Cyrillic, unicode.Arabic, unicode.Devanagari}
 
-// Languages are the labels of behaviour.language.
-func Languages() []string {
+// All are the codes (ISO 639-1) that Tally tells, and Undetermined.
+func All() []string {
 	var list []string
 	for l := range functionWords {
 		list = append(list, l)
@@ -127,17 +130,28 @@ var words = sync.OnceValue(func() *dictionary {
 	return d
 })
 
-// tally counts what tells the language.
-type tally struct {
-	read    int // bytes
+// Tally counts what tells the language. The zero value has counted nothing.
+type Tally struct {
 	letters [32]int
 	other   int // letters of shared scripts
 	all     int // words
 	counts  [64]float64
 }
 
-// rune counts a character of another script.
-func (t *tally) rune(c rune) {
+// Letters counts the letters of a text that are of no Latin script: those, words tell.
+func (t *Tally) Letters(s string) {
+	for i := 0; i < len(s); {
+		if s[i] < utf8.RuneSelf {
+			i++
+			continue
+		}
+		c, n := utf8.DecodeRuneInString(s[i:])
+		t.letter(c)
+		i += n
+	}
+}
+
+func (t *Tally) letter(c rune) {
 	if c < 0x370 || !unicode.IsLetter(c) && !unicode.IsMark(c) {
 		return
 	}
@@ -155,8 +169,8 @@ func (t *tally) rune(c rune) {
 	}
 }
 
-// word counts a word for the languages that have it.
-func (t *tally) word(w []byte) {
+// Word counts a word in lower case for the languages that have it.
+func (t *Tally) Word(w []byte) {
 	t.all++
 	d := words()
 	bits := d.words[string(w)]
@@ -174,8 +188,8 @@ func (t *tally) word(w []byte) {
 	}
 }
 
-// language is what the counts say, and how clearly, 0 to 1.
-func (t *tally) language() (label string, score float64) {
+// Language is what the counts say, and how clearly, 0 to 1.
+func (t *Tally) Language() (label string, score float64) {
 	if l, share := t.script(); share >= 0.5 {
 		return l, share
 	}
@@ -200,7 +214,7 @@ func (t *tally) language() (label string, score float64) {
 }
 
 // script is the language that a script has alone, and its share of all letters that are not ASCII words.
-func (t *tally) script() (language string, share float64) {
+func (t *Tally) script() (language string, share float64) {
 	sum, best, kana := t.other, 0, 0
 	for i, n := range t.letters {
 		sum += n
