@@ -138,7 +138,7 @@ func readTexts(folder string, r *rand.Rand) ([]document, error) {
 }
 
 func readDocuments(folder string, seed uint64) ([]*pair, error) {
-	r := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // repeatable, no secret
+	r := rand.New(rand.NewPCG(seed, 7))
 	list, err := readAttacks(folder)
 	if err != nil {
 		return nil, err

@@ -72,7 +72,7 @@ func newFitter(s settings) *fitter {
 
 // run fits, and takes the average of the second half of the epochs.
 func (f *fitter) run(bags []*bag, number uint64) {
-	r := rand.New(rand.NewPCG(f.seed, number)) //nolint:gosec // repeatable, no secret
+	r := rand.New(rand.NewPCG(f.seed, number))
 	order := r.Perm(len(bags))
 	averaged := 0.0
 	for epoch := range f.epochs {
