@@ -110,12 +110,12 @@ func (a *Analyzer) Describe() analyzers.Description {
 		Signals: []analyzers.SignalDescription{
 			{
 				Name: Signal, Unit: "1", Detects: true,
-				Means:  "the answer says something that does not follow from what the model was given",
+				Means:  "The answer says something that does not follow from what the model was given.",
 				Labels: []string{LabelSupported, LabelUnsupported},
 			},
 			{
 				Name: SignalUncertainty, Unit: "{nat}",
-				Means:  "the model might have answered otherwise: its samples disagree, or its tokens were improbable",
+				Means:  "The model might have answered otherwise: its samples disagree, or its tokens were improbable.",
 				Labels: []string{LabelSamples, LabelLogProbs},
 			},
 		},

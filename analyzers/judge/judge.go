@@ -118,7 +118,7 @@ func New(o Options) (*Judge, error) {
 func (j *Judge) Describe() analyzers.Description {
 	return analyzers.Description{Name: "judge", Version: version, Signals: []analyzers.SignalDescription{{
 		Name: SignalName, Unit: "1", Detects: true, Labels: []string{"agrees", "disagrees"},
-		Means: "a language model says that the answer holds what it was not given; asked only where grounding is not sure",
+		Means: "A language model says that the answer holds what it was not given; asked only where grounding is not sure.",
 	}}}
 }
 

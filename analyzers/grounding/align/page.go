@@ -205,6 +205,10 @@ func (p *page) figure(s string, pos text.Range, between string, m mark, sen int3
 		}
 		n, stopAt := scan(s, i)
 		end = stopAt
+		if n.value == 0 && i > 1 && s[i-1] == ':' && s[i-2] >= '0' && s[i-2] <= '9' {
+			i = stopAt // "20:00" says 20
+			continue
+		}
 		at := int32(len(p.words))
 		n.word = at
 		first := at == 0 || p.words[at-1].sentence != sen
