@@ -135,6 +135,22 @@ func TestNothingLabelled(t *testing.T) {
 	}
 }
 
+func TestSignalFor(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ analyzer, rows, want string }{
+		{"refusal", `{"context":"a"}`, "refusal"},
+		{"injection", `{"prompt":"a"}`, "injection"},
+		{"injection", `{"prompt":"a","context":"b"}`, "injection.indirect"},
+		{"leakage", `{"response":"a","spans":[{"type":"EMAIL"}]}`, "leakage"},
+		{"leakage", `{"response":"a","context":"b"}`, "leakage.prompt"},
+		{"leakage", `{"response":"a","context":"b","spans":[{"type":"EMAIL"}]}`, "leakage"},
+	} {
+		if got := eval.SignalFor(c.analyzer, read(t, c.rows)); got != c.want {
+			t.Errorf("%s on %s: %s, want %s", c.analyzer, c.rows, got, c.want)
+		}
+	}
+}
+
 func TestReadNamesTheLine(t *testing.T) {
 	t.Parallel()
 	_, err := eval.Read(strings.NewReader("{}\n{\"prompt\":1}\n"), "rows.jsonl")

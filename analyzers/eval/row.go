@@ -80,6 +80,31 @@ func text(b json.RawMessage) string {
 	return string(b)
 }
 
+// SignalFor is the signal of an analyzer that rows are about, when nobody says: the one called like it, or the one that looks where most of the
+// rows have something. Injections are then looked for in contexts where there are any, and leaked instructions where something must not leak and
+// no spans are labelled.
+func SignalFor(analyzer string, rows []Row) string {
+	contexts, spans := 0, 0
+	for i := range rows {
+		if rows[i].Context != "" || rows[i].System != "" {
+			contexts++
+		}
+		if len(rows[i].Spans) > 0 {
+			spans++
+		}
+	}
+	if 2*contexts <= len(rows) {
+		return analyzer
+	}
+	switch {
+	case analyzer == "injection":
+		return "injection.indirect"
+	case analyzer == "leakage" && spans == 0:
+		return "leakage.prompt"
+	}
+	return analyzer
+}
+
 // Read reads JSON lines. Empty lines are passed over; a line that cannot be read is an error with its number.
 func Read(r io.Reader, name string) (rows []Row, err error) {
 	in := bufio.NewScanner(r)

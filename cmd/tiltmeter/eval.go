@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -36,7 +37,7 @@ func runEval(ctx context.Context, args []string, out io.Writer) error {
 	fs := newFlags("eval", fmt.Sprintf(evalUsage, strings.Join(names, ", ")), out)
 	data := fs.String("data", "", "file of JSON lines; - is standard input")
 	asJSON := fs.Bool("json", false, "print the figures as JSON")
-	signal := fs.String("signal", "", "the signal to judge (default: the one called like the analyzer)")
+	signal := fs.String("signal", "", "the signal to judge (default: the one called like the analyzer; injection.indirect and leakage.prompt where most lines have a context)")
 	scores := fs.String("scores", "", "write what each line got into this file, as JSON lines")
 	calibrate := fs.String("calibrate", "", "learn probabilities from the labels, and write them into this file for the server's settings")
 	if err := fs.Parse(args); err != nil {
@@ -54,7 +55,7 @@ func runEval(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	o := eval.Options{Signal: *signal}
+	o := eval.Options{Signal: cmp.Or(*signal, eval.SignalFor(fs.Arg(0), rows))}
 	scored, err := eval.Score(ctx, list[i], rows, o)
 	if err != nil {
 		return err
