@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/tiltmeter/tiltmeter/analyzers"
 	"github.com/tiltmeter/tiltmeter/analyzers/grounding/align"
@@ -58,6 +59,9 @@ func (w *work) evidence(parts []analyzers.Text, must bool) []analyzers.Evidence 
 	n := len(w.margins)
 	most := doubt{-1, -1}
 	for i, m := range w.margins {
+		if s := &w.align.Sentences[i]; !strings.ContainsFunc(parts[s.Text].Content[s.Start:s.End], unicode.IsLetter) && s.Finding.Kind == align.None {
+			continue // a fence or a brace says nothing
+		}
 		d := doubt{i, model.Probability(m.Mixed(n, w.asked))}
 		if d.p > most.p {
 			most = d

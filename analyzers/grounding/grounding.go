@@ -362,8 +362,9 @@ func (a *Analyzer) answer(w *work, parts []analyzers.Text) analyzers.Signal {
 	for i := range w.align.Sentences {
 		w.grams = w.align.Grams(w.grams[:0], i)
 		s := &w.align.Sentences[i]
-		z := a.model.Sentence(s.Features[:], w.grams, s.Form(len(w.align.Sentences)), !w.asked)
-		w.margins = append(w.margins, z.Found(s.Finding.Kind))
+		form := s.Form(len(w.align.Sentences))
+		z := a.model.Sentence(s.Features[:], w.grams, form, !w.asked)
+		w.margins = append(w.margins, z.Found(s.Finding.Kind, form))
 	}
 	var score float32
 	if w.bare {

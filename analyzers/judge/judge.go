@@ -43,6 +43,9 @@ const (
 	DefaultQuestionsPerHour = 120
 	DefaultTimeout          = 30 * time.Second
 
+	// minInstructions is from which length on instructions may hold a context, as grounding has it, bytes.
+	minInstructions = 400
+
 	maxContext = 24 << 10 // bytes of what the model was given, from its end
 	maxAnswer  = 8 << 10
 	maxReply   = 1 << 20 // bytes of the endpoint's answer
@@ -203,9 +206,10 @@ const instructions = `You check whether an answer says only what its sources say
 func question(in *analyzers.Input, said []analyzers.Text) string {
 	var sources, answer strings.Builder
 	for _, t := range analyzers.Given(nil, in) {
-		if t.Origin != analyzers.Instructions && t.Origin != analyzers.ToolCall {
-			sources.WriteString(t.Content + "\n\n")
+		if t.Origin == analyzers.ToolCall || t.Origin == analyzers.Instructions && len(t.Content) < minInstructions {
+			continue
 		}
+		sources.WriteString(t.Content + "\n\n")
 	}
 	for _, t := range said {
 		answer.WriteString(t.Content + "\n")

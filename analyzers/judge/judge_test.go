@@ -227,3 +227,13 @@ func FuzzReadReply(f *testing.F) {
 		}
 	})
 }
+
+// TestInstructionsThatHoldAContextAreSent: where applications put their documents into the instructions, these are what is judged by.
+func TestInstructionsThatHoldAContextAreSent(t *testing.T) {
+	t.Parallel()
+	in := input()
+	in.Span.System[0].Content = "Answer from these. Documents: " + strings.Repeat("Jam is made in Porto. ", 20)
+	if q := question(in, answerOf(in)); !strings.Contains(q, "made in Porto. Jam") {
+		t.Errorf("asked: %s", q)
+	}
+}

@@ -24,7 +24,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		truncated: counter("truncated_traces_total", "Traces that were scored in part: they have more spans or content than is read at once."),
 		scored:    by("scored_spans_total", "Spans that an analyzer scored, by analyzer.", "analyzer"),
 		seconds:   by("seconds_total", "Time that an analyzer took, by analyzer.", "analyzer"),
-		missed:    by("missed_spans_total", "Spans that an analyzer did not score, by analyzer and reason: error, panic, budget, stuck; of a second opinion also queue, rests, store.", "analyzer", "reason"),
+		missed:    by("missed_spans_total", "Spans that an analyzer did not score, by analyzer and reason: error, panic, budget, stuck; of a second opinion also queue, questions (those of the hour are asked), rests, store.", "analyzer", "reason"),
 	}
 	if reg == nil {
 		return m, nil

@@ -69,7 +69,7 @@ func (s *Scorer) opine(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case errors.Is(err, judge.ErrBudget):
-			s.m.missed.WithLabelValues(name, "budget").Inc()
+			s.m.missed.WithLabelValues(name, "questions").Inc()
 			continue
 		case errors.Is(err, judge.ErrRests):
 			s.m.missed.WithLabelValues(name, "rests").Inc()

@@ -371,5 +371,8 @@ func ReadCalibration(name string) (f CalibrationFile, err error) {
 	if err := json.Unmarshal(text, &f); err != nil {
 		return f, fmt.Errorf("read calibration %s: %w", name, err)
 	}
+	if len(f.Signals) == 0 {
+		return f, fmt.Errorf("read calibration %s: it calibrates no signal; `tiltmeter eval --calibrate` writes such files", name)
+	}
 	return f, nil
 }

@@ -365,5 +365,5 @@ func TestSecondOpinionsComeBeside(t *testing.T) {
 	if diff := cmp.Diff([]string{"1 second 10", "1 sources 0", "2 sources 0"}, h.scores(t, 1)); diff != "" {
 		t.Errorf("signals (-want +got):\n%s", diff)
 	}
-	await(t, "the question that was not asked is counted", func() bool { return testutil.ToFloat64(r.m.missed.WithLabelValues("second", "budget")) == 1 })
+	await(t, "the question that was not asked is counted", func() bool { return testutil.ToFloat64(r.m.missed.WithLabelValues("second", "questions")) == 1 })
 }

@@ -78,6 +78,9 @@ func (r *analyzeRun) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if _, err := os.Stat(r.s.dataDir); r.s.clickhouseDSN == "" && err != nil {
+		return fmt.Errorf("--data-dir: %w; want the folder of the server whose answers are to be scored", err)
+	}
 	r.s.roles = []string{"analyze"}
 	a := &app{s: r.s, log: log, reg: prometheus.NewRegistry(), fatal: make(chan error, 8)}
 	defer func() { err = errors.Join(err, a.stop()) }()

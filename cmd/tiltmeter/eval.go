@@ -43,8 +43,11 @@ func runEval(ctx context.Context, args []string, out io.Writer) error {
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
-	if fs.NArg() != 1 || *data == "" {
+	switch {
+	case fs.NArg() != 1:
 		return misused(fs)
+	case *data == "":
+		return errors.New("--data is missing: want a file of JSON lines, or - for standard input")
 	}
 	list := builtin.New()
 	i := slices.IndexFunc(list, func(a analyzers.Analyzer) bool { return a.Describe().Name == fs.Arg(0) })
@@ -54,6 +57,9 @@ func runEval(ctx context.Context, args []string, out io.Writer) error {
 	rows, err := readRows(*data)
 	if err != nil {
 		return err
+	}
+	if len(rows) == 0 {
+		return fmt.Errorf("--data: %s holds no lines", *data)
 	}
 	o := eval.Options{Signal: cmp.Or(*signal, eval.SignalFor(fs.Arg(0), rows))}
 	scored, err := eval.Score(ctx, list[i], rows, o)
@@ -160,6 +166,9 @@ func printReport(out io.Writer, r *eval.Report) error {
 	line := func(name, format string, args ...any) { fmt.Fprintf(w, "%s\t%s\n", name, fmt.Sprintf(format, args...)) }
 	line("signal", "%s of %s, version %d", r.Signal, r.Analyzer, r.Version)
 	line("rows", "%d, of which %d labelled, %d positive", r.Rows, r.Labelled, r.Positives)
+	if r.Labelled == 0 {
+		line("labels", "none is 0, 1, true or false: there is nothing to judge by")
+	}
 	if r.Failed > 0 || r.Unjudged > 0 {
 		line("not scored", "%d with an error; of %d labelled rows the analyzer says nothing", r.Failed, r.Unjudged)
 	}

@@ -76,6 +76,9 @@ func rereadCommand(ctx context.Context, kind store.RereadKind, about string, arg
 
 // parseDay reads a day, or the day that was so long ago.
 func parseDay(flag, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, fmt.Errorf("--%s is missing: want a day, like 2026-11-01, or how long ago, like 7d", flag)
+	}
 	if d, err := time.Parse(time.DateOnly, text); err == nil {
 		return d, nil
 	}

@@ -57,13 +57,20 @@ var floors = map[align.Kind]float32{
 	align.NewURL: 1.4, align.NewCitation: 1.4, align.Negated: 1.1, align.Roles: -0.7, align.Opposite: -0.7,
 }
 
-// Found raises the log-odds of a sentence in which something was found.
-func (s Margins) Found(k align.Kind) Margins {
-	if floor, ok := floors[k]; ok {
+// Found raises the log-odds of a sentence of a form in which something was found.
+func (s Margins) Found(k align.Kind, form align.Form) Margins {
+	floor, ok := floors[k]
+	if k == align.NewNumber && form == align.Ordinary { // a bare number is judged by itself
+		floor, ok = newNumber, true
+	}
+	if ok {
 		return Margins{max(s.Local, floor), max(s.Full, floor)}
 	}
 	return s
 }
+
+// newNumber is the floor of a sentence that says a number which stands nowhere. Two of three such sentences were marked.
+const newNumber = 0
 
 // Linear is a weighted sum of figures.
 type Linear struct {

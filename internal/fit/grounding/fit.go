@@ -225,7 +225,7 @@ func (f *fitter) cross(n int, fold func(*row) int) {
 func margins(m *model.Model, r *row) {
 	for i := range r.sentences {
 		s := &r.sentences[i]
-		s.margin = m.Sentence(s.x, s.grams, s.form, !r.asked).Found(s.found)
+		s.margin = m.Sentence(s.x, s.grams, s.form, !r.asked).Found(s.found, s.form)
 	}
 }
 

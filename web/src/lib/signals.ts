@@ -12,6 +12,7 @@ export function signalKind(name: string): SignalKind {
 
 /** A word or two, for badges and marks. */
 export function signalWord(name: string): string {
+  if (name === "leakage.input") return "personal data"; // it was given, and has not leaked
   const kind = signalKind(name);
   return kind === "other" ? name.replaceAll(/[._]/g, " ") : kind;
 }
@@ -29,6 +30,7 @@ const titles: Record<string, string> = {
   injection: "Injection by users",
   "injection.indirect": "Injection by content",
   "injection.complied": "Injections obeyed",
+  "judge.grounding": "Second opinion on unsupported answers",
 };
 
 /** A heading. Of a fact of the answer what it is a fact of: "behaviour.length" is its length. */

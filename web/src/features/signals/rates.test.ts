@@ -19,7 +19,7 @@ const rate = { found: 1, share: 0.25, low: 0.05, high: 0.7 };
 describe("figures", () => {
   test("a corrected rate says by what", () => {
     expect(sayCorrected({ share: 0.024, low: 0.011, high: 0.04, sensitivity: 0.8, specificity: 0.95 })).toBe(
-      "2.4 % (1.1 % to 4.0 %) without what the detector misses and invents: of your labels it found 80 %, and was right on 95 % of the others",
+      "Corrected for the detector's own errors: 2.4 % (1.1 % to 4.0 %). Of your labelled answers it found 80 % of those that are so, and passed 95.0 % of those that are not.",
     );
   });
 

@@ -37,11 +37,11 @@ export function sayInterval(sum: SignalSum): string {
   return sum.rate ? `${formatShare(sum.rate.low)} to ${formatShare(sum.rate.high)}` : `± ${formatScore(sum.deviation, "1")}`;
 }
 
-/** "2.4 % (1.1 % to 4 %) without what the detector misses and invents: it found 80 % on your labels, and was right on 95 % of the others". */
+/** "Corrected for the detector's own errors: 2.4 % (1.1 % to 4 %). …" */
 export function sayCorrected({ share, low, high, sensitivity, specificity }: CorrectedRate): string {
   return (
-    `${formatShare(share)} (${formatShare(low)} to ${formatShare(high)}) without what the detector misses and invents: ` +
-    `of your labels it found ${formatShare(sensitivity)}, and was right on ${formatShare(specificity)} of the others`
+    `Corrected for the detector's own errors: ${formatShare(share)} (${formatShare(low)} to ${formatShare(high)}). ` +
+    `Of your labelled answers it found ${formatShare(sensitivity)} of those that are so, and passed ${formatShare(specificity)} of those that are not.`
   );
 }
 

@@ -60,7 +60,7 @@ function FindingView({ finding, tree, onSelect }: { finding: Finding } & Pick<Pr
           </button>
         ) : null}
         <span className={css.by}>
-          {signal.analyzer} {signal.analyzerVersion}
+          {signal.analyzer} v{signal.analyzerVersion}
         </span>
       </div>
       {source ? (

@@ -80,7 +80,7 @@ function SignalView({ signal, info, tree }: { signal: WireSignal; info: SignalIn
         <code>{signal.name}</code>
         {detects ? <span>score {formatScore(signal.score ?? 0, "1")}</span> : null}
         <span>
-          by {signal.analyzer} {signal.analyzerVersion}
+          by {signal.analyzer} v{signal.analyzerVersion}
         </span>
         {at ? <span>scored {formatInstant(instantToMs(at), zone)}</span> : null}
       </p>
