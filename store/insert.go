@@ -28,7 +28,7 @@ var insertSettings = [][2]string{
 func (s *Store) Insert(ctx context.Context, b *Batch, token string) error {
 	began := time.Now()
 	for _, t := range b.tables() {
-		if err := s.insert(ctx, b, t, token); err != nil {
+		if err := s.insert(ctx, &b.block, t, token+":"+t.name); err != nil {
 			return err
 		}
 	}
@@ -42,13 +42,14 @@ func (s *Store) Insert(ctx context.Context, b *Batch, token string) error {
 func (s *Store) InsertTable(ctx context.Context, b *Batch, table, token string) error {
 	for _, t := range b.tables() {
 		if t.name == table {
-			return s.insert(ctx, b, t, token)
+			return s.insert(ctx, &b.block, t, token+":"+t.name)
 		}
 	}
 	return fmt.Errorf("insert into %s: no batch has such a table", table)
 }
 
-func (s *Store) insert(ctx context.Context, b *Batch, t *table, token string) error {
+// insert sends the rows of one table in a block whose memory is used again.
+func (s *Store) insert(ctx context.Context, b *block, t *table, token string) error {
 	if t.rows == 0 {
 		return nil
 	}
@@ -57,12 +58,12 @@ func (s *Store) insert(ctx context.Context, b *Batch, t *table, token string) er
 	default:
 		return ErrNotMigrated
 	}
-	b.block.write(t)
-	if err := s.post.insert(ctx, t, token+":"+t.name, &b.block); err != nil {
+	b.write(t)
+	if err := s.post.insert(ctx, t, token, b); err != nil {
 		s.metrics.insertErrors.Inc()
 		return err
 	}
 	s.metrics.rows.WithLabelValues(t.name).Add(float64(t.rows))
-	s.metrics.bytes.Add(float64(b.block.bytes))
+	s.metrics.bytes.Add(float64(b.bytes))
 	return nil
 }

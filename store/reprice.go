@@ -78,7 +78,7 @@ func (s *Store) repriceInto(ctx context.Context, day string, by Rereader) error 
 	b := s.NewBatch() // for its block
 	flush := func() error {
 		defer c.reset()
-		return s.insert(ctx, b, &c.table, rand.Text())
+		return s.insert(ctx, &b.block, &c.table, rand.Text())
 	}
 	for _, p := range places {
 		if err := s.repricePlace(ctx, p, &c, &b.enc, by); err != nil {

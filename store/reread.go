@@ -488,7 +488,7 @@ func (s *Store) flushReread(ctx context.Context, b *Batch, dry bool) error {
 		if dry && t != &b.spans.table {
 			continue
 		}
-		if err := s.insert(ctx, b, t, rand.Text()); err != nil {
+		if err := s.insert(ctx, &b.block, t, rand.Text()); err != nil {
 			return err
 		}
 	}

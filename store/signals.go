@@ -32,14 +32,13 @@ type Signal struct {
 
 // SignalBatch collects signals column by column. It is reusable, and for one goroutine at a time.
 type SignalBatch struct {
-	table   signalColumns
-	block   block
-	metrics *metrics
+	table signalColumns
+	block block
 }
 
 // NewSignalBatch makes an empty batch.
 func (s *Store) NewSignalBatch() *SignalBatch {
-	b := &SignalBatch{metrics: s.metrics}
+	b := &SignalBatch{}
 	b.table.init()
 	return b
 }
@@ -86,22 +85,7 @@ func finite(x float64) float64 {
 // InsertSignals stores the batch. A row replaces those that were scored before of the same span and signal, so that after
 // any error the same rows may be inserted again.
 func (s *Store) InsertSignals(ctx context.Context, b *SignalBatch, token string) error {
-	if b.table.rows == 0 {
-		return nil
-	}
-	select {
-	case <-s.migrated:
-	default:
-		return ErrNotMigrated
-	}
-	b.block.write(&b.table.table)
-	if err := s.post.insert(ctx, &b.table.table, token, &b.block); err != nil {
-		s.metrics.insertErrors.Inc()
-		return err
-	}
-	s.metrics.rows.WithLabelValues(b.table.name).Add(float64(b.table.rows))
-	s.metrics.bytes.Add(float64(b.block.bytes))
-	return nil
+	return s.insert(ctx, &b.block, &b.table.table, token)
 }
 
 type signalColumns struct {

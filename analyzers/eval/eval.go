@@ -37,8 +37,7 @@ const (
 
 // Options say what is measured.
 type Options struct {
-	Signal string        // its name; "": the one called like the analyzer
-	Budget time.Duration // for one row; 0: none
+	Signal string // its name; "": the one called like the analyzer
 }
 
 // Scored is what an analyzer said of a row.
@@ -70,14 +69,9 @@ func Score(ctx context.Context, a analyzers.Analyzer, rows []Row, o Options) ([]
 		s := &out[i]
 		s.Row = &rows[i]
 		in := rows[i].input(about.Name)
-		one, cancel := ctx, context.CancelFunc(func() {})
-		if o.Budget > 0 {
-			one, cancel = context.WithTimeout(ctx, o.Budget)
-		}
 		began := time.Now()
-		signals, s.Err = a.Analyze(one, &in, signals[:0])
+		signals, s.Err = a.Analyze(ctx, &in, signals[:0])
 		s.Micros = float64(time.Since(began).Nanoseconds()) / 1e3
-		cancel()
 		for j := range signals {
 			s.add(signals[j].Evidence)
 			if signals[j].Name == name {
@@ -269,21 +263,14 @@ func chosen(items []stats.Labelled, rows []*Row) *Decision {
 	shifted := make([]stats.Labelled, 0, len(items))
 	var sum float64
 	for f := range folds {
-		var others []stats.Labelled
-		for i := range items {
-			if fold(rows[i]) != f {
-				others = append(others, items[i])
-			}
-		}
+		mine, others := parted(items, rows, f)
 		threshold, _ := stats.BestF1(others)
 		if math.IsNaN(threshold) {
 			return nil
 		}
 		sum += threshold
-		for i := range items {
-			if fold(rows[i]) == f {
-				shifted = append(shifted, stats.Labelled{Score: items[i].Score - threshold, True: items[i].True})
-			}
+		for _, it := range mine {
+			shifted = append(shifted, stats.Labelled{Score: it.Score - threshold, True: it.True})
 		}
 	}
 	d := decide(shifted, 0, "score", "cross-validation")
@@ -296,6 +283,18 @@ func fold(r *Row) int {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(cmp.Or(r.SourceID, r.Prompt, r.Context, r.Response)))
 	return int(h.Sum32() % folds)
+}
+
+// parted are the items of a fold, and those of the others.
+func parted(items []stats.Labelled, rows []*Row, f int) (mine, others []stats.Labelled) {
+	for i := range items {
+		if fold(rows[i]) == f {
+			mine = append(mine, items[i])
+		} else {
+			others = append(others, items[i])
+		}
+	}
+	return mine, others
 }
 
 func times(micros []float64) (mean, median, p99 float64) {
@@ -335,14 +334,7 @@ func Calibrate(scored []Scored) (c stats.Calibration, measured stats.Confusion, 
 		return c, measured, nil, fmt.Errorf("calibrate: %d of %d labelled rows are positive; want some of both", positives, len(items))
 	}
 	for f := range folds {
-		var others, mine []stats.Labelled
-		for i := range items {
-			if fold(rows[i]) == f {
-				mine = append(mine, items[i])
-			} else {
-				others = append(others, items[i])
-			}
-		}
+		mine, others := parted(items, rows, f)
 		cal := stats.Isotonic(others)
 		for i := range mine {
 			mine[i].Score = cal.Probability(mine[i].Score)

@@ -11,7 +11,6 @@ package runner
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -248,8 +247,7 @@ func (r *Runner) finish(ctx context.Context, reader spanlog.Reader, in spanlog.I
 func (r *Runner) retry(ctx context.Context, what string, do func() error) error {
 	for delay := firstRetry; ; delay = min(2*delay, lastRetry) {
 		err := do()
-		if err == nil || ctx.Err() != nil || errors.Is(err, spanlog.ErrFenced) || errors.Is(err, spanlog.ErrClosed) ||
-			errors.Is(err, spanlog.ErrPending) || errors.Is(err, spanlog.ErrInvalid) {
+		if err == nil || ctx.Err() != nil || spanlog.Final(err) {
 			r.report(what, nil)
 			return err
 		}

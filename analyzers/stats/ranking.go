@@ -4,6 +4,7 @@ package stats
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 )
@@ -49,7 +50,7 @@ func StratifiedAUROC(items []Labelled, strata []int) float64 {
 		by[strata[i]] = append(by[strata[i]], it)
 	}
 	var sum, pairs float64
-	for _, s := range slices.Sorted(keys(by)) {
+	for _, s := range slices.Sorted(maps.Keys(by)) {
 		var pos float64
 		for _, it := range by[s] {
 			if it.True {
@@ -62,16 +63,6 @@ func StratifiedAUROC(items []Labelled, strata []int) float64 {
 		}
 	}
 	return sum / pairs
-}
-
-func keys[V any](m map[int]V) func(func(int) bool) {
-	return func(yield func(int) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
 }
 
 // Quantiles gives each value the number of its quantile group, 0 to groups-1; equal values have the same group.

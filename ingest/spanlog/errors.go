@@ -33,6 +33,11 @@ var (
 	ErrReplaced = fmt.Errorf("the log's stream was replaced by another, open the log again: %w", ErrClosed)
 )
 
+// Final reports whether an error is one that a reader meets again at every attempt: it is to stop, not to wait.
+func Final(err error) bool {
+	return errors.Is(err, ErrFenced) || errors.Is(err, ErrClosed) || errors.Is(err, ErrPending) || errors.Is(err, ErrInvalid)
+}
+
 // TooLargeError is an ErrTooLarge with its numbers, bytes of payload.
 type TooLargeError struct{ Size, Max int }
 

@@ -12,7 +12,6 @@ package writer
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -365,7 +364,7 @@ const doStore = "store a batch"
 func (w *Writer) retry(ctx context.Context, what string, do func() error) error {
 	for delay := firstRetry; ; delay = min(2*delay, lastRetry) {
 		err := do()
-		if err == nil || ctx.Err() != nil || final(err) {
+		if err == nil || ctx.Err() != nil || spanlog.Final(err) {
 			w.report(what, nil)
 			return err
 		}
@@ -377,11 +376,6 @@ func (w *Writer) retry(ctx context.Context, what string, do func() error) error 
 		case <-time.After(delay):
 		}
 	}
-}
-
-func final(err error) bool {
-	return errors.Is(err, spanlog.ErrFenced) || errors.Is(err, spanlog.ErrClosed) ||
-		errors.Is(err, spanlog.ErrPending) || errors.Is(err, spanlog.ErrInvalid)
 }
 
 // report remembers why the writer waits and says so once, not at every attempt. Reading the log goes
